@@ -1,1 +1,29 @@
-export {};
+/**
+ * A pool of linear memories for natively compiled WebAssembly and other native guests.
+ *
+ * @packageDocumentation
+ */
+export type { Feature, MemoryPoolConfig, ResolvedConfig } from './config.js';
+export {
+  MemoryFreedError,
+  ModuleClosedError,
+  ModuleNotPoolableError,
+  PoolBusyError,
+  PoolClosedError,
+  PoolConcurrencyLimitError,
+  PoolCreationError,
+  StoreDisposedError,
+} from './errors.js';
+export {
+  describeMemory,
+  describeModule,
+  type DescribeOptions,
+  type Initialization,
+  type MemoryDescription,
+  type ModuleMemory,
+  type PoolModule,
+} from './module.js';
+export { MemoryPool, type PoolMetrics } from './pool.js';
+export type { PooledMemory } from './pooled-memory.js';
+export type { AllocateOptions, Store } from './store.js';
+export { InvalidModuleError } from './wasm/index.js';

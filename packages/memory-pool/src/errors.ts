@@ -1,0 +1,111 @@
+/** The errors of the pool: one class for each condition that a caller may want to catch, told apart by `code`. */
+import { formatBytes } from '@guardstripe/layout';
+
+/** Formats a size for an error: hexadecimal, to match it with `/proc/self/maps`, and in binary units. */
+export function size(bytes: number): string {
+  return `0x${bytes.toString(16)} bytes (${formatBytes(bytes)})`;
+}
+
+/** A setting or argument has the wrong type. */
+export class InvalidTypeError extends TypeError {
+  override readonly name = 'TypeError';
+  readonly code = 'ERR_INVALID_ARG_TYPE';
+}
+
+/** A setting or argument has the right type and a value that cannot be. */
+export class OutOfRangeError extends RangeError {
+  override readonly name = 'RangeError';
+  readonly code = 'ERR_OUT_OF_RANGE';
+}
+
+/** Every slot that the store may use is taken. */
+export class PoolConcurrencyLimitError extends Error {
+  override readonly name = 'PoolConcurrencyLimitError';
+  readonly code = 'ERR_POOL_CONCURRENCY_LIMIT';
+  /** The stripe that is full. */
+  readonly stripe: number;
+  /** Slots of that stripe. */
+  readonly capacity: number;
+
+  constructor(stripe: number, capacity: number, numStripes: number) {
+    const where = numStripes === 1 ? '' : ` of stripe ${stripe}`;
+    super(`Cannot allocate a memory: all ${capacity} slots${where} are in use`);
+    this.stripe = stripe;
+    this.capacity = capacity;
+  }
+}
+
+/** The pool cannot be made on this host, or with these settings together. */
+export class PoolCreationError extends Error {
+  override readonly name = 'PoolCreationError';
+  readonly code = 'ERR_POOL_CREATION';
+}
+
+/** The pool was closed. */
+export class PoolClosedError extends Error {
+  override readonly name = 'PoolClosedError';
+  readonly code = 'ERR_POOL_CLOSED';
+
+  constructor(action: string) {
+    super(`Cannot ${action}: the pool is closed`);
+  }
+}
+
+/** The pool has live memories and was not told to drop them. */
+export class PoolBusyError extends Error {
+  override readonly name = 'PoolBusyError';
+  readonly code = 'ERR_POOL_BUSY';
+  /** Memories still live. */
+  readonly liveMemories: number;
+
+  constructor(liveMemories: number) {
+    super(`Cannot close the pool: ${liveMemories} memories are live; free them, or close with { force: true }`);
+    this.liveMemories = liveMemories;
+  }
+}
+
+/** The store was disposed. */
+export class StoreDisposedError extends Error {
+  override readonly name = 'StoreDisposedError';
+  readonly code = 'ERR_STORE_DISPOSED';
+
+  constructor(action: string) {
+    super(`Cannot ${action}: the store is disposed`);
+  }
+}
+
+/** The memory was freed, by itself, with its store or with its pool. */
+export class MemoryFreedError extends Error {
+  override readonly name = 'MemoryFreedError';
+  readonly code = 'ERR_MEMORY_FREED';
+  /** The slot that the memory had. */
+  readonly slot: number;
+
+  constructor(action: string, slot: number) {
+    super(`Cannot ${action}: the memory in slot ${slot} was freed`);
+    this.slot = slot;
+  }
+}
+
+/** The module was closed, and its images with it. */
+export class ModuleClosedError extends Error {
+  override readonly name = 'ModuleClosedError';
+  readonly code = 'ERR_MODULE_CLOSED';
+
+  constructor(action: string) {
+    super(`Cannot ${action}: the module is closed`);
+  }
+}
+
+/** A module, or one of its memories, cannot live in a pool, or not in this one. */
+export class ModuleNotPoolableError extends Error {
+  override readonly name = 'ModuleNotPoolableError';
+  readonly code = 'ERR_MODULE_NOT_POOLABLE';
+  /** The memory's index in the module, where the reason is one memory. */
+  readonly memoryIndex: number | undefined;
+
+  constructor(reason: string, memoryIndex?: number) {
+    super(memoryIndex === undefined ? `The module ${reason}` : `Memory ${memoryIndex} of the module ${reason}`);
+    this.memoryIndex = memoryIndex;
+  }
+}

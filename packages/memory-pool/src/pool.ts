@@ -1,0 +1,188 @@
+/** The pool's public face. */
+import { calculate, slabConstraints, type SlabLayout } from '@guardstripe/layout';
+import { Mmap, platform, type VirtualMemory } from '@guardstripe/mmap';
+import * as mpk from '@guardstripe/mpk';
+import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
+import { ModuleNotPoolableError, PoolBusyError, PoolClosedError, PoolCreationError, size } from './errors.js';
+import type { PoolModule } from './module.js';
+import { PoolCore } from './pool-core.js';
+import { Store } from './store.js';
+
+/** What {@link MemoryPool.metrics} counts. */
+export interface PoolMetrics {
+  /** Memories that tenants hold. */
+  readonly liveMemories: number;
+  /** Slots used before and free now, kept for their modules. */
+  readonly unusedWarmMemories: number;
+  /** Bytes that free slots keep in RAM. */
+  readonly unusedBytesResident: number;
+  /** Slots that a free could not reset; each was, or will be, laid over with fresh pages before its next use. */
+  readonly failedResets: number;
+}
+
+/** A pool of linear memories: one reserved slab, many guarded slots, reset and reused. */
+export class MemoryPool implements Disposable {
+  /** The settings, with every default filled in. */
+  readonly config: ResolvedConfig;
+  readonly #core: PoolCore;
+  readonly #validated = new WeakSet<PoolModule>();
+  #storesOpened = 0;
+
+  private constructor(config: ResolvedConfig, core: PoolCore) {
+    this.config = config;
+    this.#core = core;
+  }
+
+  /**
+   * Makes a pool: checks the settings, lays out the slab and reserves it, with one system call whatever its size. Nothing
+   * is accessible and nothing uses memory until it is allocated.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` or RangeError `ERR_OUT_OF_RANGE` for a setting; {@link PoolCreationError} if
+   * the settings contradict each other or the host cannot hold the slab (`cause` is then what the system said)
+   */
+  static create(config: MemoryPoolConfig = {}): MemoryPool {
+    const resolved = resolveConfig(config);
+    const virtualMemory = config.virtualMemory ?? platform();
+    if (resolved.memoryProtectionKeys === 'enable') requireKeys();
+    const layout = planSlab(resolved, virtualMemory.pageSize);
+    const slab = reserveSlab(layout, virtualMemory);
+    const core = new PoolCore(slab, layout, resolved.maxUnusedWarmSlots, virtualMemory.pageSize);
+    return new MemoryPool(resolved, core);
+  }
+
+  /** How the slab is laid out. */
+  get layout(): SlabLayout {
+    return this.#core.layout;
+  }
+
+  /** Where the slab lies in this process: what `locate` of the layout package wants subtracted from a fault address. */
+  get slabAddress(): number {
+    return this.#core.slabAddress;
+  }
+
+  /** Whether no memory is live. */
+  get isEmpty(): boolean {
+    return this.#core.liveMemories === 0;
+  }
+
+  /** Whether the pool was closed. */
+  get closed(): boolean {
+    return this.#core.closed;
+  }
+
+  /**
+   * Opens a tenant. Stores take the stripes in turn.
+   *
+   * @throws {@link PoolClosedError}
+   */
+  openStore(): Store {
+    this.#assertOpen('open a store');
+    const id = this.#storesOpened++;
+    const stripe = id % this.layout.numStripes;
+    const tenancy = { id: id + 1, stripe, head: 0, length: 0 };
+    return new Store(this.#core, tenancy, (module) => this.validateModule(module));
+  }
+
+  /**
+   * Says whether memories of the module fit this pool: not more than `maxMemoriesPerModule` of its own, none shared, none
+   * larger at its start than `maxMemorySize`. Imported memories are not counted: their exporter has them.
+   *
+   * @throws {@link ModuleNotPoolableError} naming the memory
+   */
+  validateModule(module: PoolModule): void {
+    if (this.#validated.has(module)) return;
+    const { maxMemoriesPerModule } = this.config;
+    if (module.numDefinedMemories > maxMemoriesPerModule) {
+      throw new ModuleNotPoolableError(
+        `defines ${module.numDefinedMemories} memories, more than maxMemoriesPerModule, ${maxMemoriesPerModule}`,
+      );
+    }
+    const { maxMemoryBytes } = this.layout;
+    for (const memory of module.memories) {
+      if (memory.kind === 'imported') continue;
+      if (memory.obstacle !== undefined) throw new ModuleNotPoolableError(memory.obstacle, memory.index);
+      const initialBytes = memory.initialPages * BigInt(memory.pageBytes);
+      if (initialBytes > BigInt(maxMemoryBytes)) {
+        throw new ModuleNotPoolableError(
+          `has a minimum size of ${size(Number(initialBytes))}, more than maxMemorySize, ${size(maxMemoryBytes)}`,
+          memory.index,
+        );
+      }
+    }
+    this.#validated.add(module);
+  }
+
+  /**
+   * Forgets a module: free slots that keep its images lose them and become anybody's. Live memories are not touched.
+   * Returns how many slots were purged.
+   *
+   * @throws {@link PoolClosedError}
+   */
+  purgeModule(module: PoolModule): number {
+    this.#assertOpen('purge a module');
+    let purged = 0;
+    for (const memory of module.memories) {
+      purged += this.#core.purge({ moduleId: module.id, memoryIndex: memory.index });
+    }
+    return purged;
+  }
+
+  /** The pool's numbers now. */
+  metrics(): PoolMetrics {
+    const { liveMemories, unusedWarmMemories, unusedBytesResident, failedResets } = this.#core;
+    return { liveMemories, unusedWarmMemories, unusedBytesResident, failedResets };
+  }
+
+  /**
+   * Gives the slab back. Closing again does nothing.
+   *
+   * @param options - `force` also ends memories that are live: their buffers are detached, and native code that still
+   * holds their addresses faults
+   * @throws {@link PoolBusyError} if memories are live and `force` was not said; nothing is changed then
+   */
+  close(options: { readonly force?: boolean } = {}): void {
+    if (this.closed) return;
+    const { liveMemories } = this.#core;
+    if (liveMemories > 0 && options.force !== true) throw new PoolBusyError(liveMemories);
+    this.#core.close();
+  }
+
+  /** Closes the pool, live memories included: `using` has no other chance. */
+  [Symbol.dispose](): void {
+    this.close({ force: true });
+  }
+
+  #assertOpen(action: string): void {
+    if (this.closed) throw new PoolClosedError(action);
+  }
+}
+
+function requireKeys(): void {
+  const reason = mpk.supportReason() ?? 'striped pools are not in this version yet';
+  throw new PoolCreationError(`Cannot create a pool with memoryProtectionKeys 'enable': ${reason}`);
+}
+
+function planSlab(config: ResolvedConfig, pageSize: number): SlabLayout {
+  const limits = { numSlots: config.totalMemories, maxMemorySize: config.maxMemorySize };
+  const layout = calculate(slabConstraints(limits, config, 0, pageSize));
+  const needed = config.memoryReservation + config.memoryGuardSize;
+  if (layout.numSlots > 0 && needed > layout.bytesToNextStripeSlot) {
+    throw new PoolCreationError(
+      `Cannot create a pool: reservation and guard, ${size(needed)}, reach past the next slot of the stripe, ` +
+        `${size(layout.bytesToNextStripeSlot)} away`,
+    );
+  }
+  return layout;
+}
+
+function reserveSlab(layout: SlabLayout, virtualMemory: VirtualMemory): Mmap {
+  const slabBytes = Math.max(layout.totalSlabBytes, virtualMemory.pageSize);
+  try {
+    return Mmap.reserve(slabBytes, { virtualMemory });
+  } catch (cause) {
+    throw new PoolCreationError(
+      `Cannot create a pool of ${layout.numSlots} slots: the host has no ${size(slabBytes)} of address space to reserve`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * A slot's pages through its life. The slab is one reservation without access; a slot opens from its start:
+ *
+ *     slotOffset
+ *     ├── zeros ──┬── image ──┬── zeros ──┬──────── inaccessible ────────┤ next slot
+ *     │           └ imageFirstPage        │                              │
+ *     └────────── accessiblePages ────────┴── up to maxMemoryBytes ──────┘
+ *
+ *     unmapped ──▶ unknown (in use) ──reset──▶ previously used ──▶ unknown (in use) ...
+ *                      └── anything failed ──▶ unknown (free): laid over before its next use
+ *
+ * Every function leaves the record telling the truth when a system call fails: what it says is accessible is at least
+ * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
+ */
+import type { SlabLayout } from '@guardstripe/layout';
+import type { MemoryImage, Mmap } from '@guardstripe/mmap';
+import { SlotState, type SlotRecords } from './slot-records.js';
+
+/** A copy-on-write image, and where in a memory it lies. All sizes are whole host pages. */
+export interface SlotImage {
+  /** Identity of the image; two images are equal only if their ids are. Never 0. */
+  readonly id: number;
+  readonly image: MemoryImage;
+  /** Bytes from the start of the memory. */
+  readonly offsetBytes: number;
+  readonly byteLength: number;
+}
+
+/** The pages of all slots: what may be done to them, in the order that keeps tenants apart. */
+export class SlotMemory {
+  readonly #slab: Mmap;
+  readonly #layout: SlabLayout;
+  readonly #records: SlotRecords;
+  readonly #pageBytes: number;
+
+  constructor(slab: Mmap, layout: SlabLayout, records: SlotRecords, pageBytes: number) {
+    this.#slab = slab;
+    this.#layout = layout;
+    this.#records = records;
+    this.#pageBytes = pageBytes;
+  }
+
+  /** Takes a slot for a tenant: its record becomes `UNKNOWN`, and its pages are such that nobody else's bytes are there. */
+  take(slot: number): void {
+    if (this.#records.takeState(slot) !== SlotState.UNKNOWN) return;
+    this.#slab.remapAsZerosAt(this.#layout.slotOffset(slot), this.#layout.maxMemoryBytes, 'none');
+    this.#records.setAccessiblePages(slot, 0);
+    this.#records.clearImage(slot);
+    this.#records.setTainted(slot, false);
+  }
+
+  /**
+   * Makes a taken slot into a memory of `byteLength` bytes that starts as zeros and `image`.
+   * The slot must be clean, the size at most the slot's, and the image inside the size.
+   */
+  instantiate(slot: number, byteLength: number, image: SlotImage | undefined): void {
+    const records = this.#records;
+    const wanted = image === undefined ? 0 : image.id;
+    if (records.imageId(slot) !== wanted) this.removeImage(slot);
+    this.#setAccessible(slot, byteLength);
+    if (image !== undefined && records.imageId(slot) !== wanted) this.#mapImage(slot, image);
+    records.setByteLength(slot, byteLength);
+  }
+
+  /** Opens what of the first `byteLength` bytes is not open yet. */
+  grow(slot: number, byteLength: number): void {
+    if (Math.ceil(byteLength / this.#pageBytes) > this.#records.accessiblePages(slot)) {
+      try {
+        this.#setAccessible(slot, byteLength);
+      } catch (error) {
+        this.#records.setTainted(slot, true);
+        throw error;
+      }
+    }
+    this.#records.setByteLength(slot, byteLength);
+  }
+
+  /**
+   * Back to zeros and image bytes; what is accessible stays so. Returns whether it was done: a tainted slot is not worth
+   * it, it will be laid over.
+   */
+  reset(slot: number): boolean {
+    this.#records.setByteLength(slot, 0);
+    if (this.#records.isTainted(slot)) return false;
+    const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
+    this.#slab.decommit(this.#layout.slotOffset(slot), accessibleBytes);
+    this.#records.putPreviouslyUsed(slot);
+    return true;
+  }
+
+  /** Forgets a free slot's image: zeros over exactly its range, so that what else is resident stays. */
+  removeImage(slot: number): void {
+    const records = this.#records;
+    if (records.imageId(slot) === 0) return;
+    const offset = this.#layout.slotOffset(slot) + records.imageFirstPage(slot) * this.#pageBytes;
+    this.#slab.remapAsZerosAt(offset, records.imagePages(slot) * this.#pageBytes, 'read-write');
+    records.clearImage(slot);
+  }
+
+  /** A surplus left by an earlier tenant must not be readable beyond this one's end, though its contents are clean. */
+  #setAccessible(slot: number, byteLength: number): void {
+    const wantedPages = Math.ceil(byteLength / this.#pageBytes);
+    const pages = this.#records.accessiblePages(slot);
+    if (pages === wantedPages) return;
+    const start = this.#layout.slotOffset(slot);
+    if (pages < wantedPages) {
+      this.#slab.makeAccessible(start + pages * this.#pageBytes, (wantedPages - pages) * this.#pageBytes);
+    } else {
+      this.#slab.makeInaccessible(start + wantedPages * this.#pageBytes, (pages - wantedPages) * this.#pageBytes);
+    }
+    this.#records.setAccessiblePages(slot, wantedPages);
+  }
+
+  #mapImage(slot: number, image: SlotImage): void {
+    this.#slab.mapImageAt(image.image, this.#layout.slotOffset(slot) + image.offsetBytes);
+    this.#records.setImage(
+      slot,
+      image.id,
+      image.offsetBytes / this.#pageBytes,
+      image.byteLength / this.#pageBytes,
+    );
+  }
+}
