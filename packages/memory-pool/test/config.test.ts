@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryPool, PoolCreationError, type MemoryPoolConfig } from '../src/index.js';
+import { PAGE, smallPool } from './support/memories.js';
+
+describe('the settings', () => {
+  it('have the defaults of the field', () => {
+    const pool = MemoryPool.create();
+    expect(pool.config).toEqual({
+      totalMemories: 1000,
+      maxMemoriesPerModule: 1,
+      maxMemorySize: 2 ** 32,
+      memoryReservation: 2 ** 32,
+      memoryGuardSize: 32 * 2 ** 20,
+      guardBeforeLinearMemory: true,
+      maxUnusedWarmSlots: 100,
+      memoryProtectionKeys: 'auto',
+      maxMemoryProtectionKeys: 16,
+    });
+    pool.close();
+  });
+
+  const numbers = [
+    'totalMemories',
+    'maxMemoriesPerModule',
+    'maxMemorySize',
+    'memoryReservation',
+    'memoryGuardSize',
+    'maxUnusedWarmSlots',
+    'maxMemoryProtectionKeys',
+  ] as const satisfies readonly (keyof MemoryPoolConfig)[];
+
+  it.each(numbers.flatMap((name) => [-1, 0.5, Number.NaN, 2 ** 53].map((value) => ({ name, value }))))(
+    'refuse $name: $value, by name and value',
+    ({ name, value }) => {
+      const create = () => MemoryPool.create({ [name]: value });
+      expect(create).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+      expect(create).toThrow(RangeError);
+      expect(create).toThrow(new RegExp(`${name}.*${value}`));
+    },
+  );
+
+  const types: [string, unknown][] = [
+    ...numbers.map((name): [string, unknown] => [name, '1']),
+    ['guardBeforeLinearMemory', 1],
+    ['memoryProtectionKeys', 'yes'],
+    ['noSuchSetting', 1],
+  ];
+  it.each(types)('refuse %s: %s of the wrong type', (name, value) => {
+    const create = () => MemoryPool.create({ [name]: value });
+    expect(create).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(create).toThrow(new RegExp(name));
+  });
+
+  it('refuse a memory larger than its reservation', () => {
+    expect(() => MemoryPool.create({ maxMemorySize: 2 * PAGE, memoryReservation: PAGE })).toThrow(PoolCreationError);
+  });
+
+  it('round sizes up to pages', () => {
+    const pool = smallPool({ maxMemorySize: 3 * PAGE + 1, memoryReservation: 4 * PAGE });
+    expect(pool.layout.maxMemoryBytes).toBe(3 * PAGE + 4096);
+    pool.close();
+  });
+});

@@ -1,0 +1,29 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { PAGE } from './support/memories.js';
+
+/** Reads one byte of the slab in a child process, `offset` bytes from the second memory's start. */
+function touch(offset: number): { signal: string | null; stdout: string } {
+  const child = spawnSync(process.execPath, [join(import.meta.dirname, 'fixtures', 'touch.mjs'), String(offset)], {
+    encoding: 'utf8',
+  });
+  return { signal: child.signal, stdout: child.stdout.trim() };
+}
+
+describe('native code that reads', () => {
+  it.each([0, PAGE, 2 * PAGE - 1])('inside its memory, at %d, reads its own byte', (offset) => {
+    expect(touch(offset)).toEqual({ signal: null, stdout: `read ${0x42}` });
+  });
+
+  it.each([
+    ['just past its end', 2 * PAGE],
+    ['in the reservation', 4 * PAGE - 1],
+    ['at the start of the guard', 4 * PAGE],
+    ['at the end of the guard', 5 * PAGE - 1],
+    ['just before its start', -1],
+    ['far before its start, past the first memory', -3 * PAGE],
+  ])('%s, at %d, dies of SIGSEGV and prints nothing', (_, offset) => {
+    expect(touch(offset)).toEqual({ signal: 'SIGSEGV', stdout: '' });
+  });
+});

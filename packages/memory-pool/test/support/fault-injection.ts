@@ -1,0 +1,62 @@
+/** The real page primitives with a switch that makes a chosen call fail, and a log of what was called. */
+import { constants } from 'node:os';
+import { platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
+
+/** The primitives that make a system call. */
+export type Primitive = Exclude<keyof VirtualMemory, 'pageSize'>;
+
+export const PRIMITIVES = [
+  'reserve',
+  'mapZeros',
+  'mapFile',
+  'unmap',
+  'protect',
+  'decommit',
+  'createImage',
+  'closeImage',
+] as const satisfies readonly Primitive[];
+
+/** A `VirtualMemory` that fails on command. Everything that is not told to fail happens for real. */
+export interface FaultyMemory {
+  readonly virtualMemory: VirtualMemory;
+  /** Primitives called since the last {@link FaultyMemory.clearCalls}, in order. */
+  readonly calls: Primitive[];
+  clearCalls(): void;
+  /** Makes the next calls of `primitive` fail: `times` of them, after `skip` that succeed. */
+  fail(primitive: Primitive, times?: number, skip?: number): void;
+  /** Lets everything succeed again. */
+  heal(): void;
+}
+
+export function faultyMemory(): FaultyMemory {
+  const real = platform();
+  const calls: Primitive[] = [];
+  const plans = new Map<Primitive, { skip: number; times: number }>();
+  const faulty = (primitive: Primitive): void => {
+    calls.push(primitive);
+    const plan = plans.get(primitive);
+    if (plan === undefined) return;
+    if (plan.skip-- > 0) return;
+    if (plan.times-- > 0) throw injected(primitive);
+  };
+  const wrapped = Object.fromEntries(
+    PRIMITIVES.map((primitive) => [
+      primitive,
+      (...args: never[]) => {
+        faulty(primitive);
+        return (real[primitive] as (...args: never[]) => unknown).apply(real, args);
+      },
+    ]),
+  );
+  return {
+    virtualMemory: { pageSize: real.pageSize, ...wrapped } as unknown as VirtualMemory,
+    calls,
+    clearCalls: () => (calls.length = 0),
+    fail: (primitive, times = 1, skip = 0) => plans.set(primitive, { times, skip }),
+    heal: () => plans.clear(),
+  };
+}
+
+function injected(primitive: Primitive): SystemError {
+  return new SystemError(constants.errno.ENOMEM, { syscall: primitive });
+}

@@ -1,0 +1,54 @@
+/** Small pools and memories for tests: three slots at least, so that a wrong neighbour is noticed. */
+import { describeMemory, MemoryPool, type MemoryPoolConfig, type PooledMemory, type PoolModule } from '../../src/index.js';
+
+export const PAGE = 65_536;
+export const HOST_PAGE = 4096;
+
+/** A pool of three slots of at most eight pages, with small guards. */
+export function smallPool(config: MemoryPoolConfig = {}): MemoryPool {
+  return MemoryPool.create({
+    totalMemories: 3,
+    maxMemorySize: 8 * PAGE,
+    memoryReservation: 8 * PAGE,
+    memoryGuardSize: PAGE,
+    ...config,
+  });
+}
+
+/** A module whose memory starts with `byteLength` bytes of `value` at `offset`. */
+export function imageModule(
+  value: number,
+  options: { initial?: number; maximum?: number; byteLength?: number; offset?: number } = {},
+): PoolModule {
+  const { initial = 2, maximum = 8, byteLength = HOST_PAGE, offset = 0 } = options;
+  return describeMemory({
+    initial,
+    maximum,
+    contents: new Uint8Array(byteLength).fill(value),
+    contentsOffset: offset,
+  });
+}
+
+/** A module whose memory starts as zeros. */
+export function zeroModule(initial = 2, maximum = 8): PoolModule {
+  return describeMemory({ initial, maximum });
+}
+
+/** The bytes that a fresh memory of {@link imageModule} must have. */
+export function imageBytes(
+  value: number,
+  options: { initial?: number; byteLength?: number; offset?: number } = {},
+): Uint8Array {
+  const { initial = 2, byteLength = HOST_PAGE, offset = 0 } = options;
+  return new Uint8Array(initial * PAGE).fill(value, offset, offset + byteLength);
+}
+
+/** A copy of all bytes of a memory, as a Buffer, whose `equals` is quick. */
+export function contents(memory: PooledMemory): Buffer {
+  return Buffer.from(memory.buffer.slice(0));
+}
+
+/** Writes `value` over the whole memory. */
+export function scribble(memory: PooledMemory, value = 0xee): void {
+  new Uint8Array(memory.buffer).fill(value);
+}
