@@ -1,0 +1,63 @@
+/** What {@link parseModule} tells of a module, and what {@link planImages} makes of it. */
+
+/** A memory's type. Sizes are in pages of `pageSize` bytes. */
+export interface MemoryType {
+  readonly minimumPages: bigint;
+  /** `undefined` if the type names no maximum. */
+  readonly maximumPages: bigint | undefined;
+  readonly shared: boolean;
+  /** The type of its addresses: `'i64'` with memory64. */
+  readonly index: 'i32' | 'i64';
+  /** Bytes a page: 65,536, or 1 with custom page sizes. */
+  readonly pageSize: 1 | 65_536;
+}
+
+/** A memory that the module makes itself. */
+export interface DefinedMemory extends MemoryType {
+  readonly kind: 'defined';
+}
+
+/** A memory that the module is given. */
+export interface ImportedMemory extends MemoryType {
+  readonly kind: 'imported';
+  /** First half of the import's name. */
+  readonly module: string;
+  /** Second half of the import's name. */
+  readonly name: string;
+}
+
+/** One memory of a module. */
+export type MemoryDescriptor = DefinedMemory | ImportedMemory;
+
+/**
+ * Where an active segment goes, in bytes, unsigned: `i32.const -16` is 4,294,967,280. `'not constant'` if it takes an
+ * instance to know: the offset reads a global or computes.
+ */
+export type SegmentOffset = bigint | 'not constant';
+
+/** A segment that is written when the module is instantiated. */
+export interface ActiveSegment {
+  readonly mode: 'active';
+  readonly memoryIndex: number;
+  readonly offset: SegmentOffset;
+  /** A view of the module's own bytes, not a copy. */
+  readonly data: Uint8Array;
+  readonly byteLength: number;
+}
+
+/** A segment that waits for `memory.init`: no part of any image. */
+export interface PassiveSegment {
+  readonly mode: 'passive';
+  /** A view of the module's own bytes, not a copy. */
+  readonly data: Uint8Array;
+  readonly byteLength: number;
+}
+
+/** One data segment of a module. */
+export type DataSegment = ActiveSegment | PassiveSegment;
+
+/** A module's memories, imported ones first, and its data segments, both in the order of their indices. */
+export interface ParsedModule {
+  readonly memories: readonly MemoryDescriptor[];
+  readonly dataSegments: readonly DataSegment[];
+}
