@@ -1,1 +1,40 @@
-export {};
+/**
+ * The layout of a slab: one reservation of address space, cut into guarded and possibly striped slots for WebAssembly
+ * memories. Pure arithmetic; it runs wherever JavaScript runs.
+ *
+ * @packageDocumentation
+ */
+export { calculate } from './calculate.js';
+export {
+  DEFAULT_SLAB_SETTINGS,
+  slabConstraints,
+  type PageAlignedConstraints,
+  type SlabConstraints,
+  type SlabLimits,
+  type SlabTunables,
+} from './constraints.js';
+export { describeLocation } from './describe-location.js';
+export { draw, type DrawOptions, type DrawSvgOptions, type DrawTextOptions } from './draw.js';
+export type { SvgTheme } from './svg-style.js';
+export { SlabTooLargeError } from './errors.js';
+export { formatBytes, formatHexBytes } from './format-bytes.js';
+export {
+  locate,
+  type LocateOptions,
+  type MemoryLocation,
+  type NeighbourLocation,
+  type OutsideLocation,
+  type PostGuardLocation,
+  type PreGuardLocation,
+  type SlabLocation,
+  type SlotGuardLocation,
+  type UngrownLocation,
+} from './locate.js';
+export {
+  addBytes,
+  multiplyBytes,
+  pageAlignedBytes,
+  roundUpToPage,
+  type PageAlignedBytes,
+} from './page-aligned-bytes.js';
+export type { SlabLayout, SlabLayoutParts } from './slab-layout.js';
