@@ -158,21 +158,12 @@ export class MemoryPool implements Disposable {
 }
 
 function requireKeys(): void {
-  const reason = mpk.supportReason() ?? 'striped pools are not in this version yet';
+  const reason = mpk.supportReason?.() ?? 'striped pools are not in this version yet';
   throw new PoolCreationError(`Cannot create a pool with memoryProtectionKeys 'enable': ${reason}`);
 }
 
 function planSlab(config: ResolvedConfig, pageSize: number): SlabLayout {
-  const limits = { numSlots: config.totalMemories, maxMemorySize: config.maxMemorySize };
-  const layout = calculate(slabConstraints(limits, config, 0, pageSize));
-  const needed = config.memoryReservation + config.memoryGuardSize;
-  if (layout.numSlots > 0 && needed > layout.bytesToNextStripeSlot) {
-    throw new PoolCreationError(
-      `Cannot create a pool: reservation and guard, ${size(needed)}, reach past the next slot of the stripe, ` +
-        `${size(layout.bytesToNextStripeSlot)} away`,
-    );
-  }
-  return layout;
+  return calculate(slabConstraints(config, config, 0, pageSize));
 }
 
 function reserveSlab(layout: SlabLayout, virtualMemory: VirtualMemory): Mmap {

@@ -108,12 +108,15 @@ describe('an allocation whose system call fails', () => {
   it('the table above meets each step at least once', () => {
     const met = new Set<Primitive>();
     for (const prior of Object.values(priors)) {
+      pool.close({ force: true });
+      pool = smallPool({ totalMemories: 1, virtualMemory: faulty.virtualMemory });
+      store = pool.openStore();
       prior();
       faulty.clearCalls();
       store.allocate({ module: imageModule(1) }).free();
       for (const call of faulty.calls) met.add(call);
     }
-    expect([...steps].every((step) => met.has(step))).toBe(true);
+    expect(steps.filter((step) => !met.has(step))).toEqual([]);
   });
 });
 
