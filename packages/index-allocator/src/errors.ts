@@ -1,0 +1,140 @@
+/** Every error this package throws on purpose. Each has a stable `code`; messages may be reworded. */
+
+/** An argument has the wrong type. */
+export class ArgumentTypeError extends TypeError {
+  readonly code = 'ERR_INVALID_ARG_TYPE';
+  /** Name of the argument, such as `'key.moduleId'`. */
+  readonly field: string;
+
+  constructor(field: string, expected: string, value: unknown) {
+    super(`The "${field}" argument must be ${expected}. Received ${received(value)}`);
+    this.field = field;
+  }
+
+  static {
+    this.prototype.name = 'ArgumentTypeError';
+  }
+}
+
+/** A number lies outside what is allowed: negative, fractional, not finite or too large. */
+export class OutOfRangeError extends RangeError {
+  readonly code = 'ERR_OUT_OF_RANGE';
+  /** Name of the argument, such as `'slot'`. */
+  readonly field: string;
+
+  constructor(field: string, allowed: string, value: unknown) {
+    super(`The value of "${field}" is out of range. It must be ${allowed}. Received ${received(value)}`);
+    this.field = field;
+  }
+
+  static {
+    this.prototype.name = 'OutOfRangeError';
+  }
+}
+
+/** A slot was given back that nobody holds: freed twice, or never allocated. */
+export class SlotNotInUseError extends Error {
+  readonly code = 'ERR_SLOT_NOT_IN_USE';
+  /** Index of the slot. */
+  readonly slot: number;
+
+  constructor(slot: number, field = 'slot') {
+    super(`Cannot free "${field}": slot ${slot} is not in use`);
+    this.slot = slot;
+  }
+
+  static {
+    this.prototype.name = 'SlotNotInUseError';
+  }
+}
+
+/** A state buffer cannot be used: wrong size, wrong alignment, resizable, or made for other settings. */
+export class StateBufferError extends RangeError {
+  readonly code = 'ERR_INVALID_ARG_VALUE';
+
+  static {
+    this.prototype.name = 'StateBufferError';
+  }
+}
+
+/** The state's buffer was transferred or detached by somebody: the allocator can do nothing any more. */
+export class StateDetachedError extends Error {
+  readonly code = 'ERR_STATE_DETACHED';
+
+  constructor() {
+    super('The state buffer of the allocator was detached');
+  }
+
+  static {
+    this.prototype.name = 'StateDetachedError';
+  }
+}
+
+/** The memory for the state could not be had. `cause` is the engine's error. */
+export class StateAllocationError extends Error {
+  readonly code = 'ERR_MEMORY_ALLOCATION_FAILED';
+
+  constructor(stateBytes: number, capacity: number, cause: unknown) {
+    super(`Cannot allocate ${stateBytes} bytes of state for ${capacity} slots`, { cause });
+  }
+
+  static {
+    this.prototype.name = 'StateAllocationError';
+  }
+}
+
+/** The rules that {@link InconsistentStateError} can name. */
+export type ConsistencyRule =
+  /** The header belongs to these settings, and its counters lie within the capacity. */
+  | 'header'
+  /** A slot's words are among those that can occur: used, warm or cold. */
+  | 'slot-state'
+  /** used + warm + cold = capacity. */
+  | 'slot-count'
+  /** Every warm slot, and nothing else, is on the warm list exactly once; links agree both ways. */
+  | 'warm-list'
+  /** Every warm slot with a key is on its affinity list exactly once, in the order of freeing. */
+  | 'affinity-list'
+  /** One list a key, found in the bucket where the key's hash says. */
+  | 'affinity-table'
+  /** `unusedBytesResident` is the sum over the warm slots. */
+  | 'unused-bytes';
+
+/** The state breaks one of its rules: foreign writes into the buffer, or a defect of this package. */
+export class InconsistentStateError extends Error {
+  readonly code = 'ERR_INCONSISTENT_STATE';
+  /** The broken rule. */
+  readonly rule: ConsistencyRule;
+
+  constructor(rule: ConsistencyRule, found: string) {
+    super(`The allocator's state breaks the rule "${rule}": ${found}`);
+    this.rule = rule;
+  }
+
+  static {
+    this.prototype.name = 'InconsistentStateError';
+  }
+}
+
+function received(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `type string (${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)})`;
+    case 'bigint':
+      return `type bigint (${value}n)`;
+    case 'number':
+      return Object.is(value, -0) ? '-0' : String(value);
+    case 'boolean':
+      return `type boolean (${value})`;
+    case 'symbol':
+      return `type symbol (${value.toString()})`;
+    case 'undefined':
+      return 'undefined';
+    case 'function':
+      return 'a function';
+    case 'object':
+      return value === null ? 'null' : 'an object';
+    default:
+      return 'an unknown type';
+  }
+}
