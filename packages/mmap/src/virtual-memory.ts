@@ -13,6 +13,20 @@ export type Access = 'none' | 'read' | 'read-write' | 'read-execute';
 /** How a file is mapped: `'shared'` writes through to it, `'private'` copies a page at its first write. */
 export type Sharing = 'shared' | 'private';
 
+/**
+ * Where a scan found dirty pages; made once and reused, so that a scan allocates nothing. Region `i` is
+ * `[starts[i], ends[i])`, in addresses, whole pages, ascending.
+ */
+export interface DirtyPages {
+  /** As long as `ends`: the most regions that one scan may report. */
+  readonly starts: Float64Array;
+  readonly ends: Float64Array;
+  /** Regions found. */
+  count: number;
+  /** Where the scan stopped: the end of the range, or earlier when a limit was reached. */
+  walkEnd: number;
+}
+
 /** A platform's page-level primitives. Every call throws a {@link SystemError} when the system refuses. */
 export interface VirtualMemory {
   /** Bytes of a page; every address and length below is a multiple of it. */
@@ -39,6 +53,18 @@ export interface VirtualMemory {
   protect(address: number, byteLength: number, access: Access): void;
   /** Drops the range's pages: anonymous memory reads zeros again, a private file mapping reads the file again. */
   decommit(address: number, byteLength: number): void;
+  /**
+   * Drops the pages of the first `count` ranges, in one call where the kernel can and else one by one. After a failure
+   * any of them may or may not have been dropped.
+   */
+  decommitMany(addresses: Float64Array, byteLengths: Float64Array, count: number): void;
+  /** Whether {@link VirtualMemory.scanDirtyPages} works here: on Linux 6.7 and later, `PAGEMAP_SCAN`. */
+  readonly canScanDirtyPages: boolean;
+  /**
+   * Finds pages that hold bytes of their own: written, in memory or swapped out, and neither the zero page nor a page
+   * of a mapped file. Stops after `maxPages` of them, or when `into` is full.
+   */
+  scanDirtyPages(address: number, byteLength: number, maxPages: number, into: DirtyPages): void;
   /** Makes a sealed, unchangeable memory file that holds `bytes`, and returns its descriptor. */
   createImage(bytes: Uint8Array, name: string): number;
   /** Closes a descriptor that {@link VirtualMemory.createImage} returned. */

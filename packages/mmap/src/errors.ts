@@ -1,0 +1,160 @@
+/** Every error this package throws on purpose. Each has a stable `code`; messages may be reworded. */
+
+import { getSystemErrorMap } from 'node:util';
+
+import { hex, received, size } from './format.js';
+
+/** What a failed system call was asked, for the message and the fields of {@link SystemError}. */
+export interface SystemCall {
+  /** Name of the call, such as `'mmap'`. */
+  readonly syscall: string;
+  readonly address?: number;
+  readonly byteLength?: number;
+  /** Further arguments by name, printed as they are. */
+  readonly details?: Readonly<Record<string, number | string>>;
+}
+
+/** The operating system refused a call. Shaped like Node's own system errors. */
+export class SystemError extends Error {
+  /** Name of the error, such as `'ENOMEM'`. */
+  readonly code: string;
+  /** Negative number of the error, as Node has it: `-12`. */
+  readonly errno: number;
+  /** Name of the refused call, such as `'mmap'`. */
+  readonly syscall: string;
+  /** Start of the range in question, where there is one. */
+  declare readonly address?: number;
+  /** Bytes of the range in question, where there is one. */
+  declare readonly byteLength?: number;
+
+  /** `errno` is the positive number that the C library reports. */
+  constructor(errno: number, call: SystemCall, options?: ErrorOptions) {
+    const [code, text] = getSystemErrorMap().get(-errno) ?? [`ERRNO_${errno}`, 'unknown system error'];
+    super(`${code}: ${text}, ${call.syscall}${describeArguments(call)}`, options);
+    this.code = code;
+    this.errno = -errno;
+    this.syscall = call.syscall;
+    if (call.address !== undefined) this.address = call.address;
+    if (call.byteLength !== undefined) this.byteLength = call.byteLength;
+  }
+
+  static {
+    this.prototype.name = 'SystemError';
+  }
+}
+
+function describeArguments(call: SystemCall): string {
+  const parts: string[] = [];
+  if (call.address !== undefined) parts.push(`address ${hex(call.address)}`);
+  if (call.byteLength !== undefined) parts.push(`length ${size(call.byteLength)}`);
+  for (const [name, value] of Object.entries(call.details ?? {})) {
+    parts.push(`${name} ${value}`);
+  }
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** Turns an error of `node:fs` into a {@link SystemError}, so that callers test one class. */
+export function fromNodeError(error: unknown, details?: Record<string, string>): unknown {
+  if (!(error instanceof Error) || !('errno' in error) || !('syscall' in error)) return error;
+  const call = { syscall: String(error.syscall), ...(details === undefined ? {} : { details }) };
+  return new SystemError(-Number(error.errno), call, { cause: error });
+}
+
+/** A closed {@link Mmap} was used. */
+export class MmapClosedError extends Error {
+  readonly code = 'ERR_MMAP_CLOSED';
+
+  constructor() {
+    super('The Mmap is closed');
+  }
+
+  static {
+    this.prototype.name = 'MmapClosedError';
+  }
+}
+
+/** A closed {@link MemoryImage} was used. */
+export class MemoryImageClosedError extends Error {
+  readonly code = 'ERR_MEMORY_IMAGE_CLOSED';
+
+  constructor() {
+    super('The MemoryImage is closed');
+  }
+
+  static {
+    this.prototype.name = 'MemoryImageClosedError';
+  }
+}
+
+/** This build of the package has nothing to offer on the platform it runs on. */
+export class UnsupportedPlatformError extends Error {
+  readonly code = 'ERR_UNSUPPORTED_PLATFORM';
+
+  constructor(platform: string, arch: string) {
+    super(
+      `Unsupported platform: @guardstripe/mmap runs on 64-bit Linux (x64, arm64), not on ${platform} ${arch}`,
+    );
+  }
+
+  static {
+    this.prototype.name = 'UnsupportedPlatformError';
+  }
+}
+
+/** The native part of koffi could not be loaded; `cause` says why. */
+export class FfiUnavailableError extends Error {
+  readonly code = 'ERR_FFI_UNAVAILABLE';
+
+  constructor(cause: unknown) {
+    const refused =
+      cause instanceof Error && 'code' in cause && cause.code === 'ERR_DLOPEN_DISABLED'
+        ? "; under Node's --permission, native add-ons need --allow-addons as well"
+        : '';
+    super(`Cannot load koffi: ${cause instanceof Error ? cause.message : String(cause)}${refused}`, {
+      cause,
+    });
+  }
+
+  static {
+    this.prototype.name = 'FfiUnavailableError';
+  }
+}
+
+/** The runtime refuses array buffers over foreign memory, as Electron does since version 21. */
+export class ViewUnsupportedError extends Error {
+  readonly code = 'ERR_EXTERNAL_VIEW_UNSUPPORTED';
+
+  constructor(cause: unknown) {
+    const runtime = 'electron' in process.versions ? 'Electron' : 'This runtime';
+    super(`${runtime} refuses array buffers over memory outside its heap, so no view can be made`, { cause });
+  }
+
+  static {
+    this.prototype.name = 'ViewUnsupportedError';
+  }
+}
+
+type Coded<E extends Error> = E & { readonly code: string };
+
+function withCode<E extends Error>(error: E, code: string): Coded<E> {
+  return Object.assign(error, { code });
+}
+
+/** An argument of the wrong kind. `rule` completes the sentence "must be ...". */
+export function invalidArgType(name: string, rule: string, value: unknown): Coded<TypeError> {
+  const message = `The "${name}" argument must be ${rule}. Received ${received(value)}`;
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
+}
+
+/** An argument of the right kind that can never be right. */
+export function invalidArgValue(name: string, rule: string, value: unknown): Coded<TypeError> {
+  const message = `The "${name}" argument must be ${rule}. Received ${received(value)}`;
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
+}
+
+/** A number outside of what is allowed. Whole numbers are printed as sizes. */
+export function outOfRange(name: string, rule: string, value: number): Coded<RangeError> {
+  const shown = Number.isSafeInteger(value) && value >= 0 ? `${value} = ${size(value)}` : String(value);
+  const message = `The value of "${name}" is out of range. It must be ${rule}. Received ${shown}`;
+  return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
+}

@@ -1,0 +1,47 @@
+/**
+ * The one place that knows koffi. It is loaded at first use: importing the package costs nothing and works where
+ * there is no native library for the platform.
+ *
+ * C types become plain numbers: addresses are below 2^53 on every supported platform, and a number is several times
+ * cheaper to pass than a BigInt.
+ */
+
+import { createRequire } from 'node:module';
+
+import { FfiUnavailableError } from './errors.js';
+
+type Koffi = typeof import('koffi');
+
+/** The C library and the few services of koffi that the package needs. */
+export interface Ffi {
+  /** Declares a function of the process's own C library, from a C prototype. */
+  // eslint-disable-next-line typescript/no-unnecessary-type-parameters -- the prototype is a string, so only the caller knows
+  declare: <F>(prototype: string) => F;
+  /** The calling thread's `errno`; meaningful right after a failed call only. */
+  errno: () => number;
+  /** An array buffer over foreign memory. */
+  view: (address: number, byteLength: number) => ArrayBuffer;
+}
+
+let loaded: Ffi | undefined;
+
+/** Loads koffi and the C library, once. Throws {@link FfiUnavailableError} when there is no way. */
+export function ffi(): Ffi {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Ffi {
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const libc = koffi.load(null);
+    return {
+      // eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
+      declare: <F>(prototype: string) => libc.func(prototype) as F,
+      errno: () => koffi.errno(),
+      view: (address, byteLength) => koffi.view(address, byteLength),
+    };
+  } catch (error) {
+    throw new FfiUnavailableError(error);
+  }
+}

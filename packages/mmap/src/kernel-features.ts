@@ -1,0 +1,96 @@
+/**
+ * Optional kernel features, each asked for once by trying it on memory of our own. A version number would not tell:
+ * distributions backport, and containers filter calls.
+ */
+
+import { closeSync, openSync } from 'node:fs';
+
+import { ffi } from './ffi.js';
+import { createMemoryFile } from './linux.js';
+import { platform } from './platform.js';
+
+/** What this kernel offers beyond the calls that the package cannot do without. */
+export interface KernelFeatures {
+  /** Sealed memory files (`memfd_create`, Linux 3.17); needed for images. */
+  readonly memfd: boolean;
+  /** Finding dirty pages (`PAGEMAP_SCAN`, Linux 6.7). */
+  readonly pagemapScan: boolean;
+  /** Dropping many ranges in one call (`process_madvise` with `MADV_DONTNEED` on oneself, Linux 6.13). */
+  readonly processMadvise: boolean;
+}
+
+// x86-64 and arm64 share these numbers (asm-generic/unistd.h).
+const SYS_PIDFD_OPEN = 434;
+const SYS_PROCESS_MADVISE = 440;
+/** `_IOWR('f', 16, struct pm_scan_arg)` from linux/fs.h. */
+const PAGEMAP_SCAN = 0xc060_6610;
+const PM_SCAN_ARG_BYTES = 96;
+const MADV_DONTNEED = 4;
+
+/** Tries them all. Anything that goes wrong on the way counts as "not there". */
+export function probeFeatures(): KernelFeatures {
+  return {
+    memfd: works(probeMemfd),
+    pagemapScan: works(() => withScratchPage(probePagemapScan)),
+    processMadvise: works(() => withScratchPage(probeProcessMadvise)),
+  };
+}
+
+function works(probe: () => boolean): boolean {
+  try {
+    return probe();
+  } catch {
+    return false;
+  }
+}
+
+function withScratchPage(probe: (address: number, byteLength: number) => boolean): boolean {
+  const system = platform();
+  const address = system.reserve(system.pageSize);
+  try {
+    return probe(address, system.pageSize);
+  } finally {
+    system.unmap(address, system.pageSize);
+  }
+}
+
+function probeMemfd(): boolean {
+  closeSync(createMemoryFile('guardstripe-probe'));
+  return true;
+}
+
+/** A scan of one untouched page that may return nothing. */
+function probePagemapScan(address: number, byteLength: number): boolean {
+  const ioctl = ffi().declare<
+    (fd: number, request: number, type: 'void *', argument: BigUint64Array) => number
+  >('int ioctl(int fd, unsigned long request, ...)');
+  // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, four category masks.
+  const argument = new BigUint64Array(PM_SCAN_ARG_BYTES / 8);
+  argument[0] = BigInt(PM_SCAN_ARG_BYTES);
+  argument[2] = BigInt(address);
+  argument[3] = BigInt(address + byteLength);
+  const fd = openSync('/proc/self/pagemap', 'r');
+  try {
+    return ioctl(fd, PAGEMAP_SCAN, 'void *', argument) >= 0;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function probeProcessMadvise(address: number, byteLength: number): boolean {
+  const { declare } = ffi();
+  const pidfdOpen = declare<(call: number, pid: number, flags: number) => number>(
+    'long syscall(long number, long pid, long flags)',
+  );
+  const processMadvise = declare<
+    (call: number, fd: number, ranges: BigUint64Array, count: number, advice: number, flags: number) => number
+  >('long syscall(long number, long pidfd, const void *ranges, size_t count, long advice, long flags)');
+  const fd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
+  if (fd < 0) return false;
+  try {
+    const ranges = BigUint64Array.of(BigInt(address), BigInt(byteLength));
+    return processMadvise(SYS_PROCESS_MADVISE, fd, ranges, 1, MADV_DONTNEED, 0) === byteLength;
+  } finally {
+    closeSync(fd);
+  }
+}

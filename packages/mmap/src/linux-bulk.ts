@@ -1,0 +1,152 @@
+/**
+ * Linux calls that take or return many ranges. Their structures live in a few pages of our own, whose address never
+ * moves, and are read and written as 32-bit halves: a 64-bit BigInt costs more than the call.
+ *
+ *     scan:     ├ pm_scan_arg, 96 bytes ┤ page_region[0], 24 bytes ┤ page_region[1] ┤ ...
+ *     decommit: ├ iovec[0], 16 bytes ┤ iovec[1] ┤ ...
+ */
+
+import { openSync } from 'node:fs';
+
+import { SystemError } from './errors.js';
+import { ffi } from './ffi.js';
+import { createView } from './view.js';
+import type { DirtyPages } from './virtual-memory.js';
+
+/** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h; Linux 6.7. */
+const PAGEMAP_SCAN = 0xc060_6610;
+const PM_SCAN_ARG_BYTES = 96;
+const PAGE_REGION_BYTES = 24;
+const PAGE_IS_WRITTEN = 1 << 1;
+const PAGE_IS_FILE = 1 << 2;
+const PAGE_IS_PRESENT = 1 << 3;
+const PAGE_IS_SWAPPED = 1 << 4;
+const PAGE_IS_PFNZERO = 1 << 5;
+
+// x86-64 and arm64 share these numbers (asm-generic/unistd.h).
+const SYS_PIDFD_OPEN = 434;
+const SYS_PROCESS_MADVISE = 440;
+const MADV_DONTNEED = 4;
+const IOVEC_BYTES = 16;
+/** `UIO_MAXIOV`, linux/uio.h: most ranges of one call. */
+const MAX_RANGES_PER_CALL = 1024;
+
+const SCRATCH_BYTES = MAX_RANGES_PER_CALL * IOVEC_BYTES;
+/** Most regions that one scan reports: what the scratch pages hold. */
+const MAX_SCAN_REGIONS = Math.floor((SCRATCH_BYTES - PM_SCAN_ARG_BYTES) / PAGE_REGION_BYTES);
+const WORD = 2 ** 32;
+
+/** Pages for the kernel to read and write structures in. */
+interface Scratch {
+  readonly address: number;
+  readonly words: Uint32Array;
+}
+
+/** Maps pages that the process keeps: `(byteLength) => address`. */
+export type MapScratch = (byteLength: number) => number;
+
+/** The two calls. Either is `undefined` where this kernel, or a sandbox around us, has it not. */
+export interface BulkCalls {
+  readonly scan:
+    ((address: number, byteLength: number, maxPages: number, into: DirtyPages) => void) | undefined;
+  /** Returns how many bytes, from the first range on, were dropped; fewer than all is no error. */
+  readonly decommit:
+    ((addresses: Float64Array, byteLengths: Float64Array, from: number, count: number) => number) | undefined;
+  readonly maxRangesPerCall: number;
+}
+
+/** Probes the calls by making them on scratch pages. */
+export function bulkCalls(mapScratch: MapScratch): BulkCalls {
+  const address = mapScratch(SCRATCH_BYTES);
+  const scratch = { address, words: new Uint32Array(createView(address, SCRATCH_BYTES)) };
+  return {
+    scan: probed(() => scanner(scratch)),
+    decommit: probed(() => decommitter(scratch)),
+    maxRangesPerCall: MAX_RANGES_PER_CALL,
+  };
+}
+
+function probed<T>(build: () => T): T | undefined {
+  try {
+    return build();
+  } catch {
+    return undefined;
+  }
+}
+
+function put(words: Uint32Array, index: number, value: number): void {
+  words[index] = value; // modulo 2^32
+  words[index + 1] = Math.floor(value / WORD);
+}
+
+function get(words: Uint32Array, index: number): number {
+  return (words[index] as number) + (words[index + 1] as number) * WORD;
+}
+
+function scanner({ address: scratchAddress, words }: Scratch): NonNullable<BulkCalls['scan']> {
+  const c = ffi();
+  const ioctl = c.declare<(fd: number, request: number, argument: number) => number>(
+    'int ioctl(int fd, unsigned long request, uintptr_t argument)',
+  );
+  const fd = openSync('/proc/self/pagemap', 'r');
+  const scan: NonNullable<BulkCalls['scan']> = (address, byteLength, maxPages, into) => {
+    // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
+    // category_anyof_mask, return_mask. A page that was swapped out is not present, and its bytes are still there.
+    put(words, 0, PM_SCAN_ARG_BYTES);
+    put(words, 2, 0);
+    put(words, 4, address);
+    put(words, 6, address + byteLength);
+    put(words, 8, 0);
+    put(words, 10, scratchAddress + PM_SCAN_ARG_BYTES);
+    put(words, 12, Math.min(into.starts.length, MAX_SCAN_REGIONS));
+    put(words, 14, maxPages);
+    put(words, 16, PAGE_IS_FILE | PAGE_IS_PFNZERO);
+    put(words, 18, PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO);
+    put(words, 20, PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
+    put(words, 22, PAGE_IS_WRITTEN);
+    const count = ioctl(fd, PAGEMAP_SCAN, scratchAddress);
+    if (count < 0)
+      throw new SystemError(c.errno(), { syscall: 'ioctl', address, byteLength, details: { maxPages } });
+    for (let i = 0, at = PM_SCAN_ARG_BYTES / 4; i < count; i++, at += PAGE_REGION_BYTES / 4) {
+      into.starts[i] = get(words, at);
+      into.ends[i] = get(words, at + 2);
+    }
+    into.count = count;
+    into.walkEnd = get(words, 8);
+  };
+  scan(scratchAddress, SCRATCH_BYTES, 1, {
+    starts: new Float64Array(1),
+    ends: new Float64Array(1),
+    count: 0,
+    walkEnd: 0,
+  });
+  return scan;
+}
+
+function decommitter({ address: scratchAddress, words }: Scratch): NonNullable<BulkCalls['decommit']> {
+  const c = ffi();
+  const pidfdOpen = c.declare<(call: number, pid: number, flags: number) => number>(
+    'long syscall(long number, long pid, long flags)',
+  );
+  const processMadvise = c.declare<
+    (call: number, fd: number, ranges: number, count: number, advice: number, flags: number) => number
+  >('long syscall(long number, long pidfd, uintptr_t ranges, size_t count, long advice, long flags)');
+  // A descriptor of the process, and not PIDFD_SELF: that one is a Linux younger.
+  const pidfd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
+  const refused = () =>
+    new SystemError(c.errno(), { syscall: 'process_madvise', details: { advice: MADV_DONTNEED } });
+  if (pidfd < 0) throw refused();
+  const decommit: NonNullable<BulkCalls['decommit']> = (addresses, byteLengths, from, count) => {
+    for (let i = 0; i < count; i++) {
+      put(words, i * 4, addresses[from + i] as number);
+      put(words, i * 4 + 2, byteLengths[from + i] as number);
+    }
+    const dropped = processMadvise(SYS_PROCESS_MADVISE, pidfd, scratchAddress, count, MADV_DONTNEED, 0);
+    if (dropped < 0) throw refused();
+    return dropped;
+  };
+  // The upper half of the scratch pages is ours to drop, and nothing is in it.
+  const half = SCRATCH_BYTES / 2;
+  decommit(Float64Array.of(scratchAddress + half), Float64Array.of(half), 0, 1);
+  return decommit;
+}

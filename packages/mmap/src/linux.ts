@@ -1,0 +1,210 @@
+/**
+ * Linux. Constants are those of the kernel's generic ABI (`include/uapi/asm-generic`), which x86-64 and arm64 share;
+ * other architectures number some of them differently and are not accepted by {@link platform}.
+ */
+
+import { closeSync, ftruncateSync, writeSync } from 'node:fs';
+
+import { fromNodeError, SystemError } from './errors.js';
+import { ffi } from './ffi.js';
+import { hex } from './format.js';
+import { bulkCalls, type BulkCalls } from './linux-bulk.js';
+import type { Access, Sharing, VirtualMemory } from './virtual-memory.js';
+
+const PROTECTION: Readonly<Record<Access, number>> = {
+  none: 0,
+  read: 1, // PROT_READ
+  'read-write': 3, // PROT_READ | PROT_WRITE
+  'read-execute': 5, // PROT_READ | PROT_EXEC
+};
+
+const MAP_SHARED = 0x1;
+const MAP_PRIVATE = 0x2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+/** Address space alone is not to count against the commit limit; pages do when they are touched. */
+const MAP_NORESERVE = 0x4000;
+
+const MADV_DONTNEED = 4;
+
+const MFD_CLOEXEC = 0x1;
+const MFD_ALLOW_SEALING = 0x2;
+/** Linux 6.3. Implies sealing; without it `vm.memfd_noexec=2` refuses the call. */
+const MFD_NOEXEC_SEAL = 0x8;
+
+const F_ADD_SEALS = 1033;
+/** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
+const IMAGE_SEALS = 0x1 | 0x2 | 0x4 | 0x8;
+
+const SC_PAGESIZE = 30;
+const EINVAL = 22;
+/** What the kernel answers to an `ioctl` that it does not know. */
+const ENOTTY = 25;
+
+/** `write` moves at most 0x7ffff000 bytes a call. */
+const MAX_WRITE_BYTES = 0x4000_0000;
+
+type AddressCall = (address: number, byteLength: number) => number;
+type RangeCall = (address: number, byteLength: number, value: number) => number;
+type MmapCall = (
+  address: number,
+  byteLength: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  fileOffset: number,
+) => number;
+
+/** Builds the primitives. Throws {@link FfiUnavailableError} where koffi cannot be loaded. */
+export function linux(): VirtualMemory {
+  const c = ffi();
+  const sysconf = c.declare<(name: number) => number>('long sysconf(int name)');
+  const mmap = c.declare<MmapCall>(
+    'intptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)',
+  );
+  const munmap = c.declare<AddressCall>('int munmap(uintptr_t addr, size_t length)');
+  const mprotect = c.declare<RangeCall>('int mprotect(uintptr_t addr, size_t length, int prot)');
+  const madvise = c.declare<RangeCall>('int madvise(uintptr_t addr, size_t length, int advice)');
+  const pageSize = sysconf(SC_PAGESIZE);
+
+  /** Cold: names the failed range call. The caller has just seen -1, so `errno` is still its own. */
+  const refused = (
+    syscall: string,
+    address: number,
+    byteLength: number,
+    details?: Record<string, number | string>,
+  ) =>
+    new SystemError(c.errno(), {
+      syscall,
+      address,
+      byteLength,
+      ...(details === undefined ? {} : { details }),
+    });
+
+  function map(
+    address: number,
+    byteLength: number,
+    prot: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): number {
+    const result = mmap(address, byteLength, prot, flags, fd, offset);
+    if (result === -1)
+      throw refused('mmap', address, byteLength, {
+        prot: hex(prot),
+        flags: hex(flags),
+        fd,
+        offset: hex(offset),
+      });
+    if (!Number.isSafeInteger(result)) {
+      throw new RangeError(`mmap returned the address ${String(result)}, which a number cannot hold`);
+    }
+    return result;
+  }
+
+  let probedBulk: BulkCalls | undefined;
+  const bulk = () =>
+    (probedBulk ??= bulkCalls((byteLength) =>
+      map(0, byteLength, PROTECTION['read-write'], MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+    ));
+
+  return {
+    pageSize,
+    reserve: (byteLength) =>
+      map(0, byteLength, PROTECTION.none, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+    mapZeros(address, byteLength, access) {
+      const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+      map(address, byteLength, PROTECTION[access], flags, -1, 0);
+    },
+    mapFile(fd, fileOffset, address, byteLength, access, sharing: Sharing) {
+      const flags = (sharing === 'shared' ? MAP_SHARED : MAP_PRIVATE) | (address === 0 ? 0 : MAP_FIXED);
+      return map(address, byteLength, PROTECTION[access], flags, fd, fileOffset);
+    },
+    unmap(address, byteLength) {
+      if (munmap(address, byteLength) !== 0) throw refused('munmap', address, byteLength);
+    },
+    protect(address, byteLength, access) {
+      const prot = PROTECTION[access];
+      if (mprotect(address, byteLength, prot) !== 0)
+        throw refused('mprotect', address, byteLength, { prot: hex(prot) });
+    },
+    decommit(address, byteLength) {
+      if (madvise(address, byteLength, MADV_DONTNEED) !== 0) {
+        throw refused('madvise', address, byteLength, { advice: MADV_DONTNEED });
+      }
+    },
+    decommitMany(addresses, byteLengths, count) {
+      const { decommit: dropMany, maxRangesPerCall } = bulk();
+      let done = 0;
+      while (dropMany !== undefined && done < count) {
+        const batch = Math.min(count - done, maxRangesPerCall);
+        let dropped = dropMany(addresses, byteLengths, done, batch);
+        const end = done + batch;
+        // A short count is no error and does not say why: the ranges that were not done whole are done one by one.
+        while (done < end && dropped >= (byteLengths[done] as number))
+          dropped -= byteLengths[done++] as number;
+        if (done < end) break;
+      }
+      for (; done < count; done++) this.decommit(addresses[done] as number, byteLengths[done] as number);
+    },
+    get canScanDirtyPages() {
+      return bulk().scan !== undefined;
+    },
+    scanDirtyPages(address, byteLength, maxPages, into) {
+      const { scan } = bulk();
+      if (scan === undefined) throw new SystemError(ENOTTY, { syscall: 'ioctl', address, byteLength });
+      scan(address, byteLength, maxPages, into);
+    },
+    createImage: (bytes, name) => createSealedFile(bytes, name, pageSize),
+    closeImage(fd) {
+      try {
+        closeSync(fd);
+      } catch (error) {
+        throw fromNodeError(error);
+      }
+    },
+  };
+}
+
+/** Opens an empty memory file that may be sealed. */
+export function createMemoryFile(name: string): number {
+  const c = ffi();
+  const memfdCreate = c.declare<(name: string, flags: number) => number>(
+    'int memfd_create(const char *name, unsigned int flags)',
+  );
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  let fd = memfdCreate(name, flags | MFD_NOEXEC_SEAL);
+  if (fd === -1 && c.errno() === EINVAL) fd = memfdCreate(name, flags);
+  if (fd === -1)
+    throw new SystemError(c.errno(), { syscall: 'memfd_create', details: { name, flags: hex(flags) } });
+  return fd;
+}
+
+function createSealedFile(bytes: Uint8Array, name: string, pageSize: number): number {
+  const c = ffi();
+  const fcntl = c.declare<(fd: number, command: number, type: 'int', value: number) => number>(
+    'int fcntl(int fd, int command, ...)',
+  );
+  const fd = createMemoryFile(name);
+  try {
+    let written = 0;
+    while (written < bytes.byteLength) {
+      written += writeSync(
+        fd,
+        bytes,
+        written,
+        Math.min(bytes.byteLength - written, MAX_WRITE_BYTES),
+        written,
+      );
+    }
+    ftruncateSync(fd, Math.ceil(bytes.byteLength / pageSize) * pageSize);
+    if (fcntl(fd, F_ADD_SEALS, 'int', IMAGE_SEALS) !== 0) {
+      throw new SystemError(c.errno(), { syscall: 'fcntl', details: { fd, seals: hex(IMAGE_SEALS) } });
+    }
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw fromNodeError(error, { name });
+  }
+}

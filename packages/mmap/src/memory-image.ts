@@ -1,0 +1,88 @@
+/**
+ * A sealed memory file: bytes that nobody can change any more, ready to be mapped copy-on-write any number of times.
+ */
+
+import { checkOptions, checkVirtualMemory } from './checks.js';
+import { invalidArgType, invalidArgValue, MemoryImageClosedError } from './errors.js';
+import { forgetLeak, watchForLeak } from './leak-net.js';
+import { platform } from './platform.js';
+import type { VirtualMemory } from './virtual-memory.js';
+
+/** Options of {@link memoryImage}. */
+export interface MemoryImageOptions {
+  /** Shown in `/proc/self/maps` as `/memfd:NAME`; at most 249 bytes. Default `'guardstripe'`. */
+  readonly name?: string;
+  /** The platform to use. Default {@link platform}. */
+  readonly virtualMemory?: VirtualMemory;
+}
+
+/** Linux's limit on the name of a memory file, in bytes without the final zero (`memfd_create(2)`). */
+const MAX_NAME_BYTES = 249;
+
+const TOKEN = Symbol('memoryImage');
+
+/** Made by {@link memoryImage}. Owns a file descriptor until it is closed. */
+export class MemoryImage implements Disposable {
+  /** Bytes of the image: those it was made of, filled up with zeros to whole pages. */
+  readonly byteLength: number;
+  readonly #virtualMemory: VirtualMemory;
+  readonly #fd: number;
+  #closed = false;
+
+  /** @internal */
+  constructor(token: typeof TOKEN, virtualMemory: VirtualMemory, fd: number, byteLength: number) {
+    if (token !== TOKEN) throw new TypeError('Use memoryImage() to make a MemoryImage');
+    this.#virtualMemory = virtualMemory;
+    this.#fd = fd;
+    this.byteLength = byteLength;
+    watchForLeak(this, `MemoryImage with descriptor ${fd}`, () => virtualMemory.closeImage(fd));
+  }
+
+  /**
+   * The descriptor of the sealed file. It belongs to the image: do not close it.
+   *
+   * @throws {MemoryImageClosedError} after {@link close}; the number may be somebody else's by then.
+   */
+  get fd(): number {
+    if (this.#closed) throw new MemoryImageClosedError();
+    return this.#fd;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Closes the descriptor. Mappings of the image live on, for the kernel keeps the file while they do. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    // Closed first: close(2) frees the number even when it reports an error, so it must not be tried twice.
+    this.#closed = true;
+    forgetLeak(this);
+    this.#virtualMemory.closeImage(this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Copies `bytes` into a memory file, fills it up with zeros to whole pages, and seals it against growing, shrinking,
+ * writing and further sealing (`F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL`). No bytes, no pages: an
+ * empty image is allowed, and mapping it does nothing.
+ *
+ * @throws {SystemError} when the kernel has no memory files, no descriptor or no memory left.
+ */
+export function memoryImage(bytes: Uint8Array, options: MemoryImageOptions = {}): MemoryImage {
+  if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'a Uint8Array', bytes);
+  checkOptions(options);
+  const { name = 'guardstripe', virtualMemory = platform() } = options;
+  checkVirtualMemory(virtualMemory);
+  if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+  if (name.includes('\0') || Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    throw invalidArgValue('name', `at most ${MAX_NAME_BYTES} bytes without a zero`, name);
+  }
+  const { pageSize } = virtualMemory;
+  const byteLength = Math.ceil(bytes.byteLength / pageSize) * pageSize;
+  return new MemoryImage(TOKEN, virtualMemory, virtualMemory.createImage(bytes, name), byteLength);
+}
