@@ -1,6 +1,6 @@
 /** The settings of a pool: defaults, validation, and what follows from them together. */
 import type { VirtualMemory } from '@guardstripe/mmap';
-import { InvalidTypeError, OutOfRangeError, PoolCreationError, size } from './errors.js';
+import { InvalidTypeError, OutOfRangeError } from './errors.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -23,8 +23,21 @@ export interface MemoryPoolConfig {
   readonly memoryGuardSize?: number;
   /** Whether the first slot has the same guard before it. @defaultValue true */
   readonly guardBeforeLinearMemory?: boolean;
+  /**
+   * Bytes that a freed memory may keep in RAM, reset by writing instead of by dropping pages; rounded up to pages.
+   * @defaultValue 0
+   */
+  readonly linearMemoryKeepResident?: number;
   /** How many used-and-free slots are kept for their modules before they are given to others. @defaultValue 100 */
   readonly maxUnusedWarmSlots?: number;
+  /** Regions collected before they are dropped in one call, 1 to 1,024. @defaultValue 1 */
+  readonly decommitBatchSize?: number;
+  /** Whether a reset writes only dirty pages, found by `PAGEMAP_SCAN` (Linux 6.7). @defaultValue 'auto' */
+  readonly pagemapScan?: Feature;
+  /** Most allocations that may wait for a slot at once. @defaultValue 10,000 */
+  readonly maxWaitingAllocations?: number;
+  /** Whether each memory remembers where it was allocated, for the warning about one that was never freed. @defaultValue false */
+  readonly traceAllocations?: boolean;
   /** Stripes by protection keys. @defaultValue 'auto' */
   readonly memoryProtectionKeys?: Feature;
   /** Most protection keys to take, 0 to 16; hardware has 15. @defaultValue 16 */
@@ -43,13 +56,20 @@ const DEFAULTS: ResolvedConfig = {
   memoryReservation: 4 * GIB,
   memoryGuardSize: 32 * MIB,
   guardBeforeLinearMemory: true,
+  linearMemoryKeepResident: 0,
   maxUnusedWarmSlots: 100,
+  decommitBatchSize: 1,
+  pagemapScan: 'auto',
+  maxWaitingAllocations: 10_000,
+  traceAllocations: false,
   memoryProtectionKeys: 'auto',
   maxMemoryProtectionKeys: 16,
 };
 
 /** Slot links are stored as slot + 1 in 32 signed bits. */
 const MAX_SLOTS = 2 ** 31 - 2;
+/** `process_madvise` takes at most `UIO_MAXIOV` ranges a call (`linux/uio.h`). */
+const MAX_BATCH = 1024;
 const MAX_COUNT = 2 ** 31 - 1;
 const FEATURES: readonly unknown[] = ['auto', 'enable', 'disable'] satisfies readonly Feature[];
 
@@ -91,15 +111,20 @@ const RULES: Record<keyof ResolvedConfig, Rule> = {
   memoryReservation: bytes,
   memoryGuardSize: bytes,
   guardBeforeLinearMemory: boolean,
+  linearMemoryKeepResident: bytes,
   maxUnusedWarmSlots: integer(0, MAX_COUNT),
+  decommitBatchSize: integer(1, MAX_BATCH),
+  pagemapScan: feature,
+  maxWaitingAllocations: integer(0, MAX_COUNT),
+  traceAllocations: boolean,
   memoryProtectionKeys: feature,
   maxMemoryProtectionKeys: integer(0, 16),
 };
 
 /**
- * Fills in the defaults and checks each setting alone, then those that depend on each other.
+ * Fills in the defaults and checks each setting alone. Those that depend on each other are the layout's business.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`, or {@link PoolCreationError}
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` or RangeError `ERR_OUT_OF_RANGE`
  */
 export function resolveConfig(config: MemoryPoolConfig): ResolvedConfig {
   const { virtualMemory: _, ...settings } = config;
@@ -109,12 +134,5 @@ export function resolveConfig(config: MemoryPoolConfig): ResolvedConfig {
     if (value !== undefined) resolved[name] = value;
   }
   for (const [name, rule] of Object.entries(RULES)) rule(name, resolved[name]);
-  const result = resolved as unknown as ResolvedConfig;
-  if (result.maxMemorySize > result.memoryReservation) {
-    throw new PoolCreationError(
-      `Cannot create a pool: maxMemorySize, ${size(result.maxMemorySize)}, must not pass memoryReservation, ` +
-        `${size(result.memoryReservation)}: code that trusts the reservation would reach the next slot`,
-    );
-  }
-  return result;
+  return resolved as unknown as ResolvedConfig;
 }

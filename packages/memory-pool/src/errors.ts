@@ -59,7 +59,9 @@ export class PoolBusyError extends Error {
   readonly liveMemories: number;
 
   constructor(liveMemories: number) {
-    super(`Cannot close the pool: ${liveMemories} memories are live; free them, or close with { force: true }`);
+    super(
+      `Cannot close the pool: ${liveMemories} memories are live; free them, or close with { force: true }`,
+    );
     this.liveMemories = liveMemories;
   }
 }
@@ -105,7 +107,42 @@ export class ModuleNotPoolableError extends Error {
   readonly memoryIndex: number | undefined;
 
   constructor(reason: string, memoryIndex?: number) {
-    super(memoryIndex === undefined ? `The module ${reason}` : `Memory ${memoryIndex} of the module ${reason}`);
+    super(
+      memoryIndex === undefined ? `The module ${reason}` : `Memory ${memoryIndex} of the module ${reason}`,
+    );
     this.memoryIndex = memoryIndex;
+  }
+}
+
+/** The store's limiter said no to a memory, or to a larger one. */
+export class MemoryLimitError extends RangeError {
+  override readonly name = 'MemoryLimitError';
+  readonly code = 'ERR_MEMORY_LIMIT';
+  /** Bytes the memory has. */
+  readonly currentBytes: number;
+  /** Bytes it would have had. */
+  readonly desiredBytes: number;
+
+  constructor(currentBytes: number, desiredBytes: number) {
+    super(
+      `The store's limiter does not allow a memory of ${size(desiredBytes)}; it has ${size(currentBytes)}`,
+    );
+    this.currentBytes = currentBytes;
+    this.desiredBytes = desiredBytes;
+  }
+}
+
+/** Too many allocations wait for a slot already. */
+export class PoolQueueFullError extends Error {
+  override readonly name = 'PoolQueueFullError';
+  readonly code = 'ERR_POOL_QUEUE_FULL';
+  /** The setting `maxWaitingAllocations`. */
+  readonly maxWaitingAllocations: number;
+
+  constructor(maxWaitingAllocations: number) {
+    super(
+      `Cannot wait for a memory: ${maxWaitingAllocations} allocations, maxWaitingAllocations, wait already`,
+    );
+    this.maxWaitingAllocations = maxWaitingAllocations;
   }
 }

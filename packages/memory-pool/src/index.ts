@@ -4,16 +4,20 @@
  * @packageDocumentation
  */
 export type { Feature, MemoryPoolConfig, ResolvedConfig } from './config.js';
+export type { AllocateEvent, ExhaustedEvent, FailureEvent, FreeEvent, GrowEvent } from './diagnostics.js';
 export {
   MemoryFreedError,
+  MemoryLimitError,
   ModuleClosedError,
   ModuleNotPoolableError,
   PoolBusyError,
   PoolClosedError,
   PoolConcurrencyLimitError,
   PoolCreationError,
+  PoolQueueFullError,
   StoreDisposedError,
 } from './errors.js';
+export type { MemoryLimiter } from './limiter.js';
 export {
   describeMemory,
   describeModule,
@@ -25,5 +29,5 @@ export {
 } from './module.js';
 export { MemoryPool, type PoolMetrics } from './pool.js';
 export type { PooledMemory } from './pooled-memory.js';
-export type { AllocateOptions, Store } from './store.js';
+export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';
 export { InvalidModuleError } from './wasm/index.js';

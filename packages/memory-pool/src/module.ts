@@ -1,8 +1,8 @@
 /** What a WebAssembly module says of its memories, and the images its data segments make. */
 import type { MemoryKey } from '@guardstripe/index-allocator';
-import { host, memoryImage, platform, type MemoryImage, type VirtualMemory } from '@guardstripe/mmap';
+import { host, memoryImage, platform, type VirtualMemory } from '@guardstripe/mmap';
 import { ModuleClosedError, ModuleNotPoolableError, OutOfRangeError, size } from './errors.js';
-import type { SlotImage } from './slot-memory.js';
+import { PoolImage } from './pool-image.js';
 import type { InitialBytes, MemoryTemplate } from './template.js';
 import { parseModule, planImages, type ImagePlan, type MemoryDescriptor } from './wasm/index.js';
 
@@ -60,7 +60,6 @@ const MAX_PAGES_I32 = 65_536n;
 
 /** Ids are never used twice in a process: a slot may remember a module long after it was closed. */
 let nextModuleId = 0;
-let nextImageId = 1;
 
 /**
  * A module's memories, ready to be allocated. Owns the sealed memory files of its images: close it when no new memory of
@@ -72,7 +71,7 @@ export class PoolModule implements Disposable {
   /** All memories of the module, by index. */
   readonly memories: readonly ModuleMemory[];
   readonly #templates: readonly (MemoryTemplate | undefined)[];
-  readonly #images: readonly MemoryImage[];
+  readonly #images: readonly PoolImage[];
   #closed = false;
 
   /** @internal Modules come from {@link describeModule} and {@link describeMemory}. */
@@ -80,7 +79,7 @@ export class PoolModule implements Disposable {
     this.id = id;
     this.memories = entries.map((entry) => entry.memory);
     this.#templates = entries.map((entry) => entry.template);
-    this.#images = entries.flatMap((entry) => entry.template?.image?.image ?? []);
+    this.#images = entries.flatMap((entry) => entry.template?.image ?? []);
   }
 
   /** Whether the module was closed. */
@@ -109,7 +108,8 @@ export class PoolModule implements Disposable {
     if (index === undefined) throw new ModuleNotPoolableError('defines no memory');
     const template = this.#templates[index];
     if (template !== undefined) return template;
-    const obstacle = this.memories[index]?.obstacle ?? `does not exist: it has ${this.memories.length} memories`;
+    const obstacle =
+      this.memories[index]?.obstacle ?? `does not exist: it has ${this.memories.length} memories`;
     throw new ModuleNotPoolableError(obstacle, index);
   }
 
@@ -166,7 +166,11 @@ export function describeMemory(description: MemoryDescription, options: Describe
   pages('maximum', maximum, initial, Number(MAX_PAGES_I32));
   const initialBytes = initial * WASM_PAGE_BYTES;
   const contentsBytes = contents?.byteLength ?? 0;
-  if (!Number.isSafeInteger(contentsOffset) || contentsOffset < 0 || contentsOffset + contentsBytes > initialBytes) {
+  if (
+    !Number.isSafeInteger(contentsOffset) ||
+    contentsOffset < 0 ||
+    contentsOffset + contentsBytes > initialBytes
+  ) {
     throw new OutOfRangeError(
       `Cannot describe a memory: contents of ${size(contentsBytes)} at contentsOffset ${contentsOffset} must lie ` +
         `inside the initial ${size(initialBytes)}`,
@@ -209,7 +213,7 @@ function describe(
   virtualMemory: VirtualMemory,
 ): ModuleEntry {
   const obstacle = findObstacle(descriptor, plan);
-  const memory = (initialization: Initialization, image?: SlotImage): ModuleMemory => ({
+  const memory = (initialization: Initialization, image?: PoolImage): ModuleMemory => ({
     index,
     kind: descriptor.kind,
     shared: descriptor.shared,
@@ -242,7 +246,7 @@ function findObstacle(descriptor: MemoryDescriptor, plan: ImagePlan | undefined)
 
 interface Contents {
   readonly initialization: Initialization;
-  readonly image: SlotImage | undefined;
+  readonly image: PoolImage | undefined;
   readonly writes: readonly InitialBytes[];
 }
 
@@ -250,12 +254,14 @@ function initialize(plan: ImagePlan, virtualMemory: VirtualMemory): Contents {
   switch (plan.kind) {
     case 'image': {
       if (!host().features.memfd) {
-        return { initialization: 'copy', image: undefined, writes: [{ offset: plan.offsetBytes, data: plan.bytes }] };
+        return {
+          initialization: 'copy',
+          image: undefined,
+          writes: [{ offset: plan.offsetBytes, data: plan.bytes }],
+        };
       }
       const image = memoryImage(plan.bytes, { name: 'guardstripe-image', virtualMemory });
-      const { offsetBytes } = plan;
-      const slotImage = { id: nextImageId++, image, offsetBytes, byteLength: image.byteLength };
-      return { initialization: 'image', image: slotImage, writes: [] };
+      return { initialization: 'image', image: new PoolImage(image, plan.offsetBytes), writes: [] };
     }
     case 'segments':
       return { initialization: 'copy', image: undefined, writes: plan.segments };
@@ -270,12 +276,13 @@ function initialize(plan: ImagePlan, virtualMemory: VirtualMemory): Contents {
 function memoryTemplate(
   key: MemoryKey,
   descriptor: MemoryDescriptor,
-  image: SlotImage | undefined,
+  image: PoolImage | undefined,
   writes: readonly InitialBytes[],
 ): MemoryTemplate {
   const pageBytes = descriptor.pageSize;
   const typeMaximum = descriptor.index === 'i32' ? 2n ** 32n : BigInt(Number.MAX_SAFE_INTEGER);
-  const declared = descriptor.maximumPages === undefined ? typeMaximum : descriptor.maximumPages * BigInt(pageBytes);
+  const declared =
+    descriptor.maximumPages === undefined ? typeMaximum : descriptor.maximumPages * BigInt(pageBytes);
   return {
     key,
     initialBytes: Number(descriptor.minimumPages) * pageBytes,

@@ -4,33 +4,76 @@
  */
 import { ModuleAffinityIndexAllocator, type MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
-import { createView, detachView, SystemError, type Mmap } from '@guardstripe/mmap';
+import { createView, detachView, SystemError, type Mmap, type VirtualMemory } from '@guardstripe/mmap';
+import { Counters } from './counters.js';
+import { DecommitQueue } from './decommit-queue.js';
+import {
+  onExhausted,
+  onFailure,
+  onFree,
+  type ExhaustedEvent,
+  type FailureEvent,
+  type FreeEvent,
+} from './diagnostics.js';
 import { PoolConcurrencyLimitError } from './errors.js';
+import { ImageTable } from './image-table.js';
 import { SlotMemory } from './slot-memory.js';
 import { SlotRecords, SlotState } from './slot-records.js';
-import type { InitialBytes, MemoryTemplate } from './template.js';
-import type { Tenancy } from './tenancy.js';
+import { SlotReset, type ResetResult } from './slot-reset.js';
+import type { MemoryTemplate } from './template.js';
+import type { Lease, Tenancy } from './tenancy.js';
+import { WaitQueue } from './wait-queue.js';
+
+/** What a pool decides once. */
+export interface PoolCoreOptions {
+  readonly virtualMemory: VirtualMemory;
+  readonly maxUnusedWarmSlots: number;
+  readonly decommitBatchSize: number;
+  /** Whole host pages. */
+  readonly keepResidentBytes: number;
+  /** Whether resets look for dirty pages. */
+  readonly scan: boolean;
+}
+
+/** Who wants a memory, and which. */
+export interface AllocationRequest {
+  readonly tenancy: Tenancy;
+  readonly template: MemoryTemplate;
+  /** Where it was asked for, if the pool traces that. */
+  readonly trace: string | undefined;
+}
 
 /** @internal */
 export class PoolCore {
   readonly layout: SlabLayout;
   readonly records: SlotRecords;
-  liveMemories = 0;
-  failedResets = 0;
+  readonly counters = new Counters();
   readonly #slab: Mmap;
+  readonly #virtualMemory: VirtualMemory;
   readonly #memory: SlotMemory;
+  readonly #reset: SlotReset;
+  readonly #queue: DecommitQueue;
   readonly #allocators: readonly ModuleAffinityIndexAllocator[];
+  readonly #waiting: readonly WaitQueue<Lease>[];
   readonly #views = new Map<number, ArrayBuffer>();
+  /** Views whose memories were collected: only somebody outside may still hold them. */
+  readonly #weakViews = new Map<number, WeakRef<ArrayBuffer>>();
 
-  constructor(slab: Mmap, layout: SlabLayout, maxUnusedWarmSlots: number, pageBytes: number) {
+  constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
+    const { virtualMemory, maxUnusedWarmSlots, decommitBatchSize } = options;
+    const images = new ImageTable();
     this.layout = layout;
     this.records = new SlotRecords(layout.numSlots);
     this.#slab = slab;
-    this.#memory = new SlotMemory(slab, layout, this.records, pageBytes);
-    this.#allocators = Array.from(
-      { length: layout.numStripes },
-      (_, stripe) => new ModuleAffinityIndexAllocator(layout.slotsInStripe(stripe), maxUnusedWarmSlots),
+    this.#virtualMemory = virtualMemory;
+    this.#memory = new SlotMemory(slab, layout, this.records, images, virtualMemory.pageSize);
+    this.#reset = new SlotReset(slab.address, layout, this.records, images, options);
+    this.#queue = new DecommitQueue(decommitBatchSize);
+    const stripes = Array.from({ length: layout.numStripes }, (_, stripe) => stripe);
+    this.#allocators = stripes.map(
+      (stripe) => new ModuleAffinityIndexAllocator(layout.slotsInStripe(stripe), maxUnusedWarmSlots),
     );
+    this.#waiting = stripes.map(() => new WaitQueue<Lease>());
   }
 
   get closed(): boolean {
@@ -49,56 +92,73 @@ export class PoolCore {
     return this.#allocators.reduce((sum, allocator) => sum + allocator.unusedBytesResident, 0);
   }
 
+  get waiting(): number {
+    return this.#waiting.reduce((sum, queue) => sum + queue.length, 0);
+  }
+
   addressOf(slot: number): number {
     return this.#slab.address + this.layout.slotOffset(slot);
   }
 
-  /** Takes a slot of the tenant's stripe and makes it the memory that the template describes; returns the slot. */
-  allocate(tenancy: Tenancy, template: MemoryTemplate): number {
-    const allocator = this.#allocator(tenancy.stripe);
-    const index = allocator.alloc(template.key);
-    if (index === undefined) {
-      throw new PoolConcurrencyLimitError(tenancy.stripe, allocator.capacity, this.layout.numStripes);
-    }
-    const slot = this.layout.slotIndex(tenancy.stripe, index);
-    try {
-      this.#memory.take(slot);
-      this.#memory.instantiate(slot, template.initialBytes, template.image);
-      if (template.writes.length > 0) this.#write(slot, template.initialBytes, template.writes);
-    } catch (error) {
-      // The record says UNKNOWN since `take`: whatever half was done is laid over before the slot's next use.
-      this.records.setByteLength(slot, 0);
-      allocator.free(index, 0);
-      throw error;
-    }
-    this.records.nextGeneration(slot);
-    tenancy.head = this.records.link(slot, tenancy.id, tenancy.head);
-    tenancy.length++;
-    this.liveMemories++;
-    return slot;
+  /** Whether the lease's memory is still live. */
+  holds(lease: Lease): boolean {
+    return this.records.generation(lease.slot) === lease.generation;
+  }
+
+  /** Takes a slot of the tenant's stripe and makes it the memory that the request describes. */
+  allocate(request: AllocationRequest): Lease {
+    const lease = this.#tryAllocate(request);
+    if (lease !== undefined) return lease;
+    const { tenancy } = request;
+    const { stripe } = tenancy;
+    const { capacity } = this.#allocator(stripe);
+    if (onExhausted.hasSubscribers) onExhausted.publish({ stripe, capacity } satisfies ExhaustedEvent);
+    throw new PoolConcurrencyLimitError(stripe, capacity, this.layout.numStripes);
+  }
+
+  /** The same, but nobody who waits is overtaken, and a full stripe is no error. */
+  allocateIfFirst(request: AllocationRequest): Lease | undefined {
+    return this.#waitQueue(request.tenancy.stripe).length === 0 ? this.#tryAllocate(request) : undefined;
+  }
+
+  /** Waits for a slot, behind everybody else who does. `owner` is whom {@link PoolCore.rejectWaiting} finds it by. */
+  allocateInTurn(request: AllocationRequest, owner: object, signal?: AbortSignal): Promise<Lease> {
+    const attempt = () => this.#tryAllocate(request);
+    return this.#waitQueue(request.tenancy.stripe).wait({ attempt, owner, signal });
   }
 
   /** Ends a tenancy of a live slot: the view first, then the pages, and only then may somebody else have the slot. */
   release(tenancy: Tenancy, slot: number): void {
-    this.revokeView(slot);
-    this.records.nextGeneration(slot);
-    tenancy.head = this.records.unlink(slot, tenancy.head);
-    tenancy.length--;
-    this.liveMemories--;
-    try {
-      if (!this.#memory.reset(slot)) this.failedResets++;
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      this.failedResets++;
-    } finally {
-      this.#allocator(tenancy.stripe).free(this.layout.indexInStripe(slot), 0);
+    this.#endTenancy(tenancy, slot);
+    if (this.records.isTainted(slot)) {
+      this.#giveBackUnknown(slot);
+      return;
     }
+    let reset: ResetResult;
+    try {
+      reset = this.#reset.run(slot);
+      if (reset.dropBytes > 0 && this.#queue.capacity === 1) this.#drop(reset);
+    } catch (error) {
+      this.#giveBackUnknown(slot);
+      this.#report(slot, error);
+      return;
+    }
+    this.counters.add(`${reset.strategy}Resets`, 1);
+    this.counters.add('bytesCopied', reset.bytesWritten);
+    if (reset.dropBytes === 0) this.#giveBackClean(slot, reset.bytesWritten);
+    else this.#enqueue(slot, reset);
+  }
+
+  /** Ends a tenancy that never came to be. Nothing is reset: the slot is laid over before its next use. */
+  abandon(tenancy: Tenancy, slot: number): void {
+    this.#endTenancy(tenancy, slot);
+    this.#giveBackUnknown(slot, false);
   }
 
   /** Grows a live slot; its view is detached in any case that changes anything. */
   grow(slot: number, byteLength: number): void {
     this.#memory.grow(slot, byteLength);
-    this.revokeView(slot);
+    this.#revokeView(slot);
   }
 
   /** The live slot's view, made at first use: V8 counts a view's whole length as memory to be collected. */
@@ -111,17 +171,47 @@ export class PoolCore {
     return view;
   }
 
-  /** Detaches the slot's view, so that nobody reaches the slot's bytes through it any more. */
-  revokeView(slot: number): void {
+  /** Keeps the slot's view weakly from now on, and returns it if there is one and it lives. */
+  weakenView(slot: number): ArrayBuffer | undefined {
     const view = this.#views.get(slot);
-    if (view === undefined) return;
+    if (view === undefined) return this.#weakViews.get(slot)?.deref();
     this.#views.delete(slot);
-    detachView(view);
+    this.#weakViews.set(slot, new WeakRef(view));
+    return view;
+  }
+
+  /** Drops what the decommit queue holds and gives its slots back. */
+  flush(): void {
+    const queue = this.#queue;
+    if (queue.length === 0) return;
+    const { slots, addresses, byteLengths, bytesResident, length } = queue;
+    let failure: unknown;
+    try {
+      this.#virtualMemory.decommitMany(addresses, byteLengths, length);
+      this.counters.add('decommits', 1);
+    } catch (error) {
+      failure = error;
+    }
+    const freed = slots.slice(0, length);
+    const resident = bytesResident.slice(0, length);
+    // Cleared first: whoever waits may run, and free more, while the slots are given back.
+    queue.clear();
+    for (const [i, slot] of freed.entries()) {
+      if (failure === undefined) this.#giveBackClean(slot, resident[i] as number);
+      else this.#giveBackUnknown(slot);
+    }
+    if (failure !== undefined) this.#report(freed[0] as number, failure);
+  }
+
+  /** Rejects the waiters of a store. */
+  rejectWaiting(stripe: number, owner: object, reason: () => unknown): void {
+    this.#waitQueue(stripe).rejectOwner(owner, reason);
   }
 
   /** Forgets a module: slots that keep its image for it lose the image and become anybody's. Returns how many. */
   purge(key: MemoryKey): number {
     let purged = 0;
+    this.flush();
     for (const [stripe, allocator] of this.#allocators.entries()) {
       for (;;) {
         const index = allocator.allocAffineAndClearAffinity(key);
@@ -135,14 +225,94 @@ export class PoolCore {
   }
 
   /** Ends every tenancy without resetting anything, and gives the slab back. */
-  close(): void {
+  close(reason: () => unknown): void {
+    for (const queue of this.#waiting) queue.rejectAll(reason);
     for (const view of this.#views.values()) detachView(view);
+    for (const view of this.#weakViews.values()) {
+      const left = view.deref();
+      if (left !== undefined) detachView(left);
+    }
     this.#views.clear();
+    this.#weakViews.clear();
+    this.#reset.close();
     for (let slot = 0; slot < this.layout.numSlots; slot++) {
       if (this.records.isLive(slot)) this.records.nextGeneration(slot);
     }
-    this.liveMemories = 0;
+    this.counters.set('liveMemories', 0);
     this.#slab.close();
+  }
+
+  /** Takes a slot if there is one; those in the decommit queue count. */
+  #tryAllocate({ tenancy, template, trace }: AllocationRequest): Lease | undefined {
+    const allocator = this.#allocator(tenancy.stripe);
+    let index = allocator.alloc(template.key);
+    if (index === undefined && this.#queue.length > 0) {
+      this.flush();
+      index = allocator.alloc(template.key);
+    }
+    if (index === undefined) return undefined;
+    const slot = this.layout.slotIndex(tenancy.stripe, index);
+    try {
+      this.#memory.take(slot);
+      this.#memory.instantiate(slot, template.initialBytes, template.image);
+      if (template.writes.length > 0) this.#write(slot, template);
+    } catch (error) {
+      // The record says UNKNOWN since `take`: whatever half was done is laid over before the slot's next use.
+      this.records.setByteLength(slot, 0);
+      allocator.free(index, 0);
+      throw error;
+    }
+    const generation = this.records.nextGeneration(slot);
+    tenancy.head = this.records.link(slot, tenancy.id, tenancy.head);
+    tenancy.length++;
+    this.counters.add('liveMemories', 1);
+    return { tenancy, slot, generation, trace };
+  }
+
+  #endTenancy(tenancy: Tenancy, slot: number): void {
+    this.#revokeView(slot);
+    this.records.nextGeneration(slot);
+    this.records.setByteLength(slot, 0);
+    tenancy.head = this.records.unlink(slot, tenancy.head);
+    tenancy.length--;
+    this.counters.add('liveMemories', -1);
+    if (onFree.hasSubscribers) onFree.publish({ slot, stripe: tenancy.stripe } satisfies FreeEvent);
+  }
+
+  /** With batches of one there is no batch: the region is dropped at once. */
+  #drop(reset: ResetResult): void {
+    this.#slab.decommit(reset.dropOffset, reset.dropBytes);
+    this.counters.add('decommits', 1);
+    reset.dropBytes = 0;
+  }
+
+  #enqueue(slot: number, reset: ResetResult): void {
+    this.#queue.push(slot, this.#slab.address + reset.dropOffset, reset.dropBytes, reset.bytesWritten);
+    // Somebody who waits must not wait for a batch to fill.
+    if (this.#queue.isFull || this.waiting > 0) this.flush();
+  }
+
+  #giveBackClean(slot: number, bytesResident: number): void {
+    this.records.putPreviouslyUsed(slot);
+    this.#giveBack(slot, bytesResident);
+  }
+
+  #giveBackUnknown(slot: number, failed = true): void {
+    this.records.putUnknown(slot);
+    if (failed) this.counters.add('failedResets', 1);
+    this.#giveBack(slot, 0);
+  }
+
+  #giveBack(slot: number, bytesResident: number): void {
+    const stripe = this.layout.stripeOf(slot);
+    this.#allocator(stripe).free(this.layout.indexInStripe(slot), bytesResident);
+    const queue = this.#waitQueue(stripe);
+    if (queue.length > 0) queue.serve();
+  }
+
+  #report(slot: number, error: unknown): void {
+    if (!(error instanceof SystemError)) throw error;
+    if (onFailure.hasSubscribers) onFailure.publish({ slot, error } satisfies FailureEvent);
   }
 
   #purgeSlot(slot: number): void {
@@ -151,16 +321,25 @@ export class PoolCore {
       this.#memory.removeImage(slot);
       this.records.putPreviouslyUsed(slot);
     } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      this.failedResets++;
+      this.counters.add('failedResets', 1);
+      this.#report(slot, error);
     }
   }
 
-  #write(slot: number, byteLength: number, writes: readonly InitialBytes[]): void {
-    const view = createView(this.addressOf(slot), byteLength);
+  /** Detaches the slot's view, so that nobody reaches the slot's bytes through it any more. */
+  #revokeView(slot: number): void {
+    const view = this.#views.get(slot) ?? this.#weakViews.get(slot)?.deref();
+    if (view === undefined) return;
+    this.#views.delete(slot);
+    this.#weakViews.delete(slot);
+    detachView(view);
+  }
+
+  #write(slot: number, template: MemoryTemplate): void {
+    const view = createView(this.addressOf(slot), template.initialBytes);
     try {
       const bytes = new Uint8Array(view);
-      for (const { offset, data } of writes) bytes.set(data, offset);
+      for (const { offset, data } of template.writes) bytes.set(data, offset);
     } finally {
       detachView(view);
     }
@@ -168,5 +347,9 @@ export class PoolCore {
 
   #allocator(stripe: number): ModuleAffinityIndexAllocator {
     return this.#allocators[stripe] as ModuleAffinityIndexAllocator;
+  }
+
+  #waitQueue(stripe: number): WaitQueue<Lease> {
+    return this.#waiting[stripe] as WaitQueue<Lease>;
   }
 }

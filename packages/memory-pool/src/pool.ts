@@ -1,12 +1,15 @@
 /** The pool's public face. */
-import { calculate, slabConstraints, type SlabLayout } from '@guardstripe/layout';
-import { Mmap, platform, type VirtualMemory } from '@guardstripe/mmap';
+import type { SlabLayout } from '@guardstripe/layout';
+import { platform, type VirtualMemory } from '@guardstripe/mmap';
 import * as mpk from '@guardstripe/mpk';
 import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
 import { ModuleNotPoolableError, PoolBusyError, PoolClosedError, PoolCreationError, size } from './errors.js';
+import { LeakNet } from './leak-net.js';
+import type { MemoryLimiter } from './limiter.js';
 import type { PoolModule } from './module.js';
 import { PoolCore } from './pool-core.js';
-import { Store } from './store.js';
+import { planSlab, reserveSlab } from './slab.js';
+import { Store, type StoreHost } from './store.js';
 
 /** What {@link MemoryPool.metrics} counts. */
 export interface PoolMetrics {
@@ -16,6 +19,16 @@ export interface PoolMetrics {
   readonly unusedWarmMemories: number;
   /** Bytes that free slots keep in RAM. */
   readonly unusedBytesResident: number;
+  /** Allocations that wait for a slot. */
+  readonly waitingAllocations: number;
+  /** Resets so far, by what they did: write dirty pages back, write a whole range back, or only drop pages. */
+  readonly resets: { readonly scan: number; readonly write: number; readonly decommit: number };
+  /** Bytes that resets wrote. */
+  readonly bytesCopied: number;
+  /** Calls that dropped pages. */
+  readonly decommits: number;
+  /** Scans for dirty pages that the system refused; the reset then did without. */
+  readonly failedScans: number;
   /** Slots that a free could not reset; each was, or will be, laid over with fresh pages before its next use. */
   readonly failedResets: number;
 }
@@ -26,11 +39,19 @@ export class MemoryPool implements Disposable {
   readonly config: ResolvedConfig;
   readonly #core: PoolCore;
   readonly #validated = new WeakSet<PoolModule>();
+  readonly #storeHost: StoreHost;
   #storesOpened = 0;
 
   private constructor(config: ResolvedConfig, core: PoolCore) {
     this.config = config;
     this.#core = core;
+    this.#storeHost = {
+      core,
+      leakNet: new LeakNet(core),
+      maxWaitingAllocations: config.maxWaitingAllocations,
+      traceAllocations: config.traceAllocations,
+      validate: (module) => this.validateModule(module),
+    };
   }
 
   /**
@@ -45,8 +66,15 @@ export class MemoryPool implements Disposable {
     const virtualMemory = config.virtualMemory ?? platform();
     if (resolved.memoryProtectionKeys === 'enable') requireKeys();
     const layout = planSlab(resolved, virtualMemory.pageSize);
-    const slab = reserveSlab(layout, virtualMemory);
-    const core = new PoolCore(slab, layout, resolved.maxUnusedWarmSlots, virtualMemory.pageSize);
+    const scan = decideScan(resolved, virtualMemory);
+    const slab = reserveSlab(resolved, layout, virtualMemory);
+    const core = new PoolCore(slab, layout, {
+      virtualMemory,
+      maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
+      decommitBatchSize: resolved.decommitBatchSize,
+      keepResidentBytes: roundUp(resolved.linearMemoryKeepResident, virtualMemory.pageSize),
+      scan,
+    });
     return new MemoryPool(resolved, core);
   }
 
@@ -62,7 +90,7 @@ export class MemoryPool implements Disposable {
 
   /** Whether no memory is live. */
   get isEmpty(): boolean {
-    return this.#core.liveMemories === 0;
+    return this.#core.counters.get('liveMemories') === 0;
   }
 
   /** Whether the pool was closed. */
@@ -73,14 +101,15 @@ export class MemoryPool implements Disposable {
   /**
    * Opens a tenant. Stores take the stripes in turn.
    *
+   * @param options - `limiter` is asked before each of the store's memories is made or grows
    * @throws {@link PoolClosedError}
    */
-  openStore(): Store {
+  openStore(options: { readonly limiter?: MemoryLimiter } = {}): Store {
     this.#assertOpen('open a store');
     const id = this.#storesOpened++;
     const stripe = id % this.layout.numStripes;
     const tenancy = { id: id + 1, stripe, head: 0, length: 0 };
-    return new Store(this.#core, tenancy, (module) => this.validateModule(module));
+    return new Store(this.#storeHost, tenancy, options.limiter);
   }
 
   /**
@@ -129,8 +158,22 @@ export class MemoryPool implements Disposable {
 
   /** The pool's numbers now. */
   metrics(): PoolMetrics {
-    const { liveMemories, unusedWarmMemories, unusedBytesResident, failedResets } = this.#core;
-    return { liveMemories, unusedWarmMemories, unusedBytesResident, failedResets };
+    const { counters, unusedWarmMemories, unusedBytesResident, waiting } = this.#core;
+    return {
+      liveMemories: counters.get('liveMemories'),
+      unusedWarmMemories,
+      unusedBytesResident,
+      waitingAllocations: waiting,
+      resets: {
+        scan: counters.get('scanResets'),
+        write: counters.get('writeResets'),
+        decommit: counters.get('decommitResets'),
+      },
+      bytesCopied: counters.get('bytesCopied'),
+      decommits: counters.get('decommits'),
+      failedResets: counters.get('failedResets'),
+      failedScans: counters.get('failedScans'),
+    };
   }
 
   /**
@@ -142,9 +185,9 @@ export class MemoryPool implements Disposable {
    */
   close(options: { readonly force?: boolean } = {}): void {
     if (this.closed) return;
-    const { liveMemories } = this.#core;
+    const liveMemories = this.#core.counters.get('liveMemories');
     if (liveMemories > 0 && options.force !== true) throw new PoolBusyError(liveMemories);
-    this.#core.close();
+    this.#core.close(() => new PoolClosedError('allocate a memory'));
   }
 
   /** Closes the pool, live memories included: `using` has no other chance. */
@@ -162,18 +205,17 @@ function requireKeys(): void {
   throw new PoolCreationError(`Cannot create a pool with memoryProtectionKeys 'enable': ${reason}`);
 }
 
-function planSlab(config: ResolvedConfig, pageSize: number): SlabLayout {
-  return calculate(slabConstraints(config, config, 0, pageSize));
+function roundUp(bytes: number, pageBytes: number): number {
+  return Math.ceil(bytes / pageBytes) * pageBytes;
 }
 
-function reserveSlab(layout: SlabLayout, virtualMemory: VirtualMemory): Mmap {
-  const slabBytes = Math.max(layout.totalSlabBytes, virtualMemory.pageSize);
-  try {
-    return Mmap.reserve(slabBytes, { virtualMemory });
-  } catch (cause) {
+function decideScan({ pagemapScan }: ResolvedConfig, virtualMemory: VirtualMemory): boolean {
+  if (pagemapScan === 'disable') return false;
+  const can = virtualMemory.canScanDirtyPages;
+  if (pagemapScan === 'enable' && !can) {
     throw new PoolCreationError(
-      `Cannot create a pool of ${layout.numSlots} slots: the host has no ${size(slabBytes)} of address space to reserve`,
-      { cause },
+      "Cannot create a pool with pagemapScan 'enable': this kernel has no PAGEMAP_SCAN (Linux 6.7 has)",
     );
   }
+  return can;
 }

@@ -1,8 +1,10 @@
 /** A tenant's linear memory in a slot of the pool. */
+import { onGrow, type GrowEvent } from './diagnostics.js';
 import { InvalidTypeError, MemoryFreedError, OutOfRangeError, size } from './errors.js';
+import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './pool-core.js';
 import type { MemoryTemplate } from './template.js';
-import type { Tenancy } from './tenancy.js';
+import type { Lease } from './tenancy.js';
 
 /**
  * A linear memory that lives in a slot, shaped like `WebAssembly.Memory`: `buffer` is the same object until a grow, and a
@@ -16,28 +18,28 @@ export class PooledMemory implements Disposable {
   /** Where byte 0 of the memory lies in this process. */
   readonly address: number;
   readonly #core: PoolCore;
-  readonly #tenancy: Tenancy;
-  readonly #generation: number;
+  readonly #lease: Lease;
   readonly #template: MemoryTemplate;
+  readonly #limiter: MemoryLimiter | undefined;
 
   /** @internal Memories come from {@link Store.allocate}. */
-  constructor(core: PoolCore, tenancy: Tenancy, slot: number, template: MemoryTemplate) {
+  constructor(core: PoolCore, lease: Lease, template: MemoryTemplate, limiter: MemoryLimiter | undefined) {
     this.#core = core;
-    this.#tenancy = tenancy;
-    this.slot = slot;
-    this.address = core.addressOf(slot);
-    this.#generation = core.records.generation(slot);
+    this.#lease = lease;
+    this.slot = lease.slot;
+    this.address = core.addressOf(lease.slot);
     this.#template = template;
+    this.#limiter = limiter;
   }
 
   /** The stripe of the slot: the store's. */
   get stripe(): number {
-    return this.#tenancy.stripe;
+    return this.#lease.tenancy.stripe;
   }
 
   /** Whether the memory was freed: by {@link PooledMemory.free}, with its store, or with its pool. */
   get freed(): boolean {
-    return this.#core.records.generation(this.slot) !== this.#generation;
+    return !this.#core.holds(this.#lease);
   }
 
   /** Bytes of the memory now; 0 once it was freed. */
@@ -59,28 +61,29 @@ export class PooledMemory implements Disposable {
    * Grows the memory by `deltaPages` of its own page size (65,536 bytes, or 1 with custom page sizes), detaches
    * `buffer`, also for 0 pages, and returns the old size in pages. The new bytes read as zeros.
    *
-   * @throws RangeError `ERR_OUT_OF_RANGE` past the module's or the pool's maximum, TypeError `ERR_INVALID_ARG_TYPE`,
-   * {@link MemoryFreedError}, or a `SystemError`; the memory is then as it was
+   * @throws RangeError `ERR_OUT_OF_RANGE` past the module's or the pool's maximum, {@link MemoryLimitError} if the store's
+   * limiter says no, TypeError `ERR_INVALID_ARG_TYPE`, {@link MemoryFreedError}, or a `SystemError`; the memory is
+   * then as it was
    */
   grow(deltaPages: number): number {
-    this.#assertLive('grow the memory');
-    if (typeof deltaPages !== 'number') {
-      throw new InvalidTypeError(`Cannot grow the memory: deltaPages must be a number, received ${String(deltaPages)}`);
+    const growth = this.#growth(deltaPages);
+    askNow(this.#limiter, growth);
+    return this.#growBy(growth);
+  }
+
+  /**
+   * The same as {@link PooledMemory.grow}, for a store whose limiter may take its time.
+   *
+   * @throws as {@link PooledMemory.grow}; also {@link MemoryFreedError} if the memory was freed meanwhile
+   */
+  async growAsync(deltaPages: number): Promise<number> {
+    for (;;) {
+      const growth = this.#growth(deltaPages);
+      await ask(this.#limiter, growth);
+      this.#assertLive('grow the memory');
+      // Somebody else may have grown it while the limiter thought; what it allowed is then no longer what would happen.
+      if (this.#core.records.byteLength(this.slot) === growth.currentBytes) return this.#growBy(growth);
     }
-    if (!Number.isSafeInteger(deltaPages) || deltaPages < 0) {
-      throw new OutOfRangeError(`Cannot grow the memory: deltaPages must be a whole number, received ${deltaPages}`);
-    }
-    const oldByteLength = this.#core.records.byteLength(this.slot);
-    const newByteLength = oldByteLength + deltaPages * this.#template.pageBytes;
-    const maximumByteLength = Math.min(this.#template.maximumBytes, this.#core.layout.maxMemoryBytes);
-    if (!(newByteLength <= maximumByteLength)) {
-      throw new OutOfRangeError(
-        `Cannot grow the memory by ${deltaPages} pages of ${this.#template.pageBytes} bytes: ` +
-          `its size is ${size(oldByteLength)} and its maximum ${size(maximumByteLength)}`,
-      );
-    }
-    this.#core.grow(this.slot, newByteLength);
-    return oldByteLength / this.#template.pageBytes;
   }
 
   /**
@@ -90,12 +93,49 @@ export class PooledMemory implements Disposable {
    * and counted in {@link PoolMetrics.failedResets}.
    */
   free(): void {
-    if (!this.freed) this.#core.release(this.#tenancy, this.slot);
+    if (!this.freed) this.#core.release(this.#lease.tenancy, this.slot);
   }
 
   /** The same as {@link PooledMemory.free}. */
   [Symbol.dispose](): void {
     this.free();
+  }
+
+  #growth(deltaPages: number): Growth {
+    this.#assertLive('grow the memory');
+    if (typeof deltaPages !== 'number') {
+      throw new InvalidTypeError(
+        `Cannot grow the memory: deltaPages must be a number, received ${String(deltaPages)}`,
+      );
+    }
+    if (!Number.isSafeInteger(deltaPages) || deltaPages < 0) {
+      throw new OutOfRangeError(
+        `Cannot grow the memory: deltaPages must be a whole number, received ${deltaPages}`,
+      );
+    }
+    const { pageBytes } = this.#template;
+    const maximumBytes = Math.min(this.#template.maximumBytes, this.#core.layout.maxMemoryBytes);
+    const currentBytes = this.#core.records.byteLength(this.slot);
+    const desiredBytes = currentBytes + deltaPages * pageBytes;
+    if (desiredBytes > maximumBytes) {
+      throw new OutOfRangeError(
+        `Cannot grow the memory by ${deltaPages} pages of ${pageBytes} bytes: ` +
+          `its size is ${size(currentBytes)} and its maximum ${size(maximumBytes)}`,
+      );
+    }
+    return { currentBytes, desiredBytes, maximumBytes };
+  }
+
+  #growBy({ currentBytes, desiredBytes }: Growth): number {
+    this.#core.grow(this.slot, desiredBytes);
+    if (onGrow.hasSubscribers) {
+      onGrow.publish({
+        slot: this.slot,
+        oldByteLength: currentBytes,
+        newByteLength: desiredBytes,
+      } satisfies GrowEvent);
+    }
+    return currentBytes / this.#template.pageBytes;
   }
 
   #assertLive(action: string): void {

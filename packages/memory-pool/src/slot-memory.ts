@@ -13,30 +13,24 @@
  * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
  */
 import type { SlabLayout } from '@guardstripe/layout';
-import type { MemoryImage, Mmap } from '@guardstripe/mmap';
+import type { Mmap } from '@guardstripe/mmap';
+import type { ImageTable } from './image-table.js';
+import type { PoolImage } from './pool-image.js';
 import { SlotState, type SlotRecords } from './slot-records.js';
-
-/** A copy-on-write image, and where in a memory it lies. All sizes are whole host pages. */
-export interface SlotImage {
-  /** Identity of the image; two images are equal only if their ids are. Never 0. */
-  readonly id: number;
-  readonly image: MemoryImage;
-  /** Bytes from the start of the memory. */
-  readonly offsetBytes: number;
-  readonly byteLength: number;
-}
 
 /** The pages of all slots: what may be done to them, in the order that keeps tenants apart. */
 export class SlotMemory {
   readonly #slab: Mmap;
   readonly #layout: SlabLayout;
   readonly #records: SlotRecords;
+  readonly #images: ImageTable;
   readonly #pageBytes: number;
 
-  constructor(slab: Mmap, layout: SlabLayout, records: SlotRecords, pageBytes: number) {
+  constructor(slab: Mmap, layout: SlabLayout, records: SlotRecords, images: ImageTable, pageBytes: number) {
     this.#slab = slab;
     this.#layout = layout;
     this.#records = records;
+    this.#images = images;
     this.#pageBytes = pageBytes;
   }
 
@@ -45,7 +39,7 @@ export class SlotMemory {
     if (this.#records.takeState(slot) !== SlotState.UNKNOWN) return;
     this.#slab.remapAsZerosAt(this.#layout.slotOffset(slot), this.#layout.maxMemoryBytes, 'none');
     this.#records.setAccessiblePages(slot, 0);
-    this.#records.clearImage(slot);
+    this.#forgetImage(slot);
     this.#records.setTainted(slot, false);
   }
 
@@ -53,7 +47,7 @@ export class SlotMemory {
    * Makes a taken slot into a memory of `byteLength` bytes that starts as zeros and `image`.
    * The slot must be clean, the size at most the slot's, and the image inside the size.
    */
-  instantiate(slot: number, byteLength: number, image: SlotImage | undefined): void {
+  instantiate(slot: number, byteLength: number, image: PoolImage | undefined): void {
     const records = this.#records;
     const wanted = image === undefined ? 0 : image.id;
     if (records.imageId(slot) !== wanted) this.removeImage(slot);
@@ -75,26 +69,13 @@ export class SlotMemory {
     this.#records.setByteLength(slot, byteLength);
   }
 
-  /**
-   * Back to zeros and image bytes; what is accessible stays so. Returns whether it was done: a tainted slot is not worth
-   * it, it will be laid over.
-   */
-  reset(slot: number): boolean {
-    this.#records.setByteLength(slot, 0);
-    if (this.#records.isTainted(slot)) return false;
-    const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
-    this.#slab.decommit(this.#layout.slotOffset(slot), accessibleBytes);
-    this.#records.putPreviouslyUsed(slot);
-    return true;
-  }
-
   /** Forgets a free slot's image: zeros over exactly its range, so that what else is resident stays. */
   removeImage(slot: number): void {
     const records = this.#records;
     if (records.imageId(slot) === 0) return;
     const offset = this.#layout.slotOffset(slot) + records.imageFirstPage(slot) * this.#pageBytes;
     this.#slab.remapAsZerosAt(offset, records.imagePages(slot) * this.#pageBytes, 'read-write');
-    records.clearImage(slot);
+    this.#forgetImage(slot);
   }
 
   /** A surplus left by an earlier tenant must not be readable beyond this one's end, though its contents are clean. */
@@ -106,13 +87,22 @@ export class SlotMemory {
     if (pages < wantedPages) {
       this.#slab.makeAccessible(start + pages * this.#pageBytes, (wantedPages - pages) * this.#pageBytes);
     } else {
-      this.#slab.makeInaccessible(start + wantedPages * this.#pageBytes, (pages - wantedPages) * this.#pageBytes);
+      this.#slab.makeInaccessible(
+        start + wantedPages * this.#pageBytes,
+        (pages - wantedPages) * this.#pageBytes,
+      );
     }
     this.#records.setAccessiblePages(slot, wantedPages);
   }
 
-  #mapImage(slot: number, image: SlotImage): void {
+  #forgetImage(slot: number): void {
+    this.#images.release(this.#records.imageId(slot));
+    this.#records.clearImage(slot);
+  }
+
+  #mapImage(slot: number, image: PoolImage): void {
     this.#slab.mapImageAt(image.image, this.#layout.slotOffset(slot) + image.offsetBytes);
+    this.#images.retain(image);
     this.#records.setImage(
       slot,
       image.id,

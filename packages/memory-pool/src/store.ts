@@ -1,9 +1,13 @@
 /** A tenant of the pool. */
-import { StoreDisposedError, PoolClosedError } from './errors.js';
+import { onAllocate, type AllocateEvent } from './diagnostics.js';
+import { PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
+import type { LeakNet } from './leak-net.js';
+import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolModule } from './module.js';
-import type { PoolCore } from './pool-core.js';
+import type { AllocationRequest, PoolCore } from './pool-core.js';
 import { PooledMemory } from './pooled-memory.js';
-import type { Tenancy } from './tenancy.js';
+import type { MemoryTemplate } from './template.js';
+import type { Lease, Tenancy } from './tenancy.js';
 
 /** What {@link Store.allocate} takes. */
 export interface AllocateOptions {
@@ -13,18 +17,34 @@ export interface AllocateOptions {
   readonly memoryIndex?: number;
 }
 
+/** What {@link Store.allocateAsync} takes. */
+export interface AllocateAsyncOptions extends AllocateOptions {
+  /** Ends the wait: the promise then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a store needs of its pool. */
+export interface StoreHost {
+  readonly core: PoolCore;
+  readonly leakNet: LeakNet;
+  readonly maxWaitingAllocations: number;
+  readonly traceAllocations: boolean;
+  /** Throws if the module does not fit the pool. */
+  validate(module: PoolModule): void;
+}
+
 /** A tenant: owns its memories, which all lie in its stripe, and frees them when it is disposed. */
 export class Store implements Disposable {
-  readonly #core: PoolCore;
+  readonly #host: StoreHost;
   readonly #tenancy: Tenancy;
-  readonly #validate: (module: PoolModule) => void;
+  readonly #limiter: MemoryLimiter | undefined;
   #disposed = false;
 
   /** @internal Stores come from {@link MemoryPool.openStore}. */
-  constructor(core: PoolCore, tenancy: Tenancy, validate: (module: PoolModule) => void) {
-    this.#core = core;
+  constructor(host: StoreHost, tenancy: Tenancy, limiter: MemoryLimiter | undefined) {
+    this.#host = host;
     this.#tenancy = tenancy;
-    this.#validate = validate;
+    this.#limiter = limiter;
   }
 
   /** The stripe that all memories of the store lie in. */
@@ -34,7 +54,7 @@ export class Store implements Disposable {
 
   /** Memories that the store holds now. */
   get liveMemories(): number {
-    return this.#core.closed ? 0 : this.#tenancy.length;
+    return this.#host.core.closed ? 0 : this.#tenancy.length;
   }
 
   /** Whether the store was disposed. */
@@ -46,29 +66,96 @@ export class Store implements Disposable {
    * Allocates a memory: zeros, with the module's image where it has one. A slot that the same memory of the same module
    * had before is preferred, for its image is still there.
    *
-   * @throws {@link PoolConcurrencyLimitError} if the stripe is full; {@link ModuleNotPoolableError},
-   * {@link ModuleClosedError}, {@link StoreDisposedError}, {@link PoolClosedError}; a `SystemError` if the system
-   * refuses. Nothing is taken then.
+   * @throws {@link PoolConcurrencyLimitError} if the stripe is full; {@link MemoryLimitError} if the store's limiter says
+   * no; {@link ModuleNotPoolableError}, {@link ModuleClosedError}, {@link StoreDisposedError}, {@link PoolClosedError};
+   * a `SystemError` if the system refuses. Nothing is taken then.
    */
   allocate(options: AllocateOptions): PooledMemory {
-    if (this.#disposed) throw new StoreDisposedError('allocate a memory');
-    if (this.#core.closed) throw new PoolClosedError('allocate a memory');
-    this.#validate(options.module);
-    const template = options.module.template(options.memoryIndex);
-    const slot = this.#core.allocate(this.#tenancy, template);
-    return new PooledMemory(this.#core, this.#tenancy, slot, template);
+    const request = this.#request(options);
+    const { core } = this.#host;
+    const lease = core.allocate(request);
+    try {
+      askNow(this.#limiter, this.#growth(request.template));
+    } catch (error) {
+      // A limiter that disposed the store has ended the tenancy already.
+      if (core.holds(lease)) core.abandon(lease.tenancy, lease.slot);
+      throw error;
+    }
+    return this.#memory(lease, request.template);
   }
 
-  /** Frees every memory that the store holds. Disposing again does nothing. */
+  /**
+   * The same as {@link Store.allocate}, but a full stripe is waited for, first come, first served, and the limiter may
+   * take its time.
+   *
+   * @throws as {@link Store.allocate}, by rejection; also `signal.reason` if the wait was aborted,
+   * {@link PoolQueueFullError} if too many wait already, {@link StoreDisposedError} if the store was disposed meanwhile
+   */
+  async allocateAsync(options: AllocateAsyncOptions): Promise<PooledMemory> {
+    const { signal } = options;
+    const { core, maxWaitingAllocations } = this.#host;
+    signal?.throwIfAborted();
+    const request = this.#request(options);
+    let lease = core.allocateIfFirst(request);
+    if (lease === undefined) {
+      if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
+      lease = await core.allocateInTurn(request, this, signal);
+    }
+    try {
+      await ask(this.#limiter, this.#growth(request.template));
+    } catch (error) {
+      if (core.holds(lease)) core.abandon(lease.tenancy, lease.slot);
+      throw error;
+    }
+    // Disposing the store, or closing the pool, ended the tenancy while the slot or the limiter was waited for.
+    if (!core.holds(lease)) throw this.#gone();
+    return this.#memory(lease, request.template);
+  }
+
+  /** Frees every memory that the store holds, and rejects its waiting allocations. Disposing again does nothing. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    if (this.#core.closed) return;
-    while (this.#tenancy.head !== 0) this.#core.release(this.#tenancy, this.#tenancy.head - 1);
+    const { core } = this.#host;
+    if (core.closed) return;
+    core.rejectWaiting(this.stripe, this, () => new StoreDisposedError('allocate a memory'));
+    while (this.#tenancy.head !== 0) core.release(this.#tenancy, this.#tenancy.head - 1);
   }
 
   /** The same as {@link Store.dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #request(options: AllocateOptions): AllocationRequest {
+    if (this.#disposed || this.#host.core.closed) throw this.#gone();
+    this.#host.validate(options.module);
+    const template = options.module.template(options.memoryIndex);
+    const trace = this.#host.traceAllocations ? new Error('Allocated here').stack : undefined;
+    return { tenancy: this.#tenancy, template, trace };
+  }
+
+  #gone(): Error {
+    const action = 'allocate a memory';
+    return this.#disposed ? new StoreDisposedError(action) : new PoolClosedError(action);
+  }
+
+  #growth(template: MemoryTemplate): Growth {
+    const maximumBytes = Math.min(template.maximumBytes, this.#host.core.layout.maxMemoryBytes);
+    return { currentBytes: 0, desiredBytes: template.initialBytes, maximumBytes };
+  }
+
+  #memory(lease: Lease, template: MemoryTemplate): PooledMemory {
+    const { core, leakNet } = this.#host;
+    const memory = new PooledMemory(core, lease, template, this.#limiter);
+    leakNet.watch(memory, lease);
+    if (onAllocate.hasSubscribers) {
+      onAllocate.publish({
+        slot: lease.slot,
+        stripe: this.stripe,
+        byteLength: template.initialBytes,
+      } satisfies AllocateEvent);
+    }
+    return memory;
   }
 }

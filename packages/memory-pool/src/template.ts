@@ -1,6 +1,6 @@
 /** What the pool needs to know of a memory to make one: the hot path's view of a module. */
 import type { MemoryKey } from '@guardstripe/index-allocator';
-import type { SlotImage } from './slot-memory.js';
+import type { PoolImage } from './pool-image.js';
 
 /** Bytes to be written at allocation, where no image can be mapped. */
 export interface InitialBytes {
@@ -18,7 +18,7 @@ export interface MemoryTemplate {
   /** The unit of `grow`: 65,536, or 1 with custom page sizes. */
   readonly pageBytes: number;
   /** Mapped copy-on-write. */
-  readonly image: SlotImage | undefined;
+  readonly image: PoolImage | undefined;
   /** Written after that. */
   readonly writes: readonly InitialBytes[];
 }

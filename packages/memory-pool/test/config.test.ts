@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryPool, PoolCreationError, type MemoryPoolConfig } from '../src/index.js';
+import { MemoryPool, type MemoryPoolConfig } from '../src/index.js';
 import { PAGE, smallPool } from './support/memories.js';
 
 describe('the settings', () => {
@@ -12,7 +12,12 @@ describe('the settings', () => {
       memoryReservation: 2 ** 32,
       memoryGuardSize: 32 * 2 ** 20,
       guardBeforeLinearMemory: true,
+      linearMemoryKeepResident: 0,
       maxUnusedWarmSlots: 100,
+      decommitBatchSize: 1,
+      pagemapScan: 'auto',
+      maxWaitingAllocations: 10_000,
+      traceAllocations: false,
       memoryProtectionKeys: 'auto',
       maxMemoryProtectionKeys: 16,
     });
@@ -25,7 +30,10 @@ describe('the settings', () => {
     'maxMemorySize',
     'memoryReservation',
     'memoryGuardSize',
+    'linearMemoryKeepResident',
     'maxUnusedWarmSlots',
+    'decommitBatchSize',
+    'maxWaitingAllocations',
     'maxMemoryProtectionKeys',
   ] as const satisfies readonly (keyof MemoryPoolConfig)[];
 
@@ -42,6 +50,8 @@ describe('the settings', () => {
   const types: [string, unknown][] = [
     ...numbers.map((name): [string, unknown] => [name, '1']),
     ['guardBeforeLinearMemory', 1],
+    ['traceAllocations', 'yes'],
+    ['pagemapScan', true],
     ['memoryProtectionKeys', 'yes'],
     ['noSuchSetting', 1],
   ];
@@ -52,7 +62,9 @@ describe('the settings', () => {
   });
 
   it('refuse a memory larger than its reservation', () => {
-    expect(() => MemoryPool.create({ maxMemorySize: 2 * PAGE, memoryReservation: PAGE })).toThrow(PoolCreationError);
+    const create = () => MemoryPool.create({ maxMemorySize: 2 * PAGE, memoryReservation: PAGE });
+    expect(create).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    expect(create).toThrow(/maxMemorySize.*memoryReservation/);
   });
 
   it('round sizes up to pages', () => {

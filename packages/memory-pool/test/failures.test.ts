@@ -2,7 +2,15 @@ import { SystemError } from '@guardstripe/mmap';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryPool, PoolCreationError, type PooledMemory, type Store } from '../src/index.js';
 import { faultyMemory, type FaultyMemory, type Primitive } from './support/fault-injection.js';
-import { contents, imageBytes, imageModule, PAGE, scribble, smallPool, zeroModule } from './support/memories.js';
+import {
+  contents,
+  imageBytes,
+  imageModule,
+  PAGE,
+  scribble,
+  smallPool,
+  zeroModule,
+} from './support/memories.js';
 
 let faulty: FaultyMemory;
 let pool: MemoryPool;
@@ -22,7 +30,10 @@ afterEach(() => {
 function expectWholePool(): void {
   store.dispose();
   store = pool.openStore();
-  const tenants = [0x61, 0x62, 0x63].map((value) => ({ value, memory: store.allocate({ module: imageModule(value) }) }));
+  const tenants = [0x61, 0x62, 0x63].map((value) => ({
+    value,
+    memory: store.allocate({ module: imageModule(value) }),
+  }));
   expect(new Set(tenants.map(({ memory }) => memory.slot)).size).toBe(3);
   for (const { value, memory } of tenants) expect(contents(memory).equals(imageBytes(value))).toBe(true);
   store.dispose();
@@ -137,7 +148,7 @@ describe('a reset that fails', () => {
     expectWholePool();
   });
 
-  it('in the middle of a store\'s dispose does not keep the others from being freed', () => {
+  it("in the middle of a store's dispose does not keep the others from being freed", () => {
     const module = imageModule(0xaa);
     for (let i = 0; i < 3; i++) dirty(store.allocate({ module }));
     faulty.fail('decommit', 1, 1);

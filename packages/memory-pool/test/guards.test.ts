@@ -5,9 +5,13 @@ import { PAGE } from './support/memories.js';
 
 /** Reads one byte of the slab in a child process, `offset` bytes from the second memory's start. */
 function touch(offset: number): { signal: string | null; stdout: string } {
-  const child = spawnSync(process.execPath, [join(import.meta.dirname, 'fixtures', 'touch.mjs'), String(offset)], {
-    encoding: 'utf8',
-  });
+  const child = spawnSync(
+    process.execPath,
+    [join(import.meta.dirname, 'fixtures', 'touch.mjs'), String(offset)],
+    {
+      encoding: 'utf8',
+    },
+  );
   return { signal: child.signal, stdout: child.stdout.trim() };
 }
 

@@ -9,7 +9,16 @@ import {
   type PoolModule,
   type Store,
 } from '../src/index.js';
-import { contents, HOST_PAGE, imageBytes, imageModule, PAGE, scribble, smallPool, zeroModule } from './support/memories.js';
+import {
+  contents,
+  HOST_PAGE,
+  imageBytes,
+  imageModule,
+  PAGE,
+  scribble,
+  smallPool,
+  zeroModule,
+} from './support/memories.js';
 
 let pool: MemoryPool;
 let store: Store;
@@ -27,7 +36,7 @@ describe('a fresh memory', () => {
     expect(contents(memory).every((byte) => byte === 0)).toBe(true);
   });
 
-  it('starts as its image, at the image\'s place, and zeros around it', () => {
+  it("starts as its image, at the image's place, and zeros around it", () => {
     const place = { byteLength: 2 * HOST_PAGE + 5, offset: 3 * HOST_PAGE + 7 };
     const memory = store.allocate({ module: imageModule(7, place) });
     expect(contents(memory).equals(imageBytes(7, place))).toBe(true);
@@ -133,23 +142,30 @@ describe('reuse', () => {
   const tenants = Object.keys(modules).flatMap((name) => sizes.map((initial) => ({ name, initial })));
   const orders = tenants.flatMap((first) => tenants.map((second) => ({ first, second })));
 
-  it.each(orders)('$first.name of $first.initial pages, then $second.name of $second.initial', ({ first, second }) => {
-    const single = smallPool({ totalMemories: 1 });
-    try {
-      const tenant = single.openStore();
-      for (const { name, initial } of [first, second, first]) {
-        const memory = tenant.allocate({ module: modules[name]!(initial) });
-        expect(contents(memory).equals(expected[name]!(initial))).toBe(true);
-        scribble(memory);
-        memory.grow(1);
-        expect(contents(memory).subarray(initial * PAGE).every((byte) => byte === 0)).toBe(true);
-        scribble(memory);
-        memory.free();
+  it.each(orders)(
+    '$first.name of $first.initial pages, then $second.name of $second.initial',
+    ({ first, second }) => {
+      const single = smallPool({ totalMemories: 1 });
+      try {
+        const tenant = single.openStore();
+        for (const { name, initial } of [first, second, first]) {
+          const memory = tenant.allocate({ module: modules[name]!(initial) });
+          expect(contents(memory).equals(expected[name]!(initial))).toBe(true);
+          scribble(memory);
+          memory.grow(1);
+          expect(
+            contents(memory)
+              .subarray(initial * PAGE)
+              .every((byte) => byte === 0),
+          ).toBe(true);
+          scribble(memory);
+          memory.free();
+        }
+      } finally {
+        single.close();
       }
-    } finally {
-      single.close();
-    }
-  });
+    },
+  );
 
   it('gives a module its slot and its image back', () => {
     const [a, b, c] = [imageModule(1), imageModule(2), imageModule(3)];
@@ -165,7 +181,7 @@ describe('reuse', () => {
     expect(contents(again).equals(imageBytes(1))).toBe(true);
   });
 
-  it('of a closed module\'s slots still restores its image, then the next tenant\'s', () => {
+  it("of a closed module's slots still restores its image, then the next tenant's", () => {
     const a = imageModule(1);
     const memory = store.allocate({ module: a });
     a.close();
@@ -179,7 +195,7 @@ describe('reuse', () => {
 });
 
 describe('grow', () => {
-  it('stops at the module\'s maximum and at the pool\'s, and changes nothing then', () => {
+  it("stops at the module's maximum and at the pool's, and changes nothing then", () => {
     const byModule = store.allocate({ module: zeroModule(1, 3) });
     const byPool = store.allocate({ module: zeroModule(1, 100) });
     const { buffer } = byModule;
@@ -199,7 +215,9 @@ describe('grow', () => {
 
   it.each(['1', undefined, 1n, null])('refuses %s', (delta) => {
     const memory = store.allocate({ module: zeroModule() });
-    expect(() => memory.grow(delta as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(() => memory.grow(delta as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
   });
 });
 

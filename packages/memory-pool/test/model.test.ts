@@ -13,7 +13,15 @@ import {
   type Store,
 } from '../src/index.js';
 import { faultyMemory, type FaultyMemory, type Primitive } from './support/fault-injection.js';
-import { contents, HOST_PAGE, imageBytes, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
+import {
+  contents,
+  HOST_PAGE,
+  imageBytes,
+  imageModule,
+  PAGE,
+  smallPool,
+  zeroModule,
+} from './support/memories.js';
 
 const NUM_SLOTS = 4;
 const NUM_STORES = 3;
@@ -71,54 +79,69 @@ function check(model: Model, real: Real): void {
 
 type Action = (model: Model, real: Real) => void;
 
-const allocate = (store: number, kind: number): Action => (model, real) => {
-  const { module, initial } = model.kinds[kind] as Kind;
-  const action = () => real.stores[store]!.allocate({ module });
-  if (model.tenants.length === NUM_SLOTS) {
-    expect(action).toThrow(PoolConcurrencyLimitError);
-    return;
-  }
-  const memory = attempt(action);
-  if (memory !== undefined) model.tenants.push({ memory, store, bytes: Buffer.from(initial) });
-};
+const allocate =
+  (store: number, kind: number): Action =>
+  (model, real) => {
+    const { module, initial } = model.kinds[kind] as Kind;
+    const action = () => real.stores[store]!.allocate({ module });
+    if (model.tenants.length === NUM_SLOTS) {
+      expect(action).toThrow(PoolConcurrencyLimitError);
+      return;
+    }
+    const memory = attempt(action);
+    if (memory !== undefined) model.tenants.push({ memory, store, bytes: Buffer.from(initial) });
+  };
 
-const write = (index: number, offset: number, value: number): Action => (model) => {
-  const tenant = model.tenants[index % model.tenants.length];
-  if (tenant === undefined) return;
-  const at = offset % tenant.bytes.length;
-  new Uint8Array(tenant.memory.buffer)[at] = value;
-  tenant.bytes[at] = value;
-};
+const write =
+  (index: number, offset: number, value: number): Action =>
+  (model) => {
+    const tenant = model.tenants[index % model.tenants.length];
+    if (tenant === undefined) return;
+    const at = offset % tenant.bytes.length;
+    new Uint8Array(tenant.memory.buffer)[at] = value;
+    tenant.bytes[at] = value;
+  };
 
-const grow = (index: number, delta: number): Action => (model) => {
-  const tenant = model.tenants[index % model.tenants.length];
-  if (tenant === undefined) return;
-  const oldPages = tenant.bytes.length / PAGE;
-  if (oldPages + delta > 8) {
-    expect(() => tenant.memory.grow(delta)).toThrow(RangeError);
-    return;
-  }
-  if (attempt(() => tenant.memory.grow(delta)) === undefined) return;
-  tenant.bytes = Buffer.concat([tenant.bytes, Buffer.alloc(delta * PAGE)]);
-};
+const grow =
+  (index: number, delta: number): Action =>
+  (model) => {
+    const tenant = model.tenants[index % model.tenants.length];
+    if (tenant === undefined) return;
+    const oldPages = tenant.bytes.length / PAGE;
+    if (oldPages + delta > 8) {
+      expect(() => tenant.memory.grow(delta)).toThrow(RangeError);
+      return;
+    }
+    if (attempt(() => tenant.memory.grow(delta)) === undefined) return;
+    tenant.bytes = Buffer.concat([tenant.bytes, Buffer.alloc(delta * PAGE)]);
+  };
 
-const free = (index: number): Action => (model) => {
-  const [tenant] = model.tenants.splice(index % Math.max(model.tenants.length, 1), 1);
-  tenant?.memory.free();
-};
+const free =
+  (index: number): Action =>
+  (model) => {
+    const [tenant] = model.tenants.splice(index % Math.max(model.tenants.length, 1), 1);
+    tenant?.memory.free();
+  };
 
-const disposeStore = (store: number): Action => (model, real) => {
-  real.stores[store]!.dispose();
-  real.stores[store] = real.pool.openStore();
-  const kept = model.tenants.filter((tenant) => tenant.store !== store);
-  model.tenants.splice(0, model.tenants.length, ...kept);
-};
+const disposeStore =
+  (store: number): Action =>
+  (model, real) => {
+    real.stores[store]!.dispose();
+    real.stores[store] = real.pool.openStore();
+    const kept = model.tenants.filter((tenant) => tenant.store !== store);
+    model.tenants.splice(0, model.tenants.length, ...kept);
+  };
 
-const purge = (kind: number): Action => (model, real) => {
-  real.pool.purgeModule(model.kinds[kind]!.module);
-};
+const purge =
+  (kind: number): Action =>
+  (model, real) => {
+    real.pool.purgeModule(model.kinds[kind]!.module);
+  };
 
-const fail = (primitive: Primitive, times: number): Action => (_, real) => real.faulty.fail(primitive, times);
+const fail =
+  (primitive: Primitive, times: number): Action =>
+  (_, real) =>
+    real.faulty.fail(primitive, times);
 const heal: Action = (_, real) => real.faulty.heal();
 
 const small = fc.nat({ max: 7 });
@@ -133,7 +156,10 @@ const commands: fc.Arbitrary<Action>[] = [
   store.map(disposeStore),
   kind.map(purge),
   fc
-    .tuple(fc.constantFrom<Primitive[]>('mapZeros', 'protect', 'mapFile', 'decommit'), fc.integer({ min: 1, max: 3 }))
+    .tuple(
+      fc.constantFrom<Primitive[]>('mapZeros', 'protect', 'mapFile', 'decommit'),
+      fc.integer({ min: 1, max: 3 }),
+    )
     .map((args) => fail(...args)),
   fc.constant(heal),
 ];
@@ -143,7 +169,11 @@ describe('the pool', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(...commands), { minLength: 1, maxLength: 60 }), (actions) => {
         const faulty = faultyMemory();
-        const pool = smallPool({ totalMemories: NUM_SLOTS, maxUnusedWarmSlots: 2, virtualMemory: faulty.virtualMemory });
+        const pool = smallPool({
+          totalMemories: NUM_SLOTS,
+          maxUnusedWarmSlots: 2,
+          virtualMemory: faulty.virtualMemory,
+        });
         const real = { pool, faulty, stores: Array.from({ length: NUM_STORES }, () => pool.openStore()) };
         const model: Model = { kinds, tenants: [] };
         try {

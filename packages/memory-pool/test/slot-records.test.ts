@@ -41,7 +41,7 @@ describe('SlotRecords', () => {
     }
   });
 
-  it('makes every tenancy\'s generation odd and new', () => {
+  it("makes every tenancy's generation odd and new", () => {
     const records = new SlotRecords(1);
     const seen = new Set<number>();
     for (let i = 0; i < 5; i++) {
@@ -53,7 +53,7 @@ describe('SlotRecords', () => {
     expect(seen.size).toBe(5);
   });
 
-  it('keeps stores\' lists as a plain model does', () => {
+  it("keeps stores' lists as a plain model does", () => {
     const slots = fc.integer({ min: 0, max: 7 });
     const owners = fc.constantFrom(1, 2, 3);
     fc.assert(

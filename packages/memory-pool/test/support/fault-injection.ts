@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 
 /** The primitives that make a system call. */
-export type Primitive = Exclude<keyof VirtualMemory, 'pageSize'>;
+export type Primitive = Exclude<keyof VirtualMemory, 'pageSize' | 'canScanDirtyPages'>;
 
 export const PRIMITIVES = [
   'reserve',
@@ -12,6 +12,8 @@ export const PRIMITIVES = [
   'unmap',
   'protect',
   'decommit',
+  'decommitMany',
+  'scanDirtyPages',
   'createImage',
   'closeImage',
 ] as const satisfies readonly Primitive[];
@@ -49,7 +51,11 @@ export function faultyMemory(): FaultyMemory {
     ]),
   );
   return {
-    virtualMemory: { pageSize: real.pageSize, ...wrapped } as unknown as VirtualMemory,
+    virtualMemory: {
+      pageSize: real.pageSize,
+      canScanDirtyPages: real.canScanDirtyPages,
+      ...wrapped,
+    } as unknown as VirtualMemory,
     calls,
     clearCalls: () => (calls.length = 0),
     fail: (primitive, times = 1, skip = 0) => plans.set(primitive, { times, skip }),

@@ -1,5 +1,11 @@
 /** Small pools and memories for tests: three slots at least, so that a wrong neighbour is noticed. */
-import { describeMemory, MemoryPool, type MemoryPoolConfig, type PooledMemory, type PoolModule } from '../../src/index.js';
+import {
+  describeMemory,
+  MemoryPool,
+  type MemoryPoolConfig,
+  type PooledMemory,
+  type PoolModule,
+} from '../../src/index.js';
 
 export const PAGE = 65_536;
 export const HOST_PAGE = 4096;

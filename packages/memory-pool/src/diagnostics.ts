@@ -1,0 +1,40 @@
+/** Events on `node:diagnostics_channel`. A channel that nobody listens to costs one property read. */
+import { channel } from 'node:diagnostics_channel';
+
+/** Published on `guardstripe.memory-pool.allocate`. */
+export interface AllocateEvent {
+  readonly slot: number;
+  readonly stripe: number;
+  readonly byteLength: number;
+}
+
+/** Published on `guardstripe.memory-pool.free`. */
+export interface FreeEvent {
+  readonly slot: number;
+  readonly stripe: number;
+}
+
+/** Published on `guardstripe.memory-pool.grow`. */
+export interface GrowEvent {
+  readonly slot: number;
+  readonly oldByteLength: number;
+  readonly newByteLength: number;
+}
+
+/** Published on `guardstripe.memory-pool.exhausted`: an allocation found its stripe full, also after a flush. */
+export interface ExhaustedEvent {
+  readonly stripe: number;
+  readonly capacity: number;
+}
+
+/** Published on `guardstripe.memory-pool.failure`: a system call failed where nobody could be told by a throw. */
+export interface FailureEvent {
+  readonly slot: number;
+  readonly error: unknown;
+}
+
+export const onAllocate = channel('guardstripe.memory-pool.allocate');
+export const onFree = channel('guardstripe.memory-pool.free');
+export const onGrow = channel('guardstripe.memory-pool.grow');
+export const onExhausted = channel('guardstripe.memory-pool.exhausted');
+export const onFailure = channel('guardstripe.memory-pool.failure');

@@ -1,0 +1,54 @@
+/** Whoever may say no to a memory that wants to be larger. */
+import { InvalidTypeError, MemoryLimitError } from './errors.js';
+
+/** Asked before a memory gets its first bytes, and before each grow. */
+export interface MemoryLimiter {
+  /**
+   * Whether the memory may have `desiredBytes`.
+   *
+   * @param currentBytes - bytes it has; 0 for one that is being allocated
+   * @param desiredBytes - bytes it would have
+   * @param maximumBytes - the most it may ever have by its module and its pool
+   * @returns the answer, or a promise of it, which only `allocateAsync` and `growAsync` take
+   */
+  memoryGrowing(
+    currentBytes: number,
+    desiredBytes: number,
+    maximumBytes: number,
+  ): boolean | PromiseLike<boolean>;
+}
+
+/** A growth to be asked about. */
+export interface Growth {
+  readonly currentBytes: number;
+  readonly desiredBytes: number;
+  readonly maximumBytes: number;
+}
+
+/**
+ * Asks a limiter that must answer at once.
+ *
+ * @throws {@link MemoryLimitError} if it says no, TypeError `ERR_LIMITER_ASYNC` if it answers with a promise, and whatever
+ * it throws itself
+ */
+export function askNow(limiter: MemoryLimiter | undefined, growth: Growth): void {
+  if (limiter === undefined) return;
+  const answer = limiter.memoryGrowing(growth.currentBytes, growth.desiredBytes, growth.maximumBytes);
+  if (typeof answer !== 'boolean') {
+    throw new InvalidTypeError(
+      'The limiter answered with a promise: use allocateAsync and growAsync, or a limiter that answers at once',
+    );
+  }
+  if (!answer) throw new MemoryLimitError(growth.currentBytes, growth.desiredBytes);
+}
+
+/**
+ * Asks a limiter that may take its time.
+ *
+ * @throws {@link MemoryLimitError} if it says no, and whatever it throws itself
+ */
+export async function ask(limiter: MemoryLimiter | undefined, growth: Growth): Promise<void> {
+  if (limiter === undefined) return;
+  const answer = await limiter.memoryGrowing(growth.currentBytes, growth.desiredBytes, growth.maximumBytes);
+  if (answer !== true) throw new MemoryLimitError(growth.currentBytes, growth.desiredBytes);
+}

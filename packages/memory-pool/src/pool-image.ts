@@ -1,0 +1,47 @@
+/** A copy-on-write image of a memory's first bytes, and the bytes themselves for writing them back. */
+import { Mmap, type MemoryImage } from '@guardstripe/mmap';
+
+/** Ids are never used twice in a process: a slot may remember an image long after its module was closed. */
+let nextImageId = 1;
+
+/** An image, and where in a memory it lies. All sizes are whole host pages. Two images are equal only if their ids are. */
+export class PoolImage {
+  /** Never 0. */
+  readonly id: number;
+  readonly image: MemoryImage;
+  /** Bytes from the start of the memory. */
+  readonly offsetBytes: number;
+  readonly byteLength: number;
+  #mapping: Mmap | undefined;
+  #bytes: Uint8Array | undefined;
+
+  constructor(image: MemoryImage, offsetBytes: number) {
+    this.id = nextImageId++;
+    this.image = image;
+    this.offsetBytes = offsetBytes;
+    this.byteLength = image.byteLength;
+  }
+
+  /**
+   * The image's bytes, from a read-only mapping of its file: never from a guest's memory, which the guest has written.
+   * `undefined` once the image was closed.
+   */
+  get bytes(): Uint8Array | undefined {
+    if (this.#bytes === undefined && !this.image.closed) {
+      this.#mapping = Mmap.fromFile(this.image.fd, {
+        access: 'read',
+        sharing: 'shared',
+        byteLength: this.byteLength,
+      });
+      this.#bytes = new Uint8Array(this.#mapping.view());
+    }
+    return this.image.closed ? undefined : this.#bytes;
+  }
+
+  /** Closes the file. Slots that have the image mapped keep it. */
+  close(): void {
+    this.image.close();
+    this.#mapping?.close();
+    this.#bytes = undefined;
+  }
+}
