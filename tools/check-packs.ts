@@ -20,7 +20,9 @@ function run(command: string, args: readonly string[], cwd: string): string {
 function pack(directory: string, destination: string): string {
   const output = run('npx', [...PNPM, 'pack', '--json', '--pack-destination', destination], directory);
   const packed = JSON.parse(output) as { filename: string } | readonly { filename: string }[];
-  const { filename } = Array.isArray(packed) ? (packed[0] as { filename: string }) : (packed as { filename: string });
+  const { filename } = Array.isArray(packed)
+    ? (packed[0] as { filename: string })
+    : (packed as { filename: string });
   return resolve(destination, filename);
 }
 
@@ -33,8 +35,9 @@ try {
   }));
 
   const files = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]));
-  const typescript = (JSON.parse(readFileSync('package.json', 'utf8')) as { devDependencies: Record<string, string> })
-    .devDependencies;
+  const typescript = (
+    JSON.parse(readFileSync('package.json', 'utf8')) as { devDependencies: Record<string, string> }
+  ).devDependencies;
   writeFileSync(
     join(scratch, 'package.json'),
     JSON.stringify({

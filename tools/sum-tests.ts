@@ -13,7 +13,11 @@ interface Report {
   readonly success: boolean;
 }
 
-const configs = globSync(['packages/*/vitest.config.ts', 'examples/*/vitest.config.ts', 'docs/vitest.config.ts']);
+const configs = globSync([
+  'packages/*/vitest.config.ts',
+  'examples/*/vitest.config.ts',
+  'docs/vitest.config.ts',
+]);
 let passed = 0;
 let failed = 0;
 let skipped = 0;
