@@ -3,7 +3,7 @@
  * distributions backport, and containers filter calls.
  */
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 
 import { ffi } from './ffi.js';
 import { createMemoryFile } from './linux.js';
@@ -22,16 +22,13 @@ export interface KernelFeatures {
 // x86-64 and arm64 share these numbers (asm-generic/unistd.h).
 const SYS_PIDFD_OPEN = 434;
 const SYS_PROCESS_MADVISE = 440;
-/** `_IOWR('f', 16, struct pm_scan_arg)` from linux/fs.h. */
-const PAGEMAP_SCAN = 0xc060_6610;
-const PM_SCAN_ARG_BYTES = 96;
 const MADV_DONTNEED = 4;
 
 /** Tries them all. Anything that goes wrong on the way counts as "not there". */
 export function probeFeatures(): KernelFeatures {
   return {
     memfd: works(probeMemfd),
-    pagemapScan: works(() => withScratchPage(probePagemapScan)),
+    pagemapScan: works(() => platform().canScanDirtyPages),
     processMadvise: works(() => withScratchPage(probeProcessMadvise)),
   };
 }
@@ -57,24 +54,6 @@ function withScratchPage(probe: (address: number, byteLength: number) => boolean
 function probeMemfd(): boolean {
   closeSync(createMemoryFile('guardstripe-probe'));
   return true;
-}
-
-/** A scan of one untouched page that may return nothing. */
-function probePagemapScan(address: number, byteLength: number): boolean {
-  const ioctl = ffi().declare<
-    (fd: number, request: number, type: 'void *', argument: BigUint64Array) => number
-  >('int ioctl(int fd, unsigned long request, ...)');
-  // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, four category masks.
-  const argument = new BigUint64Array(PM_SCAN_ARG_BYTES / 8);
-  argument[0] = BigInt(PM_SCAN_ARG_BYTES);
-  argument[2] = BigInt(address);
-  argument[3] = BigInt(address + byteLength);
-  const fd = openSync('/proc/self/pagemap', 'r');
-  try {
-    return ioctl(fd, PAGEMAP_SCAN, 'void *', argument) >= 0;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function probeProcessMadvise(address: number, byteLength: number): boolean {

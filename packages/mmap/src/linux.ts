@@ -55,54 +55,53 @@ type MmapCall = (
   fileOffset: number,
 ) => number;
 
-/** Builds the primitives. Throws {@link FfiUnavailableError} where koffi cannot be loaded. */
-export function linux(): VirtualMemory {
+/** The declared functions, and what to make of their results. */
+interface Calls {
+  readonly pageSize: number;
+  readonly map: MmapCall;
+  readonly munmap: AddressCall;
+  readonly mprotect: RangeCall;
+  readonly madvise: RangeCall;
+  /** Cold: names the failed range call. The caller has just seen -1, so `errno` is still its own. */
+  readonly refused: (
+    syscall: string,
+    address: number,
+    byteLength: number,
+    details?: Readonly<Record<string, number | string>>,
+  ) => SystemError;
+}
+
+function declareCalls(): Calls {
   const c = ffi();
   const sysconf = c.declare<(name: number) => number>('long sysconf(int name)');
   const mmap = c.declare<MmapCall>(
     'intptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)',
   );
-  const munmap = c.declare<AddressCall>('int munmap(uintptr_t addr, size_t length)');
-  const mprotect = c.declare<RangeCall>('int mprotect(uintptr_t addr, size_t length, int prot)');
-  const madvise = c.declare<RangeCall>('int madvise(uintptr_t addr, size_t length, int advice)');
-  const pageSize = sysconf(SC_PAGESIZE);
+  const refused: Calls['refused'] = (syscall, address, byteLength, details = {}) =>
+    new SystemError(c.errno(), { syscall, address, byteLength, details });
+  return {
+    pageSize: sysconf(SC_PAGESIZE),
+    map(address, byteLength, prot, flags, fd, offset) {
+      const result = mmap(address, byteLength, prot, flags, fd, offset);
+      if (result === -1) {
+        const details = { prot: hex(prot), flags: hex(flags), fd, offset: hex(offset) };
+        throw refused('mmap', address, byteLength, details);
+      }
+      if (!Number.isSafeInteger(result)) {
+        throw new RangeError(`mmap returned the address ${String(result)}, which a number cannot hold`);
+      }
+      return result;
+    },
+    munmap: c.declare<AddressCall>('int munmap(uintptr_t addr, size_t length)'),
+    mprotect: c.declare<RangeCall>('int mprotect(uintptr_t addr, size_t length, int prot)'),
+    madvise: c.declare<RangeCall>('int madvise(uintptr_t addr, size_t length, int advice)'),
+    refused,
+  };
+}
 
-  /** Cold: names the failed range call. The caller has just seen -1, so `errno` is still its own. */
-  const refused = (
-    syscall: string,
-    address: number,
-    byteLength: number,
-    details?: Record<string, number | string>,
-  ) =>
-    new SystemError(c.errno(), {
-      syscall,
-      address,
-      byteLength,
-      ...(details === undefined ? {} : { details }),
-    });
-
-  function map(
-    address: number,
-    byteLength: number,
-    prot: number,
-    flags: number,
-    fd: number,
-    offset: number,
-  ): number {
-    const result = mmap(address, byteLength, prot, flags, fd, offset);
-    if (result === -1)
-      throw refused('mmap', address, byteLength, {
-        prot: hex(prot),
-        flags: hex(flags),
-        fd,
-        offset: hex(offset),
-      });
-    if (!Number.isSafeInteger(result)) {
-      throw new RangeError(`mmap returned the address ${String(result)}, which a number cannot hold`);
-    }
-    return result;
-  }
-
+/** Builds the primitives. Throws {@link FfiUnavailableError} where koffi cannot be loaded. */
+export function linux(): VirtualMemory {
+  const { pageSize, map, munmap, mprotect, madvise, refused } = declareCalls();
   let probedBulk: BulkCalls | undefined;
   const bulk = () =>
     (probedBulk ??= bulkCalls((byteLength) =>
@@ -126,8 +125,9 @@ export function linux(): VirtualMemory {
     },
     protect(address, byteLength, access) {
       const prot = PROTECTION[access];
-      if (mprotect(address, byteLength, prot) !== 0)
+      if (mprotect(address, byteLength, prot) !== 0) {
         throw refused('mprotect', address, byteLength, { prot: hex(prot) });
+      }
     },
     decommit(address, byteLength) {
       if (madvise(address, byteLength, MADV_DONTNEED) !== 0) {
@@ -135,17 +135,7 @@ export function linux(): VirtualMemory {
       }
     },
     decommitMany(addresses, byteLengths, count) {
-      const { decommit: dropMany, maxRangesPerCall } = bulk();
-      let done = 0;
-      while (dropMany !== undefined && done < count) {
-        const batch = Math.min(count - done, maxRangesPerCall);
-        let dropped = dropMany(addresses, byteLengths, done, batch);
-        const end = done + batch;
-        // A short count is no error and does not say why: the ranges that were not done whole are done one by one.
-        while (done < end && dropped >= (byteLengths[done] as number))
-          dropped -= byteLengths[done++] as number;
-        if (done < end) break;
-      }
+      let done = dropRanges(bulk(), addresses, byteLengths, count);
       for (; done < count; done++) this.decommit(addresses[done] as number, byteLengths[done] as number);
     },
     get canScanDirtyPages() {
@@ -165,6 +155,28 @@ export function linux(): VirtualMemory {
       }
     },
   };
+}
+
+/** Drops ranges by bulk calls as far as those go; returns how many, from the first on, are done. */
+function dropRanges(
+  { decommit, maxRangesPerCall }: BulkCalls,
+  addresses: Float64Array,
+  byteLengths: Float64Array,
+  count: number,
+): number {
+  if (decommit === undefined) return 0;
+  let done = 0;
+  while (done < count) {
+    const end = Math.min(done + maxRangesPerCall, count);
+    let droppedBytes = decommit(addresses, byteLengths, done, end - done);
+    // A short count is no error and does not say why: the ranges that were not done whole are left to the caller.
+    while (done < end && droppedBytes >= (byteLengths[done] as number)) {
+      droppedBytes -= byteLengths[done] as number;
+      done += 1;
+    }
+    if (done < end) break;
+  }
+  return done;
 }
 
 /** Opens an empty memory file that may be sealed. */
