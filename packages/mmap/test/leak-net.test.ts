@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+
+import { fixtureJson } from './support/child.js';
+
+it('gives leaked resources back, keeps what a view still shows, and warns once', () => {
+  const result = fixtureJson('leak.mjs', [], ['--expose-gc']) as {
+    warnings: { code: string; message: string }[];
+  };
+  expect(result).toMatchObject({
+    warningsAfterClose: 0,
+    keptByView: true,
+    unmapped: true,
+    fdClosed: true,
+    goneAfterView: true,
+  });
+  expect(result.warnings).toHaveLength(1);
+  expect(result.warnings[0]?.code).toBe('GUARDSTRIPE_MMAP_LEAK');
+  expect(result.warnings[0]?.message).toMatch(/garbage collected without close\(\); it was given back now/);
+});

@@ -1,0 +1,95 @@
+import { existsSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { memoryImage, Mmap, platform, type MemoryImage } from '../src/index.js';
+import { addSeal, F_SEAL, seals } from './support/raw.js';
+
+const { pageSize } = platform();
+const EPERM = 1;
+
+describe('memoryImage', () => {
+  it.each([1, pageSize - 1, pageSize, pageSize + 1, 3 * pageSize])(
+    'holds %i bytes and zeros to the page',
+    (count) => {
+      const bytes = Uint8Array.from({ length: count }, (_, i) => (i % 251) + 1);
+      using image = memoryImage(bytes);
+      expect(image.byteLength).toBe(Math.ceil(count / pageSize) * pageSize);
+      const read = new Uint8Array(image.byteLength + 1);
+      expect(readSync(image.fd, read, 0, read.length, 0)).toBe(image.byteLength);
+      expect(Buffer.compare(read.subarray(0, count), bytes)).toBe(0);
+      expect(read.subarray(count).every((byte) => byte === 0)).toBe(true);
+    },
+  );
+
+  it('copies: later changes of the source do not show, and only its own part of a buffer does', () => {
+    const buffer = new Uint8Array(100).fill(1);
+    const part = buffer.subarray(10, 20).fill(2);
+    using image = memoryImage(part);
+    buffer.fill(3);
+    const read = new Uint8Array(12);
+    readSync(image.fd, read, 0, 12, 0);
+    expect([...read]).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0]);
+  });
+
+  it('may be empty', () => {
+    using image = memoryImage(new Uint8Array(0));
+    expect(image.byteLength).toBe(0);
+  });
+
+  it('is sealed: writing, growing, shrinking and sealing further are refused by the kernel', () => {
+    using image = memoryImage(new Uint8Array(2 * pageSize).fill(1));
+    const all = F_SEAL.seal | F_SEAL.shrink | F_SEAL.grow | F_SEAL.write;
+    expect(seals(image.fd) & all).toBe(all);
+    const refused = expect.objectContaining({ code: 'EPERM' }) as Error;
+    expect(() => writeSync(image.fd, 'x', 0)).toThrow(refused);
+    expect(() => ftruncateSync(image.fd, pageSize)).toThrow(refused);
+    expect(() => ftruncateSync(image.fd, 3 * pageSize)).toThrow(refused);
+    expect(addSeal(image.fd, F_SEAL.futureWrite)).toBe(EPERM);
+    expect(() => Mmap.fromFile(image.fd, { sharing: 'shared', access: 'read-write' })).toThrow(refused);
+    using map = Mmap.fromFile(image.fd);
+    expect(new Uint8Array(map.view()).every((byte) => byte === 1)).toBe(true);
+  });
+
+  it('closes its descriptor once', () => {
+    const image = memoryImage(new Uint8Array(1));
+    const { fd } = image;
+    expect(image.closed).toBe(false);
+    image.close();
+    expect(existsSync(`/proc/self/fd/${fd}`)).toBe(false);
+    using other = memoryImage(new Uint8Array(1));
+    image.close();
+    image[Symbol.dispose]();
+    expect(existsSync(`/proc/self/fd/${other.fd}`)).toBe(true);
+    expect(image.closed).toBe(true);
+    expect(image.byteLength).toBe(pageSize);
+    expect(() => image.fd).toThrow(
+      expect.objectContaining({ name: 'MemoryImageClosedError', code: 'ERR_MEMORY_IMAGE_CLOSED' }) as Error,
+    );
+  });
+
+  it('refuses what is not bytes, and bad names', () => {
+    for (const bytes of [undefined, null, 'abc', [1, 2], new ArrayBuffer(4), new Uint16Array(2)]) {
+      expect(() => memoryImage(bytes as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }) as Error,
+      );
+    }
+    const bytes = new Uint8Array(1);
+    expect(() => memoryImage(bytes, { name: 'a\0b' })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }) as Error,
+    );
+    expect(() => memoryImage(bytes, { name: 'x'.repeat(250) })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }) as Error,
+    );
+    expect(() => memoryImage(bytes, { name: 5 as never })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }) as Error,
+    );
+    memoryImage(bytes, { name: 'x'.repeat(249) }).close();
+  });
+
+  it('is made by memoryImage only', () => {
+    using image = memoryImage(new Uint8Array(1));
+    const constructor = image.constructor as new (...args: unknown[]) => MemoryImage;
+    expect(() => new constructor(Symbol('memoryImage'), platform(), 0, 0)).toThrow(/memoryImage\(\)/);
+  });
+});

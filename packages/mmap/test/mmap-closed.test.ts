@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+
+import { memoryImage, Mmap, MmapClosedError, platform } from '../src/index.js';
+
+const { pageSize } = platform();
+
+/** What may still be asked of a closed map. */
+const ALLOWED = new Set<string | symbol>(['close', 'closed', 'constructor', Symbol.dispose]);
+
+/** One call of everything else. A new method has to be added here: the first test compares the names. */
+const CALLS: Record<string, (map: Mmap) => unknown> = {
+  makeAccessible: (map) => map.makeAccessible(0, pageSize),
+  makeInaccessible: (map) => map.makeInaccessible(0, pageSize),
+  protect: (map) => map.protect(0, pageSize, 'read'),
+  decommit: (map) => map.decommit(0, pageSize),
+  mapImageAt: (map) => map.mapImageAt(memoryImage(new Uint8Array(1)), 0),
+  remapAsZerosAt: (map) => map.remapAsZerosAt(0, pageSize),
+  view: (map) => map.view(),
+  detachView: (map) => map.detachView(new ArrayBuffer(1)),
+};
+
+describe('a closed map', () => {
+  it('has a test for every member', () => {
+    const members = Reflect.ownKeys(Mmap.prototype).filter((name) => !ALLOWED.has(name));
+    expect(new Set(members)).toEqual(new Set(Object.keys(CALLS)));
+  });
+
+  it.each(Object.keys(CALLS))('refuses %s', (name) => {
+    const map = Mmap.anonymous(3 * pageSize);
+    map.close();
+    const call = CALLS[name] as (map: Mmap) => unknown;
+    expect(() => call(map)).toThrow(MmapClosedError);
+    expect(() => call(map)).toThrow(
+      expect.objectContaining({ name: 'MmapClosedError', code: 'ERR_MMAP_CLOSED' }) as Error,
+    );
+  });
+
+  it('refuses empty ranges as well', () => {
+    const map = Mmap.anonymous(3 * pageSize);
+    map.close();
+    expect(() => map.decommit(0, 0)).toThrow(MmapClosedError);
+    expect(() => map.view(0, 0)).toThrow(MmapClosedError);
+  });
+
+  it('closes again without unmapping what is there now', () => {
+    const map = Mmap.anonymous(3 * pageSize);
+    map.close();
+    // The kernel likes to give the same place again.
+    using next = Mmap.anonymous(3 * pageSize);
+    const bytes = new Uint8Array(next.view()).fill(3);
+    map.close();
+    map[Symbol.dispose]();
+    expect(bytes.every((byte) => byte === 3)).toBe(true);
+    expect(map.closed).toBe(true);
+    expect(map.byteLength).toBe(3 * pageSize);
+  });
+});
