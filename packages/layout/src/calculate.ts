@@ -125,7 +125,7 @@ function slotSize(
   return maxBytes(shareBytes, constraints.maxMemoryBytes);
 }
 
-/** `Math.ceil(a / b)` is wrong for large integers: the quotient itself is rounded. `%` is exact, and so is dividing a multiple. */
+/** Exact, where `Math.ceil(a / b)` of large integers may start from a rounded quotient: `%` never rounds. */
 function divideUp(dividend: number, divisor: number): number {
   const remainder = dividend % divisor;
   return (dividend - remainder) / divisor + (remainder === 0 ? 0 : 1);

@@ -100,7 +100,7 @@ describe('calculate(): grid of known cases', () => {
 
   it('gives each stripe its page where there are more stripes than bytes in a page', () => {
     const constraints: SlabConstraints = {
-      expectedSlotBytes: 5001 * 4096,
+      expectedSlotBytes: 5000 * 4096,
       maxMemoryBytes: 4096,
       numSlots: 6000,
       numPkeysAvailable: 5000,
