@@ -48,16 +48,19 @@ export interface SlabTunables {
   readonly guardBeforeLinearMemory?: boolean | undefined;
 }
 
+/** All settings that decide the slab, none left out. */
+export type SlabSettings = {
+  readonly [Field in keyof (SlabLimits & SlabTunables)]-?: NonNullable<(SlabLimits & SlabTunables)[Field]>;
+};
+
 /** The settings that hold where none are given: the ones of Wasmtime on 64-bit machines. */
-export const DEFAULT_SLAB_SETTINGS: Readonly<Required<{ [K in keyof SlabLimits]: number }>> &
-  Readonly<{ memoryReservation: number; memoryGuardSize: number; guardBeforeLinearMemory: boolean }> =
-  Object.freeze({
-    totalMemories: 1000,
-    maxMemorySize: 4 * 2 ** 30,
-    memoryReservation: 4 * 2 ** 30,
-    memoryGuardSize: 32 * 2 ** 20,
-    guardBeforeLinearMemory: true,
-  });
+export const DEFAULT_SLAB_SETTINGS: SlabSettings = Object.freeze({
+  totalMemories: 1000,
+  maxMemorySize: 4 * 2 ** 30,
+  memoryReservation: 4 * 2 ** 30,
+  memoryGuardSize: 32 * 2 ** 20,
+  guardBeforeLinearMemory: true,
+});
 
 /**
  * Turns a runtime's settings into constraints for {@link calculate}: fills in the defaults and rounds every size up to

@@ -8,6 +8,7 @@ import type { SvgTheme } from './svg-style.js';
 
 /** Options of the picture in text. */
 export interface DrawTextOptions {
+  /** Tells the pictures apart. */
   readonly format: 'text';
   /** Characters a line has at most; from 40 to 1000. Default 80. */
   readonly width?: number | undefined;
@@ -15,6 +16,7 @@ export interface DrawTextOptions {
 
 /** Options of the picture in SVG. */
 export interface DrawSvgOptions {
+  /** Tells the pictures apart. */
   readonly format: 'svg';
   /** The picture's own width in CSS pixels, from 200 to 10,000; it scales to any other. Default 1200. */
   readonly width?: number | undefined;

@@ -29,6 +29,7 @@ export class ArgumentRangeError extends RangeError {
 export class SlabTooLargeError extends RangeError {
   /** Always `'ERR_SLAB_TOO_LARGE'`. */
   readonly code = 'ERR_SLAB_TOO_LARGE';
+  /** The class's own name. */
   override readonly name = 'SlabTooLargeError';
 }
 

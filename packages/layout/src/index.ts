@@ -11,6 +11,7 @@ export {
   type PageAlignedConstraints,
   type SlabConstraints,
   type SlabLimits,
+  type SlabSettings,
   type SlabTunables,
 } from './constraints.js';
 export { describeLocation } from './describe-location.js';
@@ -37,4 +38,4 @@ export {
   roundUpToPage,
   type PageAlignedBytes,
 } from './page-aligned-bytes.js';
-export type { SlabLayout, SlabLayoutParts } from './slab-layout.js';
+export type { SlabLayout } from './slab-layout.js';

@@ -18,28 +18,35 @@ import { checkInteger, checkObject } from './checks.js';
 import { wrongType } from './errors.js';
 import { checkLayout, type SlabLayout } from './slab-layout.js';
 
-/** Before the slab's first byte or after its last. */
-export interface OutsideLocation {
-  readonly kind: 'outside';
+/** What every place has. */
+interface Place {
+  /** The offset that was asked for, in bytes from the slab's first byte. */
   readonly offset: number;
+}
+
+/** Before the slab's first byte or after its last. */
+export interface OutsideLocation extends Place {
+  /** Tells the places apart. */
+  readonly kind: 'outside';
+  /** On which end of the slab. */
   readonly side: 'before' | 'after';
   /** Bytes to the nearest byte of the slab, at least 1. */
   readonly distanceBytes: number;
 }
 
 /** In the guard before the first slot. */
-export interface PreGuardLocation {
+export interface PreGuardLocation extends Place {
+  /** Tells the places apart. */
   readonly kind: 'pre-guard';
-  readonly offset: number;
   /** Bytes from here to the end of the guard, where slot 0 begins if there is one; at least 1. */
   readonly bytesBeforeSlots: number;
 }
 
 /** What the places in and behind a slot have in common. */
-interface SlotLocation {
-  readonly offset: number;
+interface SlotLocation extends Place {
   /** The slot whose memory is meant. */
   readonly slot: number;
+  /** That slot's stripe. */
   readonly stripe: number;
   /** Where that memory ends: its current size if known, else the most it may have. */
   readonly memoryBytes: number;
@@ -47,6 +54,7 @@ interface SlotLocation {
 
 /** Inside a memory. Where the current size is not known, inside what may become accessible. */
 export interface MemoryLocation extends SlotLocation {
+  /** Tells the places apart. */
   readonly kind: 'memory';
   /** Bytes from the memory's first byte: the address that the guest uses. */
   readonly memoryOffset: number;
@@ -60,23 +68,29 @@ interface OverrunLocation extends SlotLocation {
 
 /** Past the current size of a memory, where it may still grow to. Only where the current size is given. */
 export interface UngrownLocation extends OverrunLocation {
+  /** Tells the places apart. */
   readonly kind: 'ungrown';
 }
 
 /** In the slot, but past all that its memory may ever have. */
 export interface SlotGuardLocation extends OverrunLocation {
+  /** Tells the places apart. */
   readonly kind: 'slot-guard';
 }
 
 /** In a slot of another stripe, which serves as the guard of this memory. Only where the guest's stripe is given. */
 export interface NeighbourLocation extends OverrunLocation {
+  /** Tells the places apart. */
   readonly kind: 'neighbour';
+  /** The slot that holds the byte. */
   readonly neighbourSlot: number;
+  /** That slot's stripe. */
   readonly neighbourStripe: number;
 }
 
 /** In the guard after the last slot. The memory meant is the last one (of the guest's stripe, if given). */
 export interface PostGuardLocation extends OverrunLocation {
+  /** Tells the places apart. */
   readonly kind: 'post-guard';
 }
 

@@ -15,7 +15,10 @@ import { formatBytes, formatHexBytes } from './format-bytes.js';
 declare const pageAligned: unique symbol;
 
 /** An integer count of bytes, at least 0, at most `Number.MAX_SAFE_INTEGER`, and a multiple of the page size. */
-export type PageAlignedBytes = number & { readonly [pageAligned]: true };
+export type PageAlignedBytes = number & {
+  /** The brand; no value has it. */
+  readonly [pageAligned]: true;
+};
 
 /** No bytes at all, a multiple of every page size. */
 export const ZERO_BYTES = 0 as PageAlignedBytes;
