@@ -16,22 +16,11 @@ import { checkInteger } from './checks.js';
 import { wrongType } from './errors.js';
 import type { PageAlignedBytes } from './page-aligned-bytes.js';
 
-/** The figures that a layout is made of; {@link SlabLayout} tells what each means. */
-export interface SlabLayoutParts {
-  readonly numSlots: number;
-  readonly slotBytes: PageAlignedBytes;
-  readonly maxMemoryBytes: PageAlignedBytes;
-  readonly preSlabGuardBytes: PageAlignedBytes;
-  readonly postSlabGuardBytes: PageAlignedBytes;
-  readonly numStripes: number;
-  readonly pageSize: number;
-}
-
 /**
  * A slab's layout: frozen, and made by {@link calculate} only, so its figures are always consistent. Neither the total
  * nor any offset in it passes `Number.MAX_SAFE_INTEGER`.
  */
-export class SlabLayout implements SlabLayoutParts {
+export class SlabLayout {
   /** How many memories the slab holds. */
   readonly numSlots: number;
   /** Bytes from the start of one slot to the start of the next. */
@@ -48,7 +37,18 @@ export class SlabLayout implements SlabLayoutParts {
   readonly pageSize: number;
 
   /** @internal Takes consistent parts only: {@link calculate} has checked them. */
-  constructor(parts: SlabLayoutParts) {
+  constructor(
+    parts: Pick<
+      SlabLayout,
+      | 'numSlots'
+      | 'slotBytes'
+      | 'maxMemoryBytes'
+      | 'preSlabGuardBytes'
+      | 'postSlabGuardBytes'
+      | 'numStripes'
+      | 'pageSize'
+    >,
+  ) {
     this.numSlots = parts.numSlots;
     this.slotBytes = parts.slotBytes;
     this.maxMemoryBytes = parts.maxMemoryBytes;
