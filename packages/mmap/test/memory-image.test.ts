@@ -9,7 +9,7 @@ const { pageSize } = platform();
 const EPERM = 1;
 
 describe('memoryImage', () => {
-  it.each([1, pageSize - 1, pageSize, pageSize + 1, 3 * pageSize])(
+  it.each([1, 100, pageSize - 1, pageSize, pageSize + 1, 3 * pageSize])(
     'holds %i bytes and zeros to the page',
     (count) => {
       const bytes = Uint8Array.from({ length: count }, (_, i) => (i % 251) + 1);

@@ -12,6 +12,7 @@ const CALLS: Record<string, (map: Mmap) => unknown> = {
   makeAccessible: (map) => map.makeAccessible(0, pageSize),
   makeInaccessible: (map) => map.makeInaccessible(0, pageSize),
   protect: (map) => map.protect(0, pageSize, 'read'),
+  protectWithKey: (map) => map.protectWithKey(0, pageSize, 'read', 0),
   decommit: (map) => map.decommit(0, pageSize),
   mapImageAt: (map) => map.mapImageAt(memoryImage(new Uint8Array(1)), 0),
   remapAsZerosAt: (map) => map.remapAsZerosAt(0, pageSize),

@@ -63,6 +63,16 @@ const ACTIONS: Record<PageMethod, Action> = {
     map.protect(args.page * pageSize, args.count * pageSize, args.access);
     setAccess(pages, args, args.access);
   },
+  /** A processor without keys refuses even the default one, and nothing may have changed then. */
+  protectWithKey(map, pages, args) {
+    try {
+      map.protectWithKey(args.page * pageSize, args.count * pageSize, args.access, 0);
+    } catch (error) {
+      expect(error).toMatchObject({ syscall: 'pkey_mprotect', code: 'EINVAL' });
+      return;
+    }
+    setAccess(pages, args, args.access);
+  },
   decommit(map, pages, { page, count }) {
     map.decommit(page * pageSize, count * pageSize);
     for (const state of pages.slice(page, page + count)) state.bytes = Uint8Array.from(state.origin);

@@ -9,3 +9,13 @@ export function isMapped(address: number): boolean {
       return range !== null && address >= Number(`0x${range[1]}`) && address < Number(`0x${range[2]}`);
     });
 }
+
+/** The permissions of the mapping at an address, as `/proc/self/maps` has them: `rw-p`; nothing if there is none. */
+export function permissionsAt(address: number): string | undefined {
+  for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
+    const range = /^([0-9a-f]+)-([0-9a-f]+) (\S+)/.exec(line);
+    if (range !== null && address >= Number(`0x${range[1]}`) && address < Number(`0x${range[2]}`))
+      return range[3];
+  }
+  return undefined;
+}
