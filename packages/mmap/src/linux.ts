@@ -36,6 +36,9 @@ const F_ADD_SEALS = 1033;
 /** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
 const IMAGE_SEALS = 0x1 | 0x2 | 0x4 | 0x8;
 
+/** `pkey_mprotect` (asm/unistd_64.h; asm-generic/unistd.h for arm64). */
+const SYS_PKEY_MPROTECT = process.arch === 'x64' ? 329 : 288;
+
 const SC_PAGESIZE = 30;
 const EINVAL = 22;
 /** What the kernel answers to an `ioctl` that it does not know. */
@@ -61,6 +64,13 @@ interface Calls {
   readonly map: MmapCall;
   readonly munmap: AddressCall;
   readonly mprotect: RangeCall;
+  readonly pkeyMprotect: (
+    call: number,
+    address: number,
+    byteLength: number,
+    protection: number,
+    key: number,
+  ) => number;
   readonly madvise: RangeCall;
   /** Cold: names the failed range call. The caller has just seen -1, so `errno` is still its own. */
   readonly refused: (
@@ -94,6 +104,10 @@ function declareCalls(): Calls {
     },
     munmap: c.declare<AddressCall>('int munmap(uintptr_t addr, size_t length)'),
     mprotect: c.declare<RangeCall>('int mprotect(uintptr_t addr, size_t length, int prot)'),
+    // By number: musl has no wrapper.
+    pkeyMprotect: c.declare<Calls['pkeyMprotect']>(
+      'long syscall(long number, uintptr_t addr, size_t length, int prot, int key)',
+    ),
     madvise: c.declare<RangeCall>('int madvise(uintptr_t addr, size_t length, int advice)'),
     refused,
   };
@@ -101,7 +115,7 @@ function declareCalls(): Calls {
 
 /** Builds the primitives. Throws {@link FfiUnavailableError} where koffi cannot be loaded. */
 export function linux(): VirtualMemory {
-  const { pageSize, map, munmap, mprotect, madvise, refused } = declareCalls();
+  const { pageSize, map, munmap, mprotect, pkeyMprotect, madvise, refused } = declareCalls();
   let probedBulk: BulkCalls | undefined;
   const bulk = () =>
     (probedBulk ??= bulkCalls((byteLength) =>
@@ -127,6 +141,12 @@ export function linux(): VirtualMemory {
       const prot = PROTECTION[access];
       if (mprotect(address, byteLength, prot) !== 0) {
         throw refused('mprotect', address, byteLength, { prot: hex(prot) });
+      }
+    },
+    protectWithKey(address, byteLength, access, key) {
+      const prot = PROTECTION[access];
+      if (pkeyMprotect(SYS_PKEY_MPROTECT, address, byteLength, prot, key) !== 0) {
+        throw refused('pkey_mprotect', address, byteLength, { prot: hex(prot), key });
       }
     },
     decommit(address, byteLength) {

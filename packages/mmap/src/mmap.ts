@@ -14,7 +14,14 @@
  * reached by a range that starts at offset 0, the last by one that ends at `byteLength`.
  */
 
-import { checkAccess, checkBytes, checkOptions, checkPages, checkVirtualMemory } from './checks.js';
+import {
+  checkAccess,
+  checkBytes,
+  checkInteger,
+  checkOptions,
+  checkPages,
+  checkVirtualMemory,
+} from './checks.js';
 import { invalidArgType, invalidArgValue, MmapClosedError, outOfRange } from './errors.js';
 import { mapFile, type FromFileOptions, type MappedFile } from './file-range.js';
 import { hex, size } from './format.js';
@@ -136,6 +143,18 @@ export class Mmap implements Disposable {
   }
 
   /**
+   * Sets what the range allows and its protection key, in one system call. Keys are had from `@guardstripe/mpk`; key 0 is
+   * every page's default.
+   */
+  protectWithKey(offset: number, byteLength: number, access: Access, key: number): void {
+    const start = this.#startOf(offset, byteLength);
+    checkAccess(access);
+    checkInteger('key', key);
+    if (byteLength === 0) return;
+    this.#virtualMemory.protectWithKey(start, this.#endOf(offset, byteLength) - start, access, key);
+  }
+
+  /**
    * Drops the range's pages and their memory. What is read next: zeros in anonymous memory, the image where one is mapped,
    * the file in a private file map. A shared file map only loses its place in the page table.
    */
@@ -145,18 +164,19 @@ export class Mmap implements Disposable {
   }
 
   /**
-   * Maps `image` over the pages from `offset` on, copy-on-write and read-write. Its whole length must fit. What was there is
-   * gone, and so is a protection key on it.
+   * Maps `image` over the pages from `offset` on, copy-on-write. Its whole length must fit. What was there is gone, and
+   * so is a protection key on it.
    *
    * @throws {MemoryImageClosedError} for a closed image.
    */
-  mapImageAt(image: MemoryImage, offset: number): void {
+  mapImageAt(image: MemoryImage, offset: number, access: Access = 'read-write'): void {
     if (!(image instanceof MemoryImage)) throw invalidArgType('image', 'a MemoryImage', image);
     const start = this.#startOf(offset, image.byteLength);
     const { fd } = image;
+    checkAccess(access);
     if (image.byteLength === 0) return;
     const mapBytes = this.#endOf(offset, image.byteLength) - start;
-    this.#virtualMemory.mapFile(fd, 0, start, mapBytes, 'read-write', 'private');
+    this.#virtualMemory.mapFile(fd, 0, start, mapBytes, access, 'private');
   }
 
   /** Replaces the range by fresh zero pages, whatever was mapped there. A protection key on it is gone. */

@@ -51,6 +51,11 @@ export interface VirtualMemory {
   unmap(address: number, byteLength: number): void;
   /** Changes what the range allows; contents and protection key stay. */
   protect(address: number, byteLength: number, access: Access): void;
+  /**
+   * Changes what the range allows and gives it a protection key in the same call (`pkey_mprotect`, Linux 4.9 on x86-64).
+   * Key 0 is every page's default.
+   */
+  protectWithKey(address: number, byteLength: number, access: Access, key: number): void;
   /** Drops the range's pages: anonymous memory reads zeros again, a private file mapping reads the file again. */
   decommit(address: number, byteLength: number): void;
   /**

@@ -1,1 +1,9 @@
-export {};
+/**
+ * Memory protection keys: colour pages with a key, and open or close them for the calling thread in a few nanoseconds.
+ *
+ * @packageDocumentation
+ */
+export { InvalidTypeError, KeyInUseError, KeyReleasedError, KeysExhaustedError, OutOfRangeError } from './errors.js';
+export { keys, type KeyLease, type ProtectionKey, type Region } from './keys.js';
+export { allow, currentMask, ProtectionMask, withMask } from './mask.js';
+export { isSupported, supportReason } from './support.js';

@@ -1,0 +1,54 @@
+/** The package's errors, told apart by `code`. */
+
+/** Every protection key of the process is taken. */
+export class KeysExhaustedError extends Error {
+  override readonly name = 'KeysExhaustedError';
+  readonly code = 'ERR_MPK_KEYS_EXHAUSTED';
+
+  constructor(cause: unknown) {
+    super('Cannot take a protection key: all of the process are taken', { cause });
+  }
+}
+
+/** Keys were to be given back while pages still carry them: whoever gets the number next would own those pages. */
+export class KeyInUseError extends Error {
+  override readonly name = 'KeyInUseError';
+  readonly code = 'ERR_MPK_KEY_IN_USE';
+  /** Number of the key. */
+  readonly id: number;
+  /** Bytes of memory that carry it. */
+  readonly byteLength: number;
+
+  constructor(id: number, byteLength: number) {
+    super(
+      `Cannot give protection key ${id} back: 0x${byteLength.toString(16)} bytes carry it; close or recolour them first`,
+    );
+    this.id = id;
+    this.byteLength = byteLength;
+  }
+}
+
+/** A key was used after its lease was disposed. */
+export class KeyReleasedError extends Error {
+  override readonly name = 'KeyReleasedError';
+  readonly code = 'ERR_MPK_KEY_RELEASED';
+  /** Number that the key had. */
+  readonly id: number;
+
+  constructor(id: number) {
+    super(`Protection key ${id} was given back`);
+    this.id = id;
+  }
+}
+
+/** An argument has the wrong type. */
+export class InvalidTypeError extends TypeError {
+  override readonly name = 'TypeError';
+  readonly code = 'ERR_INVALID_ARG_TYPE';
+}
+
+/** An argument has the right type and a value that cannot be. */
+export class OutOfRangeError extends RangeError {
+  override readonly name = 'RangeError';
+  readonly code = 'ERR_OUT_OF_RANGE';
+}

@@ -1,0 +1,132 @@
+/**
+ * Protection keys as something owned. The hardware has fifteen for a process, shared by everything in it; a lease holds
+ * some of them and gives them back.
+ */
+import { Mmap, SystemError, type Access } from '@guardstripe/mmap';
+import { colouredBytes } from './coloured-bytes.js';
+import { InvalidTypeError, KeyInUseError, KeyReleasedError, KeysExhaustedError, OutOfRangeError } from './errors.js';
+import { keySystem } from './key-system.js';
+import { ownKeys } from './own-keys.js';
+import { rightsOf } from './pkru.js';
+import { isSupported, noteSupported } from './support.js';
+
+/** Keys that the hardware gives out: 1 to 15; 0 is every page's default. */
+const MAX_KEYS = 15;
+
+/** Pages of a map. */
+export interface Region {
+  readonly map: Mmap;
+  /** Bytes from the map's start, a multiple of the page size. */
+  readonly offset: number;
+  /** Bytes, a multiple of the page size. */
+  readonly byteLength: number;
+}
+
+/** One key of the process, for as long as its lease is held. */
+export class ProtectionKey {
+  /** Number in the hardware, 1 to 15. */
+  readonly id: number;
+  /** Place in its lease, from 0: what pools call the stripe. */
+  readonly stripe: number;
+  #released = false;
+
+  /** @internal Keys come from {@link keys}. */
+  constructor(id: number, stripe: number) {
+    this.id = id;
+    this.stripe = stripe;
+    ownKeys.add(rightsOf(id));
+  }
+
+  /** Whether the key's lease was disposed. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /**
+   * Colours pages with this key and sets what they allow, in one system call. From then on a thread reaches them only
+   * while its PKRU has the key open. A later `mmap` over the pages drops the colour; a change of protection keeps it.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` if the region is not whole pages of the map,
+   * `MmapClosedError`, {@link KeyReleasedError}, or a `SystemError`; nothing is changed then
+   */
+  protect(region: Region, access: Access): void {
+    if (this.#released) throw new KeyReleasedError(this.id);
+    if (!(region?.map instanceof Mmap)) {
+      throw new InvalidTypeError('Cannot colour a region: region.map must be an Mmap of @guardstripe/mmap');
+    }
+    region.map.protectWithKey(region.offset, region.byteLength, access, this.id);
+  }
+
+  /** @internal */
+  release(): void {
+    this.#released = true;
+    ownKeys.remove(rightsOf(this.id));
+    keySystem().free(this.id);
+  }
+}
+
+/** Keys held together. Dispose it to give them back. */
+export class KeyLease implements Disposable {
+  /** The keys, in the order of their stripes; empty where there is no support. */
+  readonly keys: readonly ProtectionKey[];
+
+  /** @internal Leases come from {@link keys}. */
+  constructor(held: readonly ProtectionKey[]) {
+    this.keys = held;
+  }
+
+  /**
+   * Gives the keys back. Disposing again does nothing.
+   *
+   * The kernel is asked which pages carry them (`/proc/self/smaps`), for it hands a freed number out again while old
+   * pages still have it.
+   *
+   * @throws {@link KeyInUseError} if pages carry one of them; all are kept then
+   */
+  dispose(): void {
+    const held = this.keys.filter((key) => !key.released);
+    if (held.length === 0) return;
+    const coloured = colouredBytes();
+    for (const { id } of held) {
+      const byteLength = coloured.get(id) ?? 0;
+      if (byteLength > 0) throw new KeyInUseError(id, byteLength);
+    }
+    for (const key of held) key.release();
+  }
+
+  /** The same as {@link KeyLease.dispose}. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Takes up to `max` of the process's keys, as many as are free, and opens them for the calling thread. Where protection
+ * keys are not supported the lease is empty; {@link supportReason} says why.
+ *
+ * @param max - most keys to take, from 0; the hardware has 15
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`; {@link KeysExhaustedError} if keys are supported
+ * and not one is free
+ */
+export function keys(max: number = MAX_KEYS): KeyLease {
+  if (typeof max !== 'number') throw new InvalidTypeError(`Cannot take keys: max must be a number, received ${String(max)}`);
+  if (!Number.isSafeInteger(max) || max < 0) {
+    throw new OutOfRangeError(`Cannot take keys: max must be a whole number from 0, received ${max}`);
+  }
+  if (max === 0 || !isSupported()) return new KeyLease([]);
+  const held: ProtectionKey[] = [];
+  while (held.length < max) {
+    try {
+      held.push(new ProtectionKey(keySystem().allocate(), held.length));
+      noteSupported();
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.code !== 'ENOSPC') {
+        new KeyLease(held).dispose();
+        throw error;
+      }
+      if (held.length === 0) throw new KeysExhaustedError(error);
+      break;
+    }
+  }
+  return new KeyLease(held);
+}
