@@ -68,6 +68,28 @@ describe('calls that the real kernel refuses', () => {
   });
 });
 
+describe('protection keys', () => {
+  it('one that nobody took is refused, and the page stays as it was', () => {
+    using map = Mmap.anonymous(3 * pageSize);
+    const bytes = new Uint8Array(map.view()).fill(5);
+    const error = failure(() => map.protectWithKey(pageSize, pageSize, 'none', 9));
+    expect(error).toMatchObject({
+      syscall: 'pkey_mprotect',
+      address: map.address + pageSize,
+      byteLength: pageSize,
+    });
+    expect(['EINVAL', 'ENOSYS']).toContain(error.code);
+    bytes[pageSize] = 6;
+    expect(bytes[pageSize]).toBe(6);
+  });
+
+  it.each([-1, 0.5, Number.NaN, '0'])('%s is refused before the system is asked', (key) => {
+    using map = Mmap.anonymous(3 * pageSize);
+    expect(() => map.protectWithKey(0, pageSize, 'none', key as number)).toThrow(/"key"/);
+    new Uint8Array(map.view())[0] = 1;
+  });
+});
+
 describe('injected failures', () => {
   it('a reservation that cannot be opened is given back', () => {
     const faulty = new FaultyMemory();
@@ -83,11 +105,12 @@ describe('injected failures', () => {
     using image = memoryImage(new Uint8Array(pageSize).fill(9));
     using map = Mmap.anonymous(3 * pageSize, { virtualMemory });
     const bytes = new Uint8Array(map.view()).fill(5);
-    faulty.fail('protect', 'decommit', 'mapFile', 'mapZeros');
+    faulty.fail('protect', 'protectWithKey', 'decommit', 'mapFile', 'mapZeros');
     for (const call of [
       () => map.makeInaccessible(0, pageSize),
       () => map.makeAccessible(0, pageSize),
       () => map.protect(0, pageSize, 'read'),
+      () => map.protectWithKey(0, pageSize, 'read', 0),
       () => map.decommit(0, pageSize),
       () => map.mapImageAt(image, 0),
       () => map.remapAsZerosAt(0, pageSize),

@@ -77,19 +77,19 @@ const ACTIONS: Record<PageMethod, Action> = {
     map.decommit(page * pageSize, count * pageSize);
     for (const state of pages.slice(page, page + count)) state.bytes = Uint8Array.from(state.origin);
   },
-  mapImageAt(map, pages, { page, image: index }) {
+  mapImageAt(map, pages, { page, access, image: index }) {
     const image = IMAGES[index] as (typeof IMAGES)[0];
     const count = image.byteLength / pageSize;
     if (page + count > NUM_PAGES) {
       expect(() => map.mapImageAt(image, page * pageSize)).toThrow(RangeError);
       return;
     }
-    map.mapImageAt(image, page * pageSize);
+    map.mapImageAt(image, page * pageSize, access);
     const bytes = new Uint8Array(image.byteLength);
     bytes.set(SOURCES[index] as Uint8Array);
     for (let i = 0; i < count; i++) {
       const origin = bytes.slice(i * pageSize, (i + 1) * pageSize);
-      pages[page + i] = { access: 'read-write', origin, bytes: Uint8Array.from(origin) };
+      pages[page + i] = { access, origin, bytes: Uint8Array.from(origin) };
     }
   },
   remapAsZerosAt(map, pages, { page, count, access }) {

@@ -147,6 +147,7 @@ describe('pages', () => {
       map.makeAccessible(offset, 0);
       map.makeInaccessible(offset, 0);
       map.protect(offset, 0, 'read');
+      map.protectWithKey(offset, 0, 'read', 0);
       map.decommit(offset, 0);
       map.remapAsZerosAt(offset, 0);
       map.mapImageAt(empty, offset);
@@ -176,6 +177,7 @@ describe('pages', () => {
       () => map.makeAccessible(offset, byteLength),
       () => map.makeInaccessible(offset, byteLength),
       () => map.protect(offset, byteLength, 'none'),
+      () => map.protectWithKey(offset, byteLength, 'none', 0),
       () => map.decommit(offset, byteLength),
       () => map.remapAsZerosAt(offset, byteLength, 'read-write'),
     ];
@@ -206,5 +208,8 @@ describe('pages', () => {
       );
     }
     expect(() => map.remapAsZerosAt(0, 0, 'x' as Access)).toThrow(/'read-write'/);
+    using image = memoryImage(new Uint8Array(1));
+    expect(() => map.mapImageAt(image, 0, 'x' as Access)).toThrow(/'read-write'/);
+    expect(() => map.protectWithKey(0, pageSize, 'x' as Access, 0)).toThrow(/'read-write'/);
   });
 });
