@@ -5,6 +5,7 @@
 import { ModuleAffinityIndexAllocator, type MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import { createView, detachView, SystemError, type Mmap, type VirtualMemory } from '@guardstripe/mmap';
+import { ProtectionMask, withMask, type KeyLease } from '@guardstripe/mpk';
 import { Counters } from './counters.js';
 import { DecommitQueue } from './decommit-queue.js';
 import {
@@ -18,15 +19,20 @@ import {
 import { PoolConcurrencyLimitError } from './errors.js';
 import { ImageTable } from './image-table.js';
 import { SlotMemory } from './slot-memory.js';
+import { SlotPages } from './slot-pages.js';
 import { SlotRecords, SlotState } from './slot-records.js';
 import { SlotReset, type ResetResult } from './slot-reset.js';
 import type { MemoryTemplate } from './template.js';
 import type { Lease, Tenancy } from './tenancy.js';
 import { WaitQueue } from './wait-queue.js';
 
+const RESET_COUNTERS = { scan: 'scanResets', write: 'writeResets', decommit: 'decommitResets' } as const;
+
 /** What a pool decides once. */
 export interface PoolCoreOptions {
   readonly virtualMemory: VirtualMemory;
+  /** One a stripe, or none. The core gives them back when it closes. */
+  readonly keys: KeyLease;
   readonly maxUnusedWarmSlots: number;
   readonly decommitBatchSize: number;
   /** Whole host pages. */
@@ -49,6 +55,9 @@ export class PoolCore {
   readonly records: SlotRecords;
   readonly counters = new Counters();
   readonly #slab: Mmap;
+  readonly #keys: KeyLease;
+  /** One a stripe: only that stripe's key open. */
+  readonly #masks: readonly ProtectionMask[];
   readonly #virtualMemory: VirtualMemory;
   readonly #memory: SlotMemory;
   readonly #reset: SlotReset;
@@ -60,13 +69,16 @@ export class PoolCore {
   readonly #weakViews = new Map<number, WeakRef<ArrayBuffer>>();
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
-    const { virtualMemory, maxUnusedWarmSlots, decommitBatchSize } = options;
+    const { virtualMemory, keys, maxUnusedWarmSlots, decommitBatchSize } = options;
     const images = new ImageTable();
     this.layout = layout;
     this.records = new SlotRecords(layout.numSlots);
     this.#slab = slab;
+    this.#keys = keys;
+    this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
     this.#virtualMemory = virtualMemory;
-    this.#memory = new SlotMemory(slab, layout, this.records, images, virtualMemory.pageSize);
+    const pages = new SlotPages(slab, layout, keys.keys);
+    this.#memory = new SlotMemory(pages, this.records, images, virtualMemory.pageSize);
     this.#reset = new SlotReset(slab.address, layout, this.records, images, options);
     this.#queue = new DecommitQueue(decommitBatchSize);
     const stripes = Array.from({ length: layout.numStripes }, (_, stripe) => stripe);
@@ -143,7 +155,7 @@ export class PoolCore {
       this.#report(slot, error);
       return;
     }
-    this.counters.add(`${reset.strategy}Resets`, 1);
+    this.counters.add(RESET_COUNTERS[reset.strategy], 1);
     this.counters.add('bytesCopied', reset.bytesWritten);
     if (reset.dropBytes === 0) this.#giveBackClean(slot, reset.bytesWritten);
     else this.#enqueue(slot, reset);
@@ -169,6 +181,12 @@ export class PoolCore {
       this.#views.set(slot, view);
     }
     return view;
+  }
+
+  /** Runs `fn` such that of the pool's memory only the stripe's can be touched; in a slab without stripes, just runs it. */
+  enter<T>(stripe: number, fn: () => T): T {
+    const mask = this.#masks[stripe];
+    return mask === undefined ? fn() : withMask(mask, fn);
   }
 
   /** Keeps the slot's view weakly from now on, and returns it if there is one and it lives. */
@@ -240,6 +258,7 @@ export class PoolCore {
     }
     this.counters.set('liveMemories', 0);
     this.#slab.close();
+    this.#keys.dispose();
   }
 
   /** Takes a slot if there is one; those in the decommit queue count. */

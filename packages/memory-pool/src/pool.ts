@@ -1,7 +1,6 @@
 /** The pool's public face. */
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform, type VirtualMemory } from '@guardstripe/mmap';
-import * as mpk from '@guardstripe/mpk';
 import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
 import { ModuleNotPoolableError, PoolBusyError, PoolClosedError, PoolCreationError, size } from './errors.js';
 import { LeakNet } from './leak-net.js';
@@ -9,6 +8,7 @@ import type { MemoryLimiter } from './limiter.js';
 import type { PoolModule } from './module.js';
 import { PoolCore } from './pool-core.js';
 import { planSlab, reserveSlab } from './slab.js';
+import { takeKeys } from './stripes.js';
 import { Store, type StoreHost } from './store.js';
 
 /** What {@link MemoryPool.metrics} counts. */
@@ -64,18 +64,24 @@ export class MemoryPool implements Disposable {
   static create(config: MemoryPoolConfig = {}): MemoryPool {
     const resolved = resolveConfig(config);
     const virtualMemory = config.virtualMemory ?? platform();
-    if (resolved.memoryProtectionKeys === 'enable') requireKeys();
-    const layout = planSlab(resolved, virtualMemory.pageSize);
     const scan = decideScan(resolved, virtualMemory);
-    const slab = reserveSlab(resolved, layout, virtualMemory);
-    const core = new PoolCore(slab, layout, {
-      virtualMemory,
-      maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
-      decommitBatchSize: resolved.decommitBatchSize,
-      keepResidentBytes: roundUp(resolved.linearMemoryKeepResident, virtualMemory.pageSize),
-      scan,
-    });
-    return new MemoryPool(resolved, core);
+    const keys = takeKeys(resolved, virtualMemory.pageSize);
+    try {
+      const layout = planSlab(resolved, virtualMemory.pageSize, keys.keys.length);
+      const slab = reserveSlab(resolved, layout, virtualMemory, keys.keys.length);
+      const core = new PoolCore(slab, layout, {
+        virtualMemory,
+        keys,
+        maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
+        decommitBatchSize: resolved.decommitBatchSize,
+        keepResidentBytes: roundUp(resolved.linearMemoryKeepResident, virtualMemory.pageSize),
+        scan,
+      });
+      return new MemoryPool(resolved, core);
+    } catch (error) {
+      keys.dispose();
+      throw error;
+    }
   }
 
   /** How the slab is laid out. */
@@ -198,11 +204,6 @@ export class MemoryPool implements Disposable {
   #assertOpen(action: string): void {
     if (this.closed) throw new PoolClosedError(action);
   }
-}
-
-function requireKeys(): void {
-  const reason = mpk.supportReason?.() ?? 'striped pools are not in this version yet';
-  throw new PoolCreationError(`Cannot create a pool with memoryProtectionKeys 'enable': ${reason}`);
 }
 
 function roundUp(bytes: number, pageBytes: number): number {

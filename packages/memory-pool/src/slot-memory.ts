@@ -12,23 +12,20 @@
  * Every function leaves the record telling the truth when a system call fails: what it says is accessible is at least
  * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
  */
-import type { SlabLayout } from '@guardstripe/layout';
-import type { Mmap } from '@guardstripe/mmap';
 import type { ImageTable } from './image-table.js';
 import type { PoolImage } from './pool-image.js';
+import type { SlotPages } from './slot-pages.js';
 import { SlotState, type SlotRecords } from './slot-records.js';
 
 /** The pages of all slots: what may be done to them, in the order that keeps tenants apart. */
 export class SlotMemory {
-  readonly #slab: Mmap;
-  readonly #layout: SlabLayout;
+  readonly #pages: SlotPages;
   readonly #records: SlotRecords;
   readonly #images: ImageTable;
   readonly #pageBytes: number;
 
-  constructor(slab: Mmap, layout: SlabLayout, records: SlotRecords, images: ImageTable, pageBytes: number) {
-    this.#slab = slab;
-    this.#layout = layout;
+  constructor(pages: SlotPages, records: SlotRecords, images: ImageTable, pageBytes: number) {
+    this.#pages = pages;
     this.#records = records;
     this.#images = images;
     this.#pageBytes = pageBytes;
@@ -37,7 +34,7 @@ export class SlotMemory {
   /** Takes a slot for a tenant: its record becomes `UNKNOWN`, and its pages are such that nobody else's bytes are there. */
   take(slot: number): void {
     if (this.#records.takeState(slot) !== SlotState.UNKNOWN) return;
-    this.#slab.remapAsZerosAt(this.#layout.slotOffset(slot), this.#layout.maxMemoryBytes, 'none');
+    this.#pages.blank(slot);
     this.#records.setAccessiblePages(slot, 0);
     this.#forgetImage(slot);
     this.#records.setTainted(slot, false);
@@ -73,8 +70,8 @@ export class SlotMemory {
   removeImage(slot: number): void {
     const records = this.#records;
     if (records.imageId(slot) === 0) return;
-    const offset = this.#layout.slotOffset(slot) + records.imageFirstPage(slot) * this.#pageBytes;
-    this.#slab.remapAsZerosAt(offset, records.imagePages(slot) * this.#pageBytes, 'read-write');
+    const offset = records.imageFirstPage(slot) * this.#pageBytes;
+    this.#pages.zero(slot, offset, records.imagePages(slot) * this.#pageBytes);
     this.#forgetImage(slot);
   }
 
@@ -83,15 +80,10 @@ export class SlotMemory {
     const wantedPages = Math.ceil(byteLength / this.#pageBytes);
     const pages = this.#records.accessiblePages(slot);
     if (pages === wantedPages) return;
-    const start = this.#layout.slotOffset(slot);
-    if (pages < wantedPages) {
-      this.#slab.makeAccessible(start + pages * this.#pageBytes, (wantedPages - pages) * this.#pageBytes);
-    } else {
-      this.#slab.makeInaccessible(
-        start + wantedPages * this.#pageBytes,
-        (pages - wantedPages) * this.#pageBytes,
-      );
-    }
+    const wanted = wantedPages * this.#pageBytes;
+    const open = pages * this.#pageBytes;
+    if (open < wanted) this.#pages.open(slot, open, wanted - open);
+    else this.#pages.shut(slot, wanted, open - wanted);
     this.#records.setAccessiblePages(slot, wantedPages);
   }
 
@@ -101,7 +93,7 @@ export class SlotMemory {
   }
 
   #mapImage(slot: number, image: PoolImage): void {
-    this.#slab.mapImageAt(image.image, this.#layout.slotOffset(slot) + image.offsetBytes);
+    this.#pages.mapImage(slot, image);
     this.#images.retain(image);
     this.#records.setImage(
       slot,

@@ -112,6 +112,20 @@ export class Store implements Disposable {
     return this.#memory(lease, request.template);
   }
 
+  /**
+   * Runs a native call with only this store's stripe open: whatever it touches in another stripe faults. What was open
+   * before is put back, also when `fn` throws, or faulted and was jumped out of. In a pool without stripes `fn` just runs.
+   *
+   * `fn` must be synchronous: PKRU belongs to the thread.
+   *
+   * @throws {@link StoreDisposedError}, {@link PoolClosedError}, TypeError `ERR_INVALID_ARG_TYPE` for a function that
+   * returned a promise from a striped pool, and whatever `fn` throws
+   */
+  enter<T>(fn: () => T): T {
+    if (this.#disposed || this.#host.core.closed) throw this.#gone('enter the store');
+    return this.#host.core.enter(this.stripe, fn);
+  }
+
   /** Frees every memory that the store holds, and rejects its waiting allocations. Disposing again does nothing. */
   dispose(): void {
     if (this.#disposed) return;
@@ -135,8 +149,7 @@ export class Store implements Disposable {
     return { tenancy: this.#tenancy, template, trace };
   }
 
-  #gone(): Error {
-    const action = 'allocate a memory';
+  #gone(action = 'allocate a memory'): Error {
     return this.#disposed ? new StoreDisposedError(action) : new PoolClosedError(action);
   }
 

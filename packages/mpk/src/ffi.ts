@@ -6,11 +6,11 @@ type Koffi = typeof import('koffi');
 /** What the package needs of the C world. */
 export interface Ffi {
   /** Declares a function of the process's own C library; throws where it is missing. */
-  declare<F>(prototype: string): F;
+  declare: <F>(prototype: string) => F;
   /** A callable for machine code at an address. */
-  at<F>(address: number, prototype: string): F;
+  at: <F>(address: number, prototype: string) => F;
   /** The calling thread's `errno`; meaningful right after a failed call only. */
-  errno(): number;
+  errno: () => number;
 }
 
 let loaded: Ffi | undefined;

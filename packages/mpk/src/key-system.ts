@@ -34,7 +34,8 @@ function linux(): KeySystem {
       return id;
     },
     free(id) {
-      if (free(SYS_PKEY_FREE, id) !== 0) throw new SystemError(c.errno(), { syscall: 'pkey_free', details: { id } });
+      if (free(SYS_PKEY_FREE, id) !== 0)
+        throw new SystemError(c.errno(), { syscall: 'pkey_free', details: { id } });
     },
   };
 }

@@ -4,7 +4,13 @@
  */
 import { Mmap, SystemError, type Access } from '@guardstripe/mmap';
 import { colouredBytes } from './coloured-bytes.js';
-import { InvalidTypeError, KeyInUseError, KeyReleasedError, KeysExhaustedError, OutOfRangeError } from './errors.js';
+import {
+  InvalidTypeError,
+  KeyInUseError,
+  KeyReleasedError,
+  KeysExhaustedError,
+  OutOfRangeError,
+} from './errors.js';
 import { keySystem } from './key-system.js';
 import { ownKeys } from './own-keys.js';
 import { rightsOf } from './pkru.js';
@@ -109,7 +115,8 @@ export class KeyLease implements Disposable {
  * and not one is free
  */
 export function keys(max: number = MAX_KEYS): KeyLease {
-  if (typeof max !== 'number') throw new InvalidTypeError(`Cannot take keys: max must be a number, received ${String(max)}`);
+  if (typeof max !== 'number')
+    throw new InvalidTypeError(`Cannot take keys: max must be a number, received ${String(max)}`);
   if (!Number.isSafeInteger(max) || max < 0) {
     throw new OutOfRangeError(`Cannot take keys: max must be a whole number from 0, received ${max}`);
   }

@@ -89,7 +89,9 @@ export function withMask<T>(mask: ProtectionMask, fn: () => T): T {
 
 function synchronous<T>(result: T): T {
   if (result instanceof Promise) {
-    throw new InvalidTypeError('Cannot run an asynchronous function with a protection mask: it must not return a promise');
+    throw new InvalidTypeError(
+      'Cannot run an asynchronous function with a protection mask: it must not return a promise',
+    );
   }
   return result;
 }
