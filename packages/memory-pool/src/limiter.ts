@@ -50,5 +50,5 @@ export function askNow(limiter: MemoryLimiter | undefined, growth: Growth): void
 export async function ask(limiter: MemoryLimiter | undefined, growth: Growth): Promise<void> {
   if (limiter === undefined) return;
   const answer = await limiter.memoryGrowing(growth.currentBytes, growth.desiredBytes, growth.maximumBytes);
-  if (answer !== true) throw new MemoryLimitError(growth.currentBytes, growth.desiredBytes);
+  if (!answer) throw new MemoryLimitError(growth.currentBytes, growth.desiredBytes);
 }
