@@ -61,6 +61,7 @@ export class MemoryImage implements Disposable {
     this.#virtualMemory.closeImage(this.#fd);
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -227,6 +227,7 @@ export class Mmap implements Disposable {
     forgetLeak(this.#lifetime);
   }
 
+  /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }
