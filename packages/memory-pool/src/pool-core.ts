@@ -253,7 +253,9 @@ export class PoolCore {
     this.#views.clear();
     this.#weakViews.clear();
     this.#reset.close();
-    for (let slot = 0; slot < this.layout.numSlots; slot++) {
+    // Records that were never written are pages that were never touched: with nobody left, none is looked at.
+    const numSlots = this.counters.get('liveMemories') === 0 ? 0 : this.layout.numSlots;
+    for (let slot = 0; slot < numSlots; slot++) {
       if (this.records.isLive(slot)) this.records.nextGeneration(slot);
     }
     this.counters.set('liveMemories', 0);
