@@ -7,13 +7,13 @@ try {
   if (options.help) process.stdout.write(HELP);
   else process.exitCode = await run(options);
 } catch (error) {
-  if (error instanceof UsageError) {
-    process.stderr.write(`${error.message}\nTry --help.\n`);
-    process.exitCode = 2;
-  } else {
-    process.stderr.write(
-      `The run broke off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
-    process.exitCode = 1;
-  }
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.stderr.write(`${describe(error)}\n`);
+}
+
+/** An error with a code is meant to be read; the place where any other one was thrown matters more. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `The run broke off: ${String(error)}`;
+  if (error instanceof UsageError) return error.message;
+  return `The run broke off: ${'code' in error ? error.message : (error.stack ?? error.message)}`;
 }

@@ -97,7 +97,7 @@ function summaryTable(result: RunResult, look: Look): string {
       'its slab',
       `${bytes(pool.slabBytes)} of address space; the process has ${bytes(Math.max(pool.resident.rssBytes, 0))} more resident`,
     ],
-    ['against V8', comparisonSummary(result.candidates)],
+    ['against V8', comparisonWords(result.candidates)],
   );
   if (crowd !== undefined) table.push(...crowdRows(crowd));
   if (affinity !== undefined) table.push(...affinityRows(affinity));
@@ -116,7 +116,9 @@ export function ratioWords({ toDropped, toKept }: Ratios): string {
   return `takes ${ratio(toKept)} as long as recycling with pages kept, ${ratio(toDropped)} with pages dropped (medians)`;
 }
 
-function comparisonSummary(candidates: readonly Candidate[]): string {
+/** How many memories start as V8's do. */
+export function comparisonWords(candidates: readonly Candidate[]): string {
+  if (candidates.length === 0) return 'nothing to compare';
   let equal = 0;
   let equalBytes = 0;
   for (const { comparison } of candidates) {
@@ -142,8 +144,7 @@ function crowdRows(crowd: CrowdResult): string[][] {
     ],
     [
       'resident for them',
-      `${bytes(resident.pssBytes)}, of which ${bytes(crowd.writtenBytes)} is pages they wrote to ` +
-        `(Rss, which counts a shared page each time: ${bytes(resident.rssBytes)})`,
+      `${bytes(resident.pssBytes)} (Rss ${bytes(resident.rssBytes)}), of it ${bytes(crowd.writtenBytes)} in pages they wrote to`,
     ],
     ['page tables for them', `${bytes(resident.pageTableBytes)}: slots lie gigabytes apart`],
     ['patterns', `${count(crowd.live - crowd.wrong)} of ${count(crowd.live)} memories verified`],
@@ -151,13 +152,11 @@ function crowdRows(crowd: CrowdResult): string[][] {
 }
 
 function affinityRows(affinity: AffinityResult): string[][] {
+  const of = (part: number, whole: number): string => `${count(part)} of ${count(whole)}`;
   return [
-    [
-      'freed, allocated again',
-      `in ${duration(affinity.freeMs)} and ${duration(affinity.allocateMs)}: ` +
-        `${count(affinity.sameSlots)} of ${count(affinity.allocatedAgain)} in a slot of their module, ` +
-        `${count(affinity.imagesKept)} of ${count(affinity.imagesExpected)} images still in place`,
-    ],
+    ['freed, allocated again', `in ${duration(affinity.freeMs)} and ${duration(affinity.allocateMs)}`],
+    ['in a slot of their module', of(affinity.sameSlots, affinity.allocatedAgain)],
+    ['images kept in free slots', of(affinity.imagesKept, affinity.imagesExpected)],
     [
       'reset to the byte',
       `${count(affinity.comparedWhole)} filled memories compared whole, ${count(affinity.comparedBytes)} bytes`,

@@ -1,5 +1,5 @@
 /** The run, step by step: what is done, in which order, and what becomes of the exit code. */
-import { MemoryPool } from '@guardstripe/memory-pool';
+import { MemoryPool, PoolCreationError } from '@guardstripe/memory-pool';
 import { host, type HostInfo } from '@guardstripe/mmap';
 import { recycle, type AffinityResult } from './affinity.ts';
 import { admit, describeCandidate, type Candidate, type Refusal } from './candidate.ts';
@@ -7,12 +7,12 @@ import { Checks } from './checks.ts';
 import { holdCrowd, type CrowdResult } from './crowd.ts';
 import { bytes, count, duration } from './format.ts';
 import { moduleFiles, packagedModules } from './modules.ts';
-import type { Options } from './options.ts';
+import { UsageError, type Options } from './options.ts';
 import { writePicture } from './picture.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { addressSpaceBytes, difference, mappingCount, residentMemory } from './process-memory.ts';
 import { progressFor, type Progress } from './progress.ts';
-import { boundWords, endText, planText, ratioWords, type Look } from './report.ts';
+import { boundWords, comparisonWords, endText, planText, ratioWords, type Look } from './report.ts';
 import { toJson, type PoolResult, type RunResult } from './result.ts';
 import { timeAll, type TimingResult } from './timing.ts';
 
@@ -34,6 +34,21 @@ export async function run(options: Options): Promise<number> {
   const context: Context = { host: hostInfo, plan, checks: new Checks(), progress };
   progress.line(planText(hostInfo, plan, process.stdout.columns));
 
+  try {
+    const result = await work(options, context, start);
+    process.stdout.write(options.json ? `${toJson(result)}\n` : endText(result, look));
+    return result.exitCode;
+  } catch (error) {
+    progress.abort();
+    // What the demo chooses by itself is what the host has room for.
+    if (error instanceof PoolCreationError && options.slots !== undefined)
+      throw new UsageError(`--slots ${options.slots} is too many. ${error.message}`);
+    throw error;
+  }
+}
+
+async function work(options: Options, context: Context, start: number): Promise<RunResult> {
+  const { host: hostInfo, plan, checks } = context;
   const { pool, poolResult } = createPool(context);
   const { candidates, refused } = await admitAll(options, pool, context);
   const held = candidates.length === 0 ? undefined : await holdAndRecycle(pool, candidates, context);
@@ -43,9 +58,8 @@ export async function run(options: Options): Promise<number> {
   for (const { module } of candidates) module.close();
   const svg = picture(options.svg, context);
 
-  const { checks } = context;
   const exitCode = exitCodeOf(checks, refused, candidates);
-  const result: RunResult = {
+  return {
     ok: exitCode === 0,
     exitCode,
     seconds: (performance.now() - start) / 1000,
@@ -61,8 +75,6 @@ export async function run(options: Options): Promise<number> {
     checksMade: checks.made,
     failures: checks.failures,
   };
-  process.stdout.write(options.json ? `${toJson(result)}\n` : endText(result, look));
-  return exitCode;
 }
 
 function createPool({ plan, checks, progress }: Context): { pool: MemoryPool; poolResult: PoolResult } {
@@ -98,18 +110,20 @@ async function admitAll(
   const sources = options.files.length === 0 ? packagedModules() : moduleFiles(options.files);
   const candidates: Candidate[] = [];
   const refused: Refusal[] = [];
+  const step = progress.step('Comparing with V8');
   for (const source of sources) {
-    const step = progress.step(source.name);
-    await step.update('describing, comparing with V8');
+    await step.update(source.name);
     const admission = admit(source, pool, checks);
     if (admission.kind === 'refused') {
       refused.push(admission.refusal);
-      step.warn(`${source.name}: left out: ${admission.refusal.reason}`);
+      step.note(`${source.name}: left out: ${admission.refusal.reason}`);
       continue;
     }
     candidates.push(...admission.candidates);
-    step.done(admission.candidates.map((one) => `${one.name}: ${describeCandidate(one)}`).join('\n'));
+    for (const candidate of admission.candidates)
+      step.note(`${candidate.name}: ${describeCandidate(candidate)}`);
   }
+  step.done(comparisonWords(candidates));
   return { candidates, refused };
 }
 
