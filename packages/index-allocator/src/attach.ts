@@ -1,7 +1,8 @@
 /** Where the state's words come from: a new buffer, or one that was handed in. */
 import { checkInteger } from './checks.js';
 import { ArgumentTypeError, StateAllocationError, StateBufferError } from './errors.js';
-import { CAPACITY_STAMP, MAX_CAPACITY, RECORD_WORDS, stateWords, WARM_LIMIT_STAMP } from './state.js';
+import { stateWords } from './records.js';
+import { CAPACITY_STAMP, MAX_CAPACITY, RECORD_WORDS, WARM_LIMIT_STAMP } from './state.js';
 import type { AllocatorOptions } from './types.js';
 
 /** Bytes of one word. */
@@ -39,7 +40,9 @@ export function openWords(capacity: number, options: AllocatorOptions): OpenedWo
   checkBuffer(buffer);
   checkInteger(byteOffset, 'options.byteOffset', Number.MAX_SAFE_INTEGER);
   if (byteOffset % WORD_BYTES !== 0) {
-    throw new StateBufferError(`"options.byteOffset" must be a multiple of ${WORD_BYTES}. Received ${byteOffset}`);
+    throw new StateBufferError(
+      `"options.byteOffset" must be a multiple of ${WORD_BYTES}. Received ${byteOffset}`,
+    );
   }
   if (buffer.byteLength - byteOffset < numWords * WORD_BYTES) {
     throw new StateBufferError(

@@ -1,33 +1,46 @@
 /** Checks of what callers pass in, one function a rule. Each throws before anything has changed. */
 import { ArgumentTypeError, OutOfRangeError } from './errors.js';
 import { MAX_MEMORY_INDEX, MAX_MODULE_ID } from './state.js';
-import type { MemoryKey } from './types.js';
 
-/** `value` is an integer from 0 to `max`. The common case is one line, so that it is inlined into the hot calls. */
+/** `value` is an integer from 0 to `max`. */
 export function checkInteger(value: unknown, field: string, max: number): asserts value is number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
     throw badInteger(value, field, max);
   }
 }
 
-/** `value` can be read as a key. */
-export function checkKey(value: unknown): asserts value is MemoryKey {
-  if (typeof value !== 'object' || value === null) {
-    throw new ArgumentTypeError('key', 'an object with moduleId and memoryIndex', value);
-  }
+/**
+ * Whether `value` is an integer from 0 to `max`, which is below 2^31. The form of the hot calls: the engine makes a few
+ * integer comparisons of it, and it is so short that it never counts against what the engine is ready to inline.
+ */
+export function isIndex(value: unknown, max: number): value is number {
+  return typeof value === 'number' && (value | 0) === value && value >= 0 && value <= max;
 }
 
-/** `value` is a module id. */
-export function checkModuleId(value: unknown): asserts value is number {
-  checkInteger(value, 'key.moduleId', MAX_MODULE_ID);
+/** What {@link isIndex} tests, as an error. */
+export function checkIndex(value: unknown, field: string, max: number): asserts value is number {
+  if (!isIndex(value, max)) throw badInteger(value, field, max);
 }
 
-/** `value` is a memory index. */
-export function checkMemoryIndex(value: unknown): asserts value is number {
-  checkInteger(value, 'key.memoryIndex', MAX_MEMORY_INDEX);
+/** Whether `value` can be read as a key. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
-function badInteger(value: unknown, field: string, max: number): Error {
+/** The error for what is no key at all. */
+export function badKey(key: unknown): Error {
+  return new ArgumentTypeError('key', 'an object with moduleId and memoryIndex', key);
+}
+
+/** The error for the parts of a key, of which at least one is bad. */
+export function badKeyPart(moduleId: unknown, memoryIndex: unknown): Error {
+  return isIndex(moduleId, MAX_MODULE_ID)
+    ? badInteger(memoryIndex, 'key.memoryIndex', MAX_MEMORY_INDEX)
+    : badInteger(moduleId, 'key.moduleId', MAX_MODULE_ID);
+}
+
+/** The error for what is no integer from 0 to `max`. */
+export function badInteger(value: unknown, field: string, max: number): Error {
   if (typeof value !== 'number') return new ArgumentTypeError(field, 'of type number', value);
   return new OutOfRangeError(field, `an integer >= 0 and <= ${max}`, value);
 }

@@ -1,33 +1,29 @@
 /**
- * The rules of the state, one function a rule. Trusts nothing: every record number is checked before it is followed, and every walk
+ * The rules of the state, one function a rule. Trusts nothing: every link is checked before it is followed, and every walk
  * is bounded, so that any contents of the buffer at all end in a named error or are sound.
  *
  * Costs a pass over all records and four bytes a slot; the hot calls never come here.
  */
 import { InconsistentStateError } from './errors.js';
 import type { ConsistencyRule } from './errors.js';
+import { bucketAt, bucketMask, bucketWord, recordOf, slotAt } from './records.js';
 import {
   AFFINE,
-  bucketAt,
-  bucketMask,
-  bucketWord,
-  BYTES_LOW,
   CAPACITY_STAMP,
   CHAIN,
-  HIGH_UNIT,
   INDEX_AND_HIGH,
   MAX_MEMORY_INDEX,
   NEWER,
   OLDER,
-  recordAt,
+  RECORD_WORDS,
+  RING,
   TAG,
   TOUCHED_SLOTS,
-  UNUSED_HIGH,
-  UNUSED_LOW,
   USED_BIT,
   WARM_LIMIT_STAMP,
   WARM_SLOTS,
 } from './state.js';
+import { readSlotBytes, readUnusedBytes } from './unused-bytes.js';
 
 /** Checks all rules; throws {@link InconsistentStateError} at the first that is broken. */
 export function checkState(words: Int32Array, capacity: number, warmLimit: number): void {
@@ -40,9 +36,9 @@ export function checkState(words: Int32Array, capacity: number, warmLimit: numbe
 
 /** What {@link rankWarmSlots} found. */
 interface WarmRanks {
-  /** By record: 0 if it is not warm, else its place on the warm list, from 1 for the least recently freed. */
+  /** By slot: 0 if it is not warm, else its place on the warm list, from 1 for the least recently freed. */
   readonly rankOf: Int32Array;
-  /** Number of warm records that have a key. */
+  /** Number of warm slots that have a key. */
   readonly numWithKey: number;
   /** Sum of the resident bytes. */
   readonly bytes: number;
@@ -63,14 +59,19 @@ function checkSlots(words: Int32Array, capacity: number): void {
   const warm = words[WARM_SLOTS]!;
   let used = 0;
   for (let slot = 0; slot < touched; slot++) {
-    const at = recordAt(slot + 1);
-    if (words[at + TAG]! < 0) used++;
-    const isForNobody = words[at + TAG] === 0 || words[at + TAG] === USED_BIT;
+    const at = recordOf(slot);
+    const tag = words[at + TAG]!;
+    if (tag < 0) used++;
     const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
-    expect(!isForNobody || memoryIndex === 0, 'slot-state', () => `slot ${slot} has no module, but memory ${memoryIndex}`);
+    const isForNobody = tag === 0 || tag === USED_BIT;
+    expect(
+      !isForNobody || memoryIndex === 0,
+      'slot-state',
+      () => `slot ${slot} is for memory ${memoryIndex} of nobody`,
+    );
   }
   for (let slot = touched; slot < capacity; slot++) {
-    expect(words[recordAt(slot + 1) + TAG] === 0, 'slot-state', () => `cold slot ${slot} is marked`);
+    expect(words[recordOf(slot) + TAG] === 0, 'slot-state', () => `cold slot ${slot} is marked`);
   }
   const cold = capacity - touched;
   expect(
@@ -82,32 +83,30 @@ function checkSlots(words: Int32Array, capacity: number): void {
 
 /** Walks the warm list from the least recently freed slot on, and notes every slot's place. */
 function rankWarmSlots(words: Int32Array): WarmRanks {
-  const touched = words[TOUCHED_SLOTS]!;
-  const rankOf = new Int32Array(touched + 1);
+  const rankOf = new Int32Array(words[TOUCHED_SLOTS]!);
   let numWithKey = 0;
   let bytes = 0;
   let rank = 0;
-  let before = 0;
-  for (let record = words[recordAt(0) + NEWER]!; record !== 0; record = words[recordAt(record) + NEWER]!) {
-    const here = record;
-    const older = before;
-    expect(here > 0 && here <= touched, 'warm-list', () => `record ${here} of ${touched} is on it`);
-    expect(rankOf[here] === 0, 'warm-list', () => `slot ${here - 1} is on it twice`);
-    const at = recordAt(here);
-    expect(words[at + TAG]! >= 0, 'warm-list', () => `slot ${here - 1} is on it, but used`);
-    expect(words[at + OLDER] === older, 'warm-list', () => `slot ${here - 1} does not point back to record ${older}`);
-    rankOf[here] = ++rank;
-    bytes += bytesOf(words, at);
+  let before = RING;
+  let at = words[RING + NEWER]!;
+  while (at !== RING) {
+    const slot = checkedSlot(words, at, 'warm-list');
+    expect(rankOf[slot] === 0, 'warm-list', () => `slot ${slot} is on it twice`);
+    expect(words[at + TAG]! >= 0, 'warm-list', () => `slot ${slot} is on it, but used`);
+    expect(words[at + OLDER] === before, 'warm-list', () => `slot ${slot} points back to another slot`);
+    rankOf[slot] = ++rank;
+    bytes += readSlotBytes(words, at);
     if (words[at + TAG] !== 0) numWithKey++;
-    before = here;
+    before = at;
+    at = words[at + NEWER]!;
   }
-  expect(words[recordAt(0) + OLDER] === before, 'warm-list', () => `its newest end is not record ${before}`);
+  expect(words[RING + OLDER] === before, 'warm-list', () => 'its two ends do not meet');
   expect(rank === words[WARM_SLOTS], 'warm-list', () => `${rank} slots on it, ${words[WARM_SLOTS]} counted`);
   return { rankOf, numWithKey, bytes };
 }
 
 function checkUnusedBytes(words: Int32Array, { bytes }: WarmRanks): void {
-  const counted = words[UNUSED_HIGH]! * HIGH_UNIT + (words[UNUSED_LOW]! >>> 0);
+  const counted = readUnusedBytes(words);
   expect(counted === bytes, 'unused-bytes', () => `${counted} counted, ${bytes} found`);
 }
 
@@ -130,11 +129,9 @@ function checkAffinity(words: Int32Array, capacity: number, ranks: WarmRanks): v
 function countBucket(words: Int32Array, bucket: number, mask: number, ranks: WarmRanks): number {
   const keys = new Set<number>();
   let count = 0;
-  let record = words[bucketAt(bucket)]!;
-  while (record !== 0) {
-    const slot = record - 1;
-    expectWarm(ranks, record, 'affinity-table');
-    const at = recordAt(record);
+  let at = words[bucketAt(bucket)]!;
+  while (at !== 0) {
+    const slot = checkedWarmSlot(words, at, ranks, 'affinity-table');
     const tag = words[at + TAG]!;
     expect(tag !== 0, 'affinity-table', () => `slot ${slot} heads a list, but has no key`);
     expect(
@@ -142,49 +139,65 @@ function countBucket(words: Int32Array, bucket: number, mask: number, ranks: War
       'affinity-table',
       () => `the list of slot ${slot} is in the wrong bucket, ${bucket}`,
     );
-    const key = keyOf(words, at);
-    expect(!keys.has(key), 'affinity-table', () => `the key of slot ${slot} has two lists in bucket ${bucket}`);
+    const key = keyAt(words, at);
+    expect(
+      !keys.has(key),
+      'affinity-table',
+      () => `the key of slot ${slot} has two lists in bucket ${bucket}`,
+    );
     keys.add(key);
-    count += countList(words, record, ranks);
-    record = words[at + CHAIN]!;
+    count += countList(words, at, ranks);
+    at = words[at + CHAIN]!;
   }
   return count;
 }
 
 /** Walks one affinity list from its newest slot to its oldest, and returns its length. */
 function countList(words: Int32Array, newest: number, ranks: WarmRanks): number {
-  const key = keyOf(words, recordAt(newest));
+  const key = keyAt(words, newest);
+  let rankBefore = Infinity;
   let count = 0;
   let newer = 0;
-  let record = newest;
-  while (record !== 0) {
-    const here = record;
-    const after = newer;
-    expectWarm(ranks, here, 'affinity-list');
-    expect(keyOf(words, recordAt(here)) === key, 'affinity-list', () => `slot ${here - 1} is on another key's list`);
-    expect(
-      after === 0 || ranks.rankOf[here]! < ranks.rankOf[after]!,
-      'affinity-list',
-      () => `slot ${here - 1} is listed as older than slot ${after - 1}, but is not`,
-    );
+  let at = newest;
+  while (at !== 0) {
+    const slot = checkedWarmSlot(words, at, ranks, 'affinity-list');
+    const rank = ranks.rankOf[slot]!;
+    expect(keyAt(words, at) === key, 'affinity-list', () => `slot ${slot} is on another key's list`);
+    expect(rank < rankBefore, 'affinity-list', () => `slot ${slot} stands behind one that was freed earlier`);
     count++;
-    record = words[recordAt(here) + AFFINE]! ^ after;
-    newer = here;
+    rankBefore = rank;
+    const older = words[at + AFFINE]! ^ newer;
+    newer = at;
+    at = older;
   }
   return count;
 }
 
-function expectWarm({ rankOf }: WarmRanks, record: number, rule: ConsistencyRule): void {
-  expect(record > 0 && record < rankOf.length && rankOf[record] !== 0, rule, () => `record ${record} is not warm`);
+/** The slot whose record begins at `at`, if one does and it was ever taken. */
+function checkedSlot(words: Int32Array, at: number, rule: ConsistencyRule): number {
+  const slot = slotAt(at);
+  expect(
+    at % RECORD_WORDS === 0 && slot >= 0 && slot < words[TOUCHED_SLOTS]!,
+    rule,
+    () => `word ${at} is linked, but is no slot that was ever taken`,
+  );
+  return slot;
 }
 
-/** A number that is the same for two records only if their keys are: 31 bits and 16. */
-function keyOf(words: Int32Array, at: number): number {
+function checkedWarmSlot(
+  words: Int32Array,
+  at: number,
+  { rankOf }: WarmRanks,
+  rule: ConsistencyRule,
+): number {
+  const slot = checkedSlot(words, at, rule);
+  expect(rankOf[slot] !== 0, rule, () => `slot ${slot} is listed, but not warm`);
+  return slot;
+}
+
+/** A number that is the same for two slots only if their keys are: 31 bits and 16. */
+function keyAt(words: Int32Array, at: number): number {
   return words[at + TAG]! * (MAX_MEMORY_INDEX + 1) + (words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX);
-}
-
-function bytesOf(words: Int32Array, at: number): number {
-  return (words[at + INDEX_AND_HIGH]! >>> 16) * HIGH_UNIT + (words[at + BYTES_LOW]! >>> 0);
 }
 
 /** The text is made only when it is needed: a million slots call this several million times. */

@@ -2,51 +2,32 @@
  * The two kinds of list that warm slots are on, and the table that finds the second kind. See `state.ts` for the words.
  *
  * ```
- * warm list      record 0 ⇄ oldest ⇄ ... ⇄ newest ⇄ record 0            by NEWER and OLDER
- * affinity list             oldest ─ ... ─ newest                        by AFFINE (XOR)
- * bucket         BUCKET word ─▶ newest of one list ─▶ newest of another   by CHAIN
+ * warm list      ring ⇄ oldest ⇄ ... ⇄ newest ⇄ ring                    by NEWER and OLDER
+ * affinity list         oldest ─ ... ─ newest                           by AFFINE (XOR)
+ * bucket         BUCKET word ─▶ newest of one list ─▶ newest of another  by CHAIN
  * ```
  *
- * Nothing here checks anything or knows the policy. Every function takes the state's words first, and reads and writes
- * a fixed number of records, apart from the walk along a chain.
+ * Nothing here checks anything or knows the policy. Every function takes the state's words first and names slots by the first
+ * word of their record, `at`. Each reads and writes a fixed number of records, apart from the walk along a chain.
  */
-import {
-  AFFINE,
-  bucketWord,
-  CHAIN,
-  INDEX_AND_HIGH,
-  MAX_MEMORY_INDEX,
-  NEWER,
-  OLDER,
-  recordAt,
-  TAG,
-} from './state.js';
+import { bucketWord } from './records.js';
+import { AFFINE, CHAIN, INDEX_AND_HIGH, MAX_MEMORY_INDEX, NEWER, OLDER, RING, TAG } from './state.js';
 
-/** Record 0: the ring's own. */
-const RING = recordAt(0);
-
-/** Puts a record at the newest end of the warm list. */
-export function appendWarm(words: Int32Array, record: number): void {
-  const at = recordAt(record);
+/** Puts a slot at the newest end of the warm list. */
+export function appendWarm(words: Int32Array, at: number): void {
   const newest = words[RING + OLDER]!;
   words[at + OLDER] = newest;
-  words[at + NEWER] = 0;
-  words[recordAt(newest) + NEWER] = record;
-  words[RING + OLDER] = record;
+  words[at + NEWER] = RING;
+  words[newest + NEWER] = at;
+  words[RING + OLDER] = at;
 }
 
-/** Takes a record out of the warm list, wherever it stands. */
-export function unlinkWarm(words: Int32Array, record: number): void {
-  const at = recordAt(record);
+/** Takes a slot out of the warm list, wherever it stands. */
+export function unlinkWarm(words: Int32Array, at: number): void {
   const older = words[at + OLDER]!;
   const newer = words[at + NEWER]!;
-  words[recordAt(older) + NEWER] = newer;
-  words[recordAt(newer) + OLDER] = older;
-}
-
-/** The least recently freed record of the warm list, or 0. */
-export function oldestWarm(words: Int32Array): number {
-  return words[RING + NEWER]!;
+  words[older + NEWER] = newer;
+  words[newer + OLDER] = older;
 }
 
 /**
@@ -55,71 +36,51 @@ export function oldestWarm(words: Int32Array): number {
  */
 export function findList(words: Int32Array, tag: number, memoryIndex: number, mask: number): number {
   let linkWord = bucketWord(tag, memoryIndex, mask);
-  let record = words[linkWord]!;
-  while (record !== 0) {
-    const at = recordAt(record);
+  let at = words[linkWord]!;
+  while (at !== 0) {
     if (words[at + TAG] === tag && (words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX) === memoryIndex) break;
     linkWord = at + CHAIN;
-    record = words[linkWord]!;
+    at = words[linkWord]!;
   }
   return linkWord;
 }
 
-/** Puts a record at the newest end of its affinity list. A key without a list gets one, last in its bucket. */
-export function appendAffine(
-  words: Int32Array,
-  record: number,
-  tag: number,
-  memoryIndex: number,
-  mask: number,
-): void {
-  const at = recordAt(record);
-  const linkWord = findList(words, tag, memoryIndex, mask);
+/** Puts a slot at the newest end of the list that `linkWord` names; an empty one begins there, last in its bucket. */
+export function appendAffine(words: Int32Array, at: number, linkWord: number): void {
   const newest = words[linkWord]!;
+  words[linkWord] = at;
   words[at + AFFINE] = newest;
   if (newest === 0) {
-    // The end of the chain, which the walk has reached anyway: nothing follows.
+    // The walk has come to the end of the chain: nothing follows.
     words[at + CHAIN] = 0;
   } else {
-    const newestAt = recordAt(newest);
-    words[at + CHAIN] = words[newestAt + CHAIN]!;
-    words[newestAt + AFFINE] = words[newestAt + AFFINE]! ^ record;
+    words[at + CHAIN] = words[newest + CHAIN]!;
+    words[newest + AFFINE] = words[newest + AFFINE]! ^ at;
   }
-  words[linkWord] = record;
 }
 
-/** Takes the newest record off the affinity list that `linkWord` names. Its last one takes the list along. */
-export function popNewestAffine(words: Int32Array, linkWord: number): void {
-  const record = words[linkWord]!;
-  const at = recordAt(record);
+/** Takes the newest slot off the affinity list that `linkWord` names. The last one takes the list along. */
+export function popNewestAffine(words: Int32Array, at: number, linkWord: number): void {
   // Nothing is newer, so the XOR is the older neighbour itself.
   const older = words[at + AFFINE]!;
   const next = words[at + CHAIN]!;
   if (older === 0) {
     words[linkWord] = next;
   } else {
-    const olderAt = recordAt(older);
-    words[olderAt + AFFINE] = words[olderAt + AFFINE]! ^ record;
-    words[olderAt + CHAIN] = next;
     words[linkWord] = older;
+    words[older + CHAIN] = next;
+    words[older + AFFINE] = words[older + AFFINE]! ^ at;
   }
 }
 
-/** Takes the oldest record off its affinity list. */
-export function popOldestAffine(
-  words: Int32Array,
-  record: number,
-  tag: number,
-  memoryIndex: number,
-  mask: number,
-): void {
-  const at = recordAt(record);
+/** Takes the oldest slot off its affinity list. The last one takes the list along. */
+export function popOldestAffine(words: Int32Array, at: number, mask: number): void {
   // Nothing is older, so the XOR is the newer neighbour itself.
   const newer = words[at + AFFINE]!;
   if (newer === 0) {
-    words[findList(words, tag, memoryIndex, mask)] = words[at + CHAIN]!;
+    const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
+    words[findList(words, words[at + TAG]!, memoryIndex, mask)] = words[at + CHAIN]!;
   } else {
-    const newerAt = recordAt(newer);
-    words[newerAt + AFFINE] = words[newerAt + AFFINE]! ^ record;
+    words[newer + AFFINE] = words[newer + AFFINE]! ^ at;
   }
 }

@@ -11,35 +11,28 @@
  * The state is one typed array, see `state.ts`; the lists in it are in `lists.ts`. This file holds the policy and the checks.
  */
 import { openWords, stampSettings } from './attach.js';
-import { checkInteger, checkKey, checkMemoryIndex, checkModuleId } from './checks.js';
+import { claimBatch, isUsedSlot, readBatch } from './batch.js';
+import { badInteger, badKey, badKeyPart, checkIndex, checkInteger, isIndex, isObject } from './checks.js';
 import { checkState } from './consistency.js';
-import { ArgumentTypeError, OutOfRangeError, SlotNotInUseError, StateDetachedError } from './errors.js';
+import { SlotNotInUseError, StateDetachedError } from './errors.js';
+import { appendAffine, appendWarm, findList, popNewestAffine, popOldestAffine, unlinkWarm } from './lists.js';
+import { bucketMask, recordOf, slotAt } from './records.js';
 import {
-  appendAffine,
-  appendWarm,
-  findList,
-  oldestWarm,
-  popNewestAffine,
-  popOldestAffine,
-  unlinkWarm,
-} from './lists.js';
-import {
-  bucketMask,
   BYTES_LOW,
-  HIGH_UNIT,
   INDEX_AND_HIGH,
   MAX_CAPACITY,
+  MAX_INT32,
   MAX_MEMORY_INDEX,
-  MAX_SLOT_BYTES_RESIDENT,
-  recordAt,
+  MAX_MODULE_ID,
+  NEWER,
+  RING,
   TAG,
   TAG_MASK,
   TOUCHED_SLOTS,
-  UNUSED_HIGH,
-  UNUSED_LOW,
   USED_BIT,
   WARM_SLOTS,
 } from './state.js';
+import { addUnusedBytes, highPart, readUnusedBytes, subtractUnusedBytes } from './unused-bytes.js';
 import type { AllocatorOptions, FreedSlot, MemoryKey } from './types.js';
 
 /**
@@ -92,7 +85,7 @@ export class ModuleAffinityIndexAllocator {
 
   /** Number of used slots, from 0 to `capacity`. */
   get length(): number {
-    const words = this.#liveWords();
+    const words = live(this.#words);
     return words[TOUCHED_SLOTS]! - words[WARM_SLOTS]!;
   }
 
@@ -103,12 +96,12 @@ export class ModuleAffinityIndexAllocator {
 
   /** Number of warm slots: used before, free now. May exceed `maxUnusedWarmSlots`, for freeing never refuses. */
   get unusedWarmSlots(): number {
-    return this.#liveWords()[WARM_SLOTS]!;
+    return live(this.#words)[WARM_SLOTS]!;
   }
 
   /** Bytes that stay in RAM in warm slots: the sum of what they were freed with. */
   get unusedBytesResident(): number {
-    return readUnusedBytes(this.#liveWords());
+    return readUnusedBytes(live(this.#words));
   }
 
   /**
@@ -120,18 +113,19 @@ export class ModuleAffinityIndexAllocator {
    * @throws {RangeError} `ERR_OUT_OF_RANGE` if a field of the key is out of range
    */
   alloc(forMemory?: MemoryKey): number | undefined {
-    if (forMemory === undefined) return this.#takeAny(this.#liveWords(), 0, 0);
-    checkKey(forMemory);
-    const { moduleId, memoryIndex } = forMemory;
-    checkModuleId(moduleId);
-    checkMemoryIndex(memoryIndex);
-    const words = this.#liveWords();
+    if (forMemory === undefined) return this.#takeAny(live(this.#words), 0, 0);
+    if (!isObject(forMemory)) throw badKey(forMemory);
+    const moduleId = forMemory.moduleId;
+    const memoryIndex = forMemory.memoryIndex;
+    if (!isIndex(moduleId, MAX_MODULE_ID) || !isIndex(memoryIndex, MAX_MEMORY_INDEX)) {
+      throw badKeyPart(moduleId, memoryIndex);
+    }
+    const words = live(this.#words);
     const tag = moduleId + 1;
-    const record = this.#takeAffine(words, tag, memoryIndex);
-    if (record === 0) return this.#takeAny(words, tag, memoryIndex);
-    const at = recordAt(record);
+    const at = takeAffine(words, tag, memoryIndex, this.#bucketMask);
+    if (at === 0) return this.#takeAny(words, tag, memoryIndex);
     words[at + TAG] = tag | USED_BIT;
-    return record - 1;
+    return slotAt(at);
   }
 
   /**
@@ -144,15 +138,17 @@ export class ModuleAffinityIndexAllocator {
    * @throws {RangeError} `ERR_OUT_OF_RANGE` if a field of the key is out of range
    */
   allocAffineAndClearAffinity(key: MemoryKey): number | undefined {
-    checkKey(key);
-    const { moduleId, memoryIndex } = key;
-    checkModuleId(moduleId);
-    checkMemoryIndex(memoryIndex);
-    const words = this.#liveWords();
-    const record = this.#takeAffine(words, moduleId + 1, memoryIndex);
-    if (record === 0) return undefined;
-    this.#markUsed(words, record, 0, 0);
-    return record - 1;
+    if (!isObject(key)) throw badKey(key);
+    const moduleId = key.moduleId;
+    const memoryIndex = key.memoryIndex;
+    if (!isIndex(moduleId, MAX_MODULE_ID) || !isIndex(memoryIndex, MAX_MEMORY_INDEX)) {
+      throw badKeyPart(moduleId, memoryIndex);
+    }
+    const words = live(this.#words);
+    const at = takeAffine(words, moduleId + 1, memoryIndex, this.#bucketMask);
+    if (at === 0) return undefined;
+    markUsed(words, at, 0, 0);
+    return slotAt(at);
   }
 
   /**
@@ -165,16 +161,16 @@ export class ModuleAffinityIndexAllocator {
    * @throws {SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
    */
   free(slot: number, bytesResident: number): void {
-    this.#checkSlot(slot, 'slot');
-    checkInteger(bytesResident, 'bytesResident', MAX_SLOT_BYTES_RESIDENT);
-    const words = this.#liveWords();
-    if (!isUsedSlot(words, slot)) throw new SlotNotInUseError(slot);
-    const unusedBytes = readUnusedBytes(words) + bytesResident;
-    checkUnusedBytes(unusedBytes);
-    words[recordAt(slot + 1) + TAG]! &= TAG_MASK;
-    this.#makeWarm(words, slot + 1, bytesResident);
-    words[WARM_SLOTS]!++;
-    writeUnusedBytes(words, unusedBytes);
+    if (!isIndex(slot, this.capacity - 1)) throw badInteger(slot, 'slot', this.capacity - 1);
+    const high = isIndex(bytesResident, MAX_INT32) ? 0 : highPart(bytesResident, 'bytesResident');
+    const low = bytesResident | 0;
+    const words = live(this.#words);
+    const at = recordOf(slot);
+    const usedTag = words[at + TAG]!;
+    if (usedTag >= 0) throw new SlotNotInUseError(slot);
+    addUnusedBytes(words, low, high);
+    words[WARM_SLOTS] = words[WARM_SLOTS]! + 1;
+    makeWarm(words, at, usedTag & TAG_MASK, low, high, this.#bucketMask);
   }
 
   /**
@@ -184,18 +180,14 @@ export class ModuleAffinityIndexAllocator {
    * @throws what `free` throws, naming the item, as in `items[2].slot`. In each case nothing has changed
    */
   freeMany(items: Iterable<FreedSlot>): void {
-    const batch = this.#readBatch(items);
-    const words = this.#liveWords();
-    let unusedBytes = readUnusedBytes(words);
-    // Each number is below 2^48, so the first sum past the safe integers is still exact enough to be seen.
-    for (let i = 1; i < batch.length; i += 2) {
-      unusedBytes += batch[i]!;
-      checkUnusedBytes(unusedBytes);
-    }
+    const batch = readBatch(items, this.capacity);
+    const words = live(this.#words);
     claimBatch(words, batch);
-    for (let i = 0; i < batch.length; i += 2) this.#makeWarm(words, batch[i]! + 1, batch[i + 1]!);
-    words[WARM_SLOTS]! += batch.length / 2;
-    writeUnusedBytes(words, unusedBytes);
+    words[WARM_SLOTS] = words[WARM_SLOTS]! + batch.length;
+    for (const { slot, low, high } of batch) {
+      const at = recordOf(slot);
+      makeWarm(words, at, words[at + TAG]!, low, high, this.#bucketMask);
+    }
   }
 
   /**
@@ -206,8 +198,8 @@ export class ModuleAffinityIndexAllocator {
    * @throws {RangeError} `ERR_OUT_OF_RANGE` if there is no such slot
    */
   isUsed(slot: number): boolean {
-    this.#checkSlot(slot, 'slot');
-    return isUsedSlot(this.#liveWords(), slot);
+    checkIndex(slot, 'slot', this.capacity - 1);
+    return isUsedSlot(live(this.#words), slot);
   }
 
   /**
@@ -217,39 +209,18 @@ export class ModuleAffinityIndexAllocator {
    * @throws {InconsistentStateError} `ERR_INCONSISTENT_STATE` with the name of the broken rule in `rule`
    */
   checkConsistency(): void {
-    checkState(this.#liveWords(), this.capacity, this.maxUnusedWarmSlots);
-  }
-
-  /** The words, or an error if somebody has transferred their buffer away: then every read would be `undefined`. */
-  #liveWords(): Int32Array<ArrayBufferLike> {
-    const words = this.#words;
-    if (words.length === 0) throw new StateDetachedError();
-    return words;
-  }
-
-  #checkSlot(slot: unknown, field: string): asserts slot is number {
-    checkInteger(slot, field, this.capacity - 1);
-  }
-
-  /** Takes the most recently freed slot of a key off all lists: what is still in RAM there is the most. */
-  #takeAffine(words: Int32Array, tag: number, memoryIndex: number): number {
-    const linkWord = findList(words, tag, memoryIndex, this.#bucketMask);
-    const record = words[linkWord]!;
-    if (record === 0) return 0;
-    popNewestAffine(words, linkWord);
-    leaveWarm(words, record);
-    return record;
+    checkState(live(this.#words), this.capacity, this.maxUnusedWarmSlots);
   }
 
   /** Takes a slot that is not affine, as the warm limit says, and marks it used. */
   #takeAny(words: Int32Array, tag: number, memoryIndex: number): number | undefined {
     const belowLimit = words[WARM_SLOTS]! < this.maxUnusedWarmSlots;
     // Below the limit warm slots are spared, for their modules may come back.
-    let record = belowLimit ? this.#takeCold(words) : this.#takeOldest(words);
-    if (record === 0) record = belowLimit ? this.#takeOldest(words) : this.#takeCold(words);
-    if (record === 0) return undefined;
-    this.#markUsed(words, record, tag, memoryIndex);
-    return record - 1;
+    let at = belowLimit ? this.#takeCold(words) : this.#takeOldest(words);
+    if (at === 0) at = belowLimit ? this.#takeOldest(words) : this.#takeCold(words);
+    if (at === 0) return undefined;
+    markUsed(words, at, tag, memoryIndex);
+    return slotAt(at);
   }
 
   /** Takes the lowest cold slot: the touched part of the slab stays in one piece. */
@@ -257,96 +228,57 @@ export class ModuleAffinityIndexAllocator {
     const touched = words[TOUCHED_SLOTS]!;
     if (touched >= this.capacity) return 0;
     words[TOUCHED_SLOTS] = touched + 1;
-    return touched + 1;
+    return recordOf(touched);
   }
 
   /** Evicts the least recently freed slot: its module is the least likely to come back. */
   #takeOldest(words: Int32Array): number {
-    const record = oldestWarm(words);
-    if (record === 0) return 0;
-    const at = recordAt(record);
-    const tag = words[at + TAG]!;
-    const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
-    if (tag !== 0) popOldestAffine(words, record, tag, memoryIndex, this.#bucketMask);
-    leaveWarm(words, record);
-    return record;
-  }
-
-  #markUsed(words: Int32Array, record: number, tag: number, memoryIndex: number): void {
-    const at = recordAt(record);
-    words[at + TAG] = tag | USED_BIT;
-    words[at + INDEX_AND_HIGH] = memoryIndex;
-  }
-
-  /** Puts a slot whose used bit is cleared on its lists. The counters are the caller's. */
-  #makeWarm(words: Int32Array, record: number, bytesResident: number): void {
-    const at = recordAt(record);
-    const tag = words[at + TAG]!;
-    const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
-    words[at + INDEX_AND_HIGH] = memoryIndex | ((bytesResident / HIGH_UNIT) << 16);
-    words[at + BYTES_LOW] = bytesResident;
-    appendWarm(words, record);
-    if (tag !== 0) appendAffine(words, record, tag, memoryIndex, this.#bucketMask);
-  }
-
-  /** Copies a batch into numbers, `[slot, bytes, slot, bytes, ...]`: getters and iterators run before the first change, and once. */
-  #readBatch(items: Iterable<FreedSlot>): number[] {
-    if (typeof items !== 'object' || items === null || typeof items[Symbol.iterator] !== 'function') {
-      throw new ArgumentTypeError('items', 'an iterable of objects with slot and bytesResident', items);
-    }
-    const batch: number[] = [];
-    for (const item of items) {
-      const field = `items[${batch.length / 2}]`;
-      if (typeof item !== 'object' || item === null) {
-        throw new ArgumentTypeError(field, 'an object with slot and bytesResident', item);
-      }
-      const { slot, bytesResident } = item;
-      this.#checkSlot(slot, `${field}.slot`);
-      checkInteger(bytesResident, `${field}.bytesResident`, MAX_SLOT_BYTES_RESIDENT);
-      batch.push(slot, bytesResident);
-    }
-    return batch;
+    const at = words[RING + NEWER]!;
+    if (at === RING) return 0;
+    if (words[at + TAG] !== 0) popOldestAffine(words, at, this.#bucketMask);
+    leaveWarm(words, at);
+    return at;
   }
 }
 
-/** Clears the used bit of every slot of a batch. At the first that is not used, or no longer, all are set again. */
-function claimBatch(words: Int32Array, batch: readonly number[]): void {
-  for (let i = 0; i < batch.length; i += 2) {
-    const slot = batch[i]!;
-    if (isUsedSlot(words, slot)) {
-      words[recordAt(slot + 1) + TAG]! &= TAG_MASK;
-      continue;
-    }
-    for (let claimed = 0; claimed < i; claimed += 2) words[recordAt(batch[claimed]! + 1) + TAG]! |= USED_BIT;
-    throw new SlotNotInUseError(slot, `items[${i / 2}].slot`);
-  }
+/** The words, or an error if somebody has transferred their buffer away: then every read would be `undefined`. */
+function live(words: Int32Array<ArrayBufferLike>): Int32Array<ArrayBufferLike> {
+  if (words.length === 0) throwDetached();
+  return words;
 }
 
-/** Takes a record off the warm list and its bytes out of the sum. */
-function leaveWarm(words: Int32Array, record: number): void {
-  unlinkWarm(words, record);
-  words[WARM_SLOTS]!--;
-  const at = recordAt(record);
-  const bytes = (words[at + INDEX_AND_HIGH]! >>> 16) * HIGH_UNIT + (words[at + BYTES_LOW]! >>> 0);
-  writeUnusedBytes(words, readUnusedBytes(words) - bytes);
+function throwDetached(): never {
+  throw new StateDetachedError();
 }
 
-/** Cold slots have a record of zeros, so the used bit alone says it. */
-function isUsedSlot(words: Int32Array, slot: number): boolean {
-  return words[recordAt(slot + 1) + TAG]! < 0;
+/** Takes the most recently freed slot of a key off all lists: of all of them the most is still in RAM and in the caches there. */
+function takeAffine(words: Int32Array, tag: number, memoryIndex: number, mask: number): number {
+  const linkWord = findList(words, tag, memoryIndex, mask);
+  const at = words[linkWord]!;
+  if (at === 0) return 0;
+  popNewestAffine(words, at, linkWord);
+  leaveWarm(words, at);
+  return at;
 }
 
-function readUnusedBytes(words: Int32Array): number {
-  return words[UNUSED_HIGH]! * HIGH_UNIT + (words[UNUSED_LOW]! >>> 0);
+function markUsed(words: Int32Array, at: number, tag: number, memoryIndex: number): void {
+  words[at + TAG] = tag | USED_BIT;
+  words[at + INDEX_AND_HIGH] = memoryIndex;
 }
 
-function writeUnusedBytes(words: Int32Array, bytes: number): void {
-  words[UNUSED_HIGH] = bytes / HIGH_UNIT;
-  words[UNUSED_LOW] = bytes;
+/** Takes a slot off the warm list and its bytes out of the sum. */
+function leaveWarm(words: Int32Array, at: number): void {
+  unlinkWarm(words, at);
+  words[WARM_SLOTS] = words[WARM_SLOTS]! - 1;
+  subtractUnusedBytes(words, words[at + BYTES_LOW]!, words[at + INDEX_AND_HIGH]! >>> 16);
 }
 
-function checkUnusedBytes(bytes: number): void {
-  if (bytes > Number.MAX_SAFE_INTEGER) {
-    throw new OutOfRangeError('bytesResident', 'such that the sum over all unused slots is a safe integer', bytes);
-  }
+/** Puts a slot on its lists. The counters are the caller's. */
+function makeWarm(words: Int32Array, at: number, tag: number, low: number, high: number, mask: number): void {
+  const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
+  words[at + TAG] = tag;
+  words[at + INDEX_AND_HIGH] = memoryIndex | (high << 16);
+  words[at + BYTES_LOW] = low;
+  appendWarm(words, at);
+  if (tag !== 0) appendAffine(words, at, findList(words, tag, memoryIndex, mask));
 }

@@ -1,0 +1,14 @@
+import { defineConfig } from 'tsup';
+
+import shared from '../../tsup.config.ts';
+
+/**
+ * The shared build, with the numbers of `src/state.ts` written into the code. Otherwise esbuild turns every constant into a `var`, which
+ * the engine has to load and to test at each use: an `alloc` + `free` pair takes twice the time.
+ */
+export default defineConfig({
+  ...shared,
+  esbuildOptions(options) {
+    options.minifySyntax = true;
+  },
+});
