@@ -35,10 +35,8 @@ export const importedMemory = section(2, [1, ...name('env'), ...name('memory'), 
 export const functions = section(3, [1, 0]);
 
 export function memories(...limits: readonly (readonly [flags: number, ...pages: number[]])[]): number[] {
-  return section(5, [
-    limits.length,
-    ...limits.flatMap(([flags, ...pages]) => [flags, ...pages.flatMap(leb)]),
-  ]);
+  const contents = limits.flatMap(([flags, ...pages]) => [flags].concat(pages.flatMap(leb)));
+  return section(5, [limits.length, ...contents]);
 }
 
 /** Exports memory 0 as "memory". */
