@@ -57,11 +57,13 @@ export interface BulkCalls {
 
 /** Probes the calls by making them on scratch pages. */
 export function bulkCalls(mapScratch: MapScratch): BulkCalls {
-  const address = mapScratch(SCRATCH_BYTES);
-  const scratch = { address, words: new Uint32Array(createView(address, SCRATCH_BYTES)) };
+  const scratch = (): Scratch => {
+    const address = mapScratch(SCRATCH_BYTES);
+    return { address, words: new Uint32Array(createView(address, SCRATCH_BYTES)) };
+  };
   return {
-    scan: probed(() => scanner(scratch)),
-    decommit: probed(() => decommitter(scratch)),
+    scan: probed(() => scanner(scratch())),
+    decommit: probed(() => decommitter(scratch())),
     maxRangesPerCall: MAX_RANGES_PER_CALL,
   };
 }
@@ -89,21 +91,20 @@ function scanner({ address: scratchAddress, words }: Scratch): NonNullable<BulkC
     'int ioctl(int fd, unsigned long request, uintptr_t argument)',
   );
   const fd = openSync('/proc/self/pagemap', 'r');
+  // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
+  // category_anyof_mask, return_mask. The kernel writes walk_end only, so what never changes is put there once.
+  // A page that was swapped out is not present, and its bytes are still there.
+  put(words, 0, PM_SCAN_ARG_BYTES);
+  put(words, 10, scratchAddress + PM_SCAN_ARG_BYTES);
+  put(words, 16, PAGE_IS_FILE | PAGE_IS_PFNZERO);
+  put(words, 18, PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO);
+  put(words, 20, PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
+  put(words, 22, PAGE_IS_WRITTEN);
   const scan: NonNullable<BulkCalls['scan']> = (address, byteLength, maxPages, into) => {
-    // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
-    // category_anyof_mask, return_mask. A page that was swapped out is not present, and its bytes are still there.
-    put(words, 0, PM_SCAN_ARG_BYTES);
-    put(words, 2, 0);
     put(words, 4, address);
     put(words, 6, address + byteLength);
-    put(words, 8, 0);
-    put(words, 10, scratchAddress + PM_SCAN_ARG_BYTES);
     put(words, 12, Math.min(into.starts.length, MAX_SCAN_REGIONS));
     put(words, 14, maxPages);
-    put(words, 16, PAGE_IS_FILE | PAGE_IS_PFNZERO);
-    put(words, 18, PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO);
-    put(words, 20, PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
-    put(words, 22, PAGE_IS_WRITTEN);
     const count = ioctl(fd, PAGEMAP_SCAN, scratchAddress);
     if (count < 0)
       throw new SystemError(c.errno(), { syscall: 'ioctl', address, byteLength, details: { maxPages } });
