@@ -17,7 +17,7 @@ export function duration(milliseconds: number): string {
 }
 
 export function ratio(value: number): string {
-  return `${value.toFixed(value < 10 ? 1 : 0)}x`;
+  return Number.isNaN(value) ? '-' : `${value.toFixed(value < 10 ? 1 : 0)}x`;
 }
 
 export function hex(value: number): string {

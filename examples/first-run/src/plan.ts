@@ -2,7 +2,7 @@
 import { calculate, slabConstraints, type SlabLayout } from '@guardstripe/layout';
 import type { MemoryPoolConfig } from '@guardstripe/memory-pool';
 import type { HostInfo } from '@guardstripe/mmap';
-import { largestGapBytes } from './process-memory.ts';
+import { addressSpaceBytes, largestGapBytes } from './process-memory.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -26,7 +26,7 @@ const MAX_MEMORIES_PER_MODULE = 8;
 
 /** Of the largest hole in the address space: half of it is in small ones, which are V8's for memories of its own. */
 const SLAB_SHARE_OF_GAP = 0.98;
-/** Of a limit that is set: V8 reserves 10 GiB for each memory that it makes. */
+/** Of what a limit leaves: V8 reserves 10 GiB for each memory that it makes. */
 const SLAB_SHARE_OF_LIMIT = 0.5;
 /** An accessible part and the rest of its slot: no memory has fewer mappings. */
 const MIN_MAPPINGS_PER_MEMORY = 2;
@@ -58,7 +58,7 @@ function chooseSlots(
   if (wantedSlots !== undefined) return { slots: wantedSlots, bound: '--slots' };
   const addressSpace = Math.min(
     largestGapBytes() * SLAB_SHARE_OF_GAP,
-    (host.addressSpaceLimitBytes ?? Number.POSITIVE_INFINITY) * SLAB_SHARE_OF_LIMIT,
+    ((host.addressSpaceLimitBytes ?? Number.POSITIVE_INFINITY) - addressSpaceBytes()) * SLAB_SHARE_OF_LIMIT,
   );
   const byAddressSpace = Math.floor(addressSpace / layoutOf(host, 1).slotBytes) - 1;
   const byMappings = Math.floor(mappingBudget(host, usedMappings) / MIN_MAPPINGS_PER_MEMORY);
