@@ -1,11 +1,15 @@
 /** The first whole run: from real `.wasm` files to thousands of live, isolated memories in one slab. See `--help`. */
 import { HELP, parseOptions, UsageError } from './src/options.ts';
-import { run } from './src/run.ts';
 
 try {
   const options = parseOptions(process.argv.slice(2));
-  if (options.help) process.stdout.write(HELP);
-  else process.exitCode = await run(options);
+  if (options.help) {
+    process.stdout.write(HELP);
+  } else {
+    // Only now, so that help is to be had where nothing is built yet.
+    const { run } = await import('./src/run.ts');
+    process.exitCode = await run(options);
+  }
 } catch (error) {
   process.exitCode = error instanceof UsageError ? 2 : 1;
   process.stderr.write(`${describe(error)}\n`);
