@@ -6,6 +6,7 @@
  * Build the packages first (`npx -y pnpm@12 build`): it is `dist` that is measured.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { create, printCreate } from './pool/create.ts';
@@ -33,11 +34,16 @@ printCreate(created);
 const held = args.quick ? [] : hold();
 if (!args.quick) printHold(held);
 c?.remove();
+const load = loadavg().map((average) => Math.round(average * 100) / 100);
+console.log(`\nLoad average at the end, over 1, 5 and 15 minutes: ${load.join(', ')}`);
 
 if (args.json !== undefined) {
   const file = resolve(args.json);
   mkdirSync(dirname(file), { recursive: true });
   const when = new Date().toISOString();
-  writeFileSync(file, `${JSON.stringify({ when, machine, recycled, restored, created, held }, undefined, 2)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ when, machine, load, recycled, restored, created, held }, undefined, 2)}\n`,
+  );
   console.log(`\nWritten to ${args.json}`);
 }

@@ -48,7 +48,13 @@ export async function create(rounds: number): Promise<readonly CreateResult[]> {
       // Nobody should pay for the garbage of the round before.
       await setImmediate();
       if (round < 2) continue;
-      for (const [name, ns] of Object.entries({ createNs, reserveNs, allocatorNs, firstAllocateNs, closeNs })) {
+      for (const [name, ns] of Object.entries({
+        createNs,
+        reserveNs,
+        allocatorNs,
+        firstAllocateNs,
+        closeNs,
+      })) {
         figures[name as keyof typeof figures].push(ns);
       }
     }

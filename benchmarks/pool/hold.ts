@@ -28,9 +28,12 @@ export function hold(): readonly Held[] {
       .split('\n')
       .filter((line) => line.endsWith('}'))
       .map((line) => JSON.parse(line) as Partial<HoldResult>);
-    const last = Object.assign({}, ...lines) as HoldResult;
-    const died = `the process died: ${child.signal ?? child.status}, ${child.stderr.trim().split('\n').at(-1) ?? ''}`;
-    return { ...last, kind, error: last.error ?? died };
+    // Later lines overwrite what earlier ones said.
+    const last = Object.assign({ kind }, ...lines) as HoldResult & { kind: HoldKind };
+    const lastWords =
+      child.stderr.split('\n').find((line) => /fatal|terminate|what\(\)/i.test(line)) ?? 'without a word';
+    const died = `the process died, ${child.signal ?? child.status}: ${lastWords.trim()}`;
+    return Object.assign(last, { error: last.error ?? died });
   });
 }
 

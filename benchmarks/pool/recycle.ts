@@ -5,7 +5,7 @@
  * view has to be made. The C program does the same without a pool.
  */
 import { describeModule, MemoryPool, type MemoryPoolConfig, type PoolModule } from '@guardstripe/memory-pool';
-import { createView, detachView } from '@guardstripe/mmap';
+import { createView, detachView, platform, type DirtyPages } from '@guardstripe/mmap';
 import type { CProgram } from '../support/c-program.ts';
 import {
   inProcess,
@@ -43,7 +43,10 @@ export function dirtyPages(count: number): number[] {
   const outside = count - inImage;
   const spread = (from: number, pages: number, among: number) =>
     Array.from({ length: among }, (_, i) => from + Math.floor((i * pages) / among));
-  return [...spread(0, IMAGE_PAGES, inImage), ...spread(IMAGE_PAGES + 8, MEMORY_PAGES - IMAGE_PAGES - 8, outside)];
+  return [
+    ...spread(0, IMAGE_PAGES, inImage),
+    ...spread(IMAGE_PAGES + 8, MEMORY_PAGES - IMAGE_PAGES - 8, outside),
+  ];
 }
 
 export async function recycle(
@@ -61,14 +64,16 @@ export async function recycle(
     const cProcess = c?.start(MIB, IMAGE_BYTES);
     const guests = ways.map((way) => nativeGuest(way, module, pages));
     const viewers = ways.filter((way) => way !== 'write').map((way) => viewGuest(way, module, pages));
+    const bare = ways.filter((way) => way !== 'write').map((way) => bareCalls(way, module, data, pages));
+    const all = [...bare, ...guests, ...viewers];
     const contenders = [
       ...ways.flatMap((way) => cProcess?.contender(`C: ${way}`, way, pages) ?? []),
-      ...[...guests, ...viewers].map(({ contender }) => contender),
+      ...all.map(({ contender }) => contender),
       ...engine(bytes, data, pages),
     ];
     const measurements = await measure(contenders, options);
     cProcess?.end();
-    for (const { end } of [...guests, ...viewers]) end();
+    for (const guest of all) guest.end();
     results.push({ dirtyPages: count, measurements });
   }
   return results;
@@ -76,7 +81,7 @@ export async function recycle(
 
 interface Guest {
   readonly contender: Contender;
-  end(): void;
+  readonly end: () => void;
 }
 
 function openPool(way: Way): MemoryPool {
@@ -107,7 +112,50 @@ function nativeGuest(way: Way, module: PoolModule, pages: readonly number[]): Gu
   });
   const end = () => {
     detachView(view);
-    pool.close({ force: true });
+    pool.close();
+  };
+  return { contender, end };
+}
+
+/** The pool's system calls and copies alone, from JavaScript, on a memory that stays allocated: what no pool can go below. */
+function bareCalls(
+  way: 'drop' | 'scan',
+  module: PoolModule,
+  data: Uint8Array,
+  pages: readonly number[],
+): Guest {
+  const pool = openPool(way);
+  const memory = pool.openStore().allocate({ module });
+  const { address } = memory;
+  const view = createView(address, MIB);
+  const guest = new Uint8Array(view);
+  const system = platform();
+  const dirty: DirtyPages = {
+    starts: new Float64Array(64),
+    ends: new Float64Array(64),
+    count: 0,
+    walkEnd: 0,
+  };
+  const writeBack = () => {
+    system.scanDirtyPages(address, MIB, MEMORY_PAGES, dirty);
+    for (let region = 0; region < dirty.count; region++) {
+      const start = (dirty.starts[region] ?? 0) - address;
+      const end = (dirty.ends[region] ?? 0) - address;
+      if (start < IMAGE_BYTES) guest.set(data.subarray(start, end), start);
+      else guest.fill(0, start, end);
+    }
+  };
+  const reset = way === 'scan' ? writeBack : () => system.decommit(address, MIB);
+  const contender = inProcess(`calls only: ${way}`, (iterations) => {
+    for (let i = 0; i < iterations; i++) {
+      for (const page of pages) guest[page * PAGE] = i;
+      reset();
+    }
+  });
+  const end = () => {
+    detachView(view);
+    memory.free();
+    pool.close();
   };
   return { contender, end };
 }
@@ -124,7 +172,7 @@ function viewGuest(way: Way, module: PoolModule, pages: readonly number[]): Gues
       memory.free();
     }
   });
-  return { contender, end: () => pool.close({ force: true }) };
+  return { contender, end: () => pool.close() };
 }
 
 /** What JavaScript has without a pool. */
@@ -165,7 +213,10 @@ export function printRecycle(results: readonly RecycleResult[]): void {
   printTable(
     'Recycling 1 MiB with an image of 64 KiB: allocate, write to some pages, free',
     ['dirty pages', ...results.map(({ dirtyPages }) => String(dirtyPages))],
-    names.map((name) => [name, ...results.map((result) => duration(find(result, name)?.medianNs ?? Number.NaN))]),
+    names.map((name) => [
+      name,
+      ...results.map((result) => duration(find(result, name)?.medianNs ?? Number.NaN)),
+    ]),
   );
   const compared = (title: string, name: string, reference: string, inverse = false): string[][] => {
     const cells = results.map((result) => {
@@ -175,11 +226,16 @@ export function printRecycle(results: readonly RecycleResult[]): void {
     });
     return cells.includes(undefined) ? [] : [[title, ...(cells as string[])]];
   };
-  const viewed = names.includes('pool: scan, with a view') ? 'pool: scan, with a view' : 'pool: drop, with a view';
+  const figures = results.map(({ dirtyPages }) => String(dirtyPages));
+  const viewed = names.includes('pool: scan, with a view')
+    ? 'pool: scan, with a view'
+    : 'pool: drop, with a view';
   printTable(
     'The same as ratios (medians over the rounds, each round with its own reference)',
-    ['dirty pages', ...results.map(({ dirtyPages }) => String(dirtyPages))],
+    ['dirty pages', ...figures],
     [
+      ...compared('calls only: drop / C: drop', 'calls only: drop', 'C: drop'),
+      ...compared('calls only: scan / C: scan', 'calls only: scan', 'C: scan'),
       ...compared('pool: drop / C: drop', 'pool: drop', 'C: drop'),
       ...compared('pool: scan / C: scan', 'pool: scan', 'C: scan'),
       ...compared('pool: write / C: write', 'pool: write', 'C: write'),

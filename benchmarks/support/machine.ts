@@ -38,7 +38,9 @@ export function describeMachine(): Machine {
 }
 
 export function printMachine(of: Machine): void {
-  console.log(`${of.cpu}, ${of.cores} cores, ${of.memoryGib} GiB; ${of.kernel}; Node ${of.node}, V8 ${of.v8}`);
+  console.log(
+    `${of.cpu}, ${of.cores} cores, ${of.memoryGib} GiB; ${of.kernel}; Node ${of.node}, V8 ${of.v8}`,
+  );
   console.log(
     `PAGEMAP_SCAN ${yes(of.pagemapScan)}, process_madvise ${yes(of.processMadvise)}, ` +
       `vm.max_map_count ${of.maxMapCount ?? 'unknown'}, transparent huge pages: ${of.transparentHugePages}`,
