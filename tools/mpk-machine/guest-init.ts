@@ -1,0 +1,54 @@
+/** The machine's `/init`: the first and only program the kernel starts. */
+import { GUEST_OUT } from './paths.ts';
+
+/** The file in `GUEST_OUT` that holds the exit status of the command, in decimal. */
+export const EXIT_STATUS_FILE = 'exit-status';
+
+export interface GuestCommand {
+  /** Words of commands that run one after the other, each in its own folder; the exit status is the first that is not 0. */
+  readonly steps: readonly { readonly folder: string; readonly words: readonly string[] }[];
+  readonly sysctls: readonly string[];
+  /** `NAME=value` */
+  readonly environment: readonly string[];
+}
+
+/**
+ * Prepares what programs expect of a Linux, runs the commands with their output on the first serial port, sends the folder
+ * `GUEST_OUT` as a compressed tar archive over the second and switches the machine off.
+ */
+export function initScript(command: GuestCommand): string {
+  return `#!/bin/busybox sh
+export PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+ln -sf /proc/self/fd /dev/fd
+ip link set lo up
+stty -onlcr < /dev/console
+stty -F /dev/ttyS1 raw -echo clocal
+${command.sysctls.map((setting) => `sysctl -q -w ${quoted(setting)}\n`).join('')}
+${command.environment.map((assignment) => `export ${quoted(assignment)}\n`).join('')}
+# Through a pipe: programs see no terminal and print plain lines.
+{
+  status=0
+${command.steps.map(({ folder, words }) => stepLine(folder, words)).join('\n')}
+  echo $status > ${GUEST_OUT}/${EXIT_STATUS_FILE}
+} < /dev/null 2>&1 | cat
+tar -cz -C ${GUEST_OUT} . > /dev/ttyS1
+poweroff -f
+`;
+}
+
+function stepLine(folder: string, words: readonly string[]): string {
+  const step = `cd ${quoted(folder)} && ${words.map(quoted).join(' ')}`;
+  return `  (${step}) || { code=$?; [ $status -ne 0 ] || status=$code; }`;
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,55 @@
+/** Reads what the machine sent back, and the reports of vitest among it. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { EXIT_STATUS_FILE } from './guest-init.ts';
+import { OUT } from './paths.ts';
+
+/** The parts of vitest's JSON report that are read here. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+}
+
+export function emptyOut(): void {
+  rmSync(OUT, { recursive: true, force: true });
+  mkdirSync(OUT, { recursive: true });
+}
+
+export function reportFileName(packageName: string): string {
+  return `test-results-${packageName}.json`;
+}
+
+/** Unpacks the machine's archive into `OUT` and returns the commands' exit status; `undefined` if nothing whole came back. */
+export function unpackResults(archive: string): number | undefined {
+  try {
+    execFileSync('tar', ['-xzf', archive, '-C', OUT], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  const file = join(OUT, EXIT_STATUS_FILE);
+  const text = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/**
+ * Prints the sum over all reports in `OUT`, such as `protection keys: 312 passed, 0 failed, 2 skipped`, and returns the exit
+ * status of the whole: the commands' own, or 1 if no test ran at all.
+ */
+export function concludeTests(status: number): number {
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
+  for (const file of globSync(join(OUT, reportFileName('*')))) {
+    const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+    passed += report.numPassedTests;
+    failed += report.numFailedTests;
+    skipped += report.numPendingTests + report.numTodoTests;
+  }
+  console.log(`protection keys: ${passed} passed, ${failed} failed, ${skipped} skipped`);
+  if (status !== 0 || passed + failed > 0) return status;
+  console.error('no test ran: no file of these packages matches');
+  return 1;
+}

@@ -1,0 +1,112 @@
+/** Builds the machine around a command, boots it and returns the command's exit status. */
+import { existsSync, globSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { boot } from './boot.ts';
+import { type GuestCommand, initScript } from './guest-init.ts';
+import { buildInitramfs, packageFolderOf } from './guest-tree.ts';
+import { findHostPrograms } from './host-programs.ts';
+import { findOrFetchKernel } from './kernel.ts';
+import type { MachineOptions } from './options.ts';
+import { CACHE, GUEST_NODE, GUEST_OUT, GUEST_WORKSPACE, WORKSPACE } from './paths.ts';
+import { emptyOut, concludeTests, unpackResults } from './results.ts';
+import { TEST_ENVIRONMENT, testRuns } from './test-commands.ts';
+
+/** Throws `MissingPart`. */
+export async function runTestsInside(filters: readonly string[], machine: MachineOptions): Promise<number> {
+  const target = { workspace: GUEST_WORKSPACE, out: GUEST_OUT, numWorkers: machine.numCpus };
+  const runs = testRuns(WORKSPACE, target, filters);
+  const status = await run(machine, {
+    steps: runs.map(({ folder, args }) => ({
+      folder: join(GUEST_WORKSPACE, folder),
+      words: [GUEST_NODE, ...args],
+    })),
+    environment: TEST_ENVIRONMENT,
+    files: [],
+    folders: [],
+  });
+  return concludeTests(status);
+}
+
+/** Throws `MissingPart`, or a `RangeError` if the script is not a file of the workspace. */
+export async function runScriptInside(
+  script: string,
+  args: readonly string[],
+  machine: MachineOptions,
+): Promise<number> {
+  if (!existsSync(script)) throw new RangeError(`--run must name a script, received "${script}"`);
+  const root = realpathSync(WORKSPACE);
+  const file = realpathSync(script);
+  const place = relative(root, file);
+  if (place.startsWith('..'))
+    throw new RangeError(`--run must name a file of the workspace, received "${script}"`);
+  const folder = packageFolderOf(file, root);
+  const guestFile = join(GUEST_WORKSPACE, place);
+  return run(machine, {
+    steps: [{ folder: GUEST_WORKSPACE, words: [GUEST_NODE, guestFile, ...args] }],
+    environment: [`GUARDSTRIPE_OUT=${GUEST_OUT}`],
+    // A script that no package owns brings the files beside it.
+    files: folder === undefined ? siblings(file) : [],
+    folders: folder === undefined ? [] : [folder],
+  });
+}
+
+interface Inside extends Pick<GuestCommand, 'steps' | 'environment'> {
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+}
+
+async function run(machine: MachineOptions, inside: Inside): Promise<number> {
+  const { qemu, busybox } = findHostPrograms();
+  const kernel = findOrFetchKernel();
+  emptyOut();
+  mkdirSync(CACHE, { recursive: true });
+  const scratch = mkdtempSync(join(CACHE, 'boot-'));
+  const removeScratch = (): void => rmSync(scratch, { recursive: true, force: true });
+  process.once('exit', removeScratch);
+  try {
+    const initramfs = join(scratch, 'initramfs.cpio');
+    const secondPort = join(scratch, 'results.tar.gz');
+    const { numBytes } = buildInitramfs(initramfs, {
+      busybox,
+      workspace: WORKSPACE,
+      init: initScript({
+        steps: inside.steps,
+        sysctls: machine.sysctls,
+        environment: [...switchesOfThisProcess(), ...inside.environment, ...machine.environment],
+      }),
+      folders: [
+        ...globSync(join(WORKSPACE, 'packages', '*', 'package.json')).map(dirname),
+        ...inside.folders,
+      ],
+      files: inside.files,
+    });
+    console.log(
+      `booting an emulated machine with protection keys (${Math.round(numBytes / 2 ** 20)} MiB of files)`,
+    );
+    const started = performance.now();
+    const end = await boot({ qemu, kernel, initramfs, secondPort, machine });
+    console.log(`the machine was on for ${Math.round((performance.now() - started) / 1000)} s`);
+    if (end.kind === 'time limit')
+      return failed(`the machine was switched off after ${machine.timeLimitSeconds} s`);
+    if (end.kind === 'failed') return failed(end.reason);
+    return unpackResults(secondPort) ?? failed('the machine went off without a result');
+  } finally {
+    removeScratch();
+  }
+}
+
+/** `GUARDSTRIPE_FORBID_SKIPS` and the like mean the same inside as outside. */
+function switchesOfThisProcess(): readonly string[] {
+  return Object.entries(process.env)
+    .filter(([name]) => name.startsWith('GUARDSTRIPE_') && name !== 'GUARDSTRIPE_MPK_KERNEL')
+    .map(([name, value]) => `${name}=${value}`);
+}
+
+function siblings(file: string): readonly string[] {
+  return globSync(join(dirname(file), '*.{ts,mts,js,mjs,json,wasm}'));
+}
+
+function failed(reason: string): number {
+  console.error(`the emulated machine failed: ${reason}`);
+  return 1;
+}
