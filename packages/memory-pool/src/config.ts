@@ -1,4 +1,5 @@
 /** The settings of a pool: defaults, validation, and what follows from them together. */
+import { MAX_CAPACITY } from '@guardstripe/index-allocator';
 import type { VirtualMemory } from '@guardstripe/mmap';
 import { InvalidTypeError, OutOfRangeError } from './errors.js';
 
@@ -66,8 +67,6 @@ const DEFAULTS: ResolvedConfig = {
   maxMemoryProtectionKeys: 16,
 };
 
-/** Slot links are stored as slot + 1 in 32 signed bits. */
-const MAX_SLOTS = 2 ** 31 - 2;
 /** `process_madvise` takes at most `UIO_MAXIOV` ranges a call (`linux/uio.h`). */
 const MAX_BATCH = 1024;
 const MAX_COUNT = 2 ** 31 - 1;
@@ -105,7 +104,7 @@ const feature: Rule = (name, value) => {
 const bytes = integer(0, Number.MAX_SAFE_INTEGER);
 
 const RULES: Record<keyof ResolvedConfig, Rule> = {
-  totalMemories: integer(0, MAX_SLOTS),
+  totalMemories: integer(0, MAX_CAPACITY),
   maxMemoriesPerModule: integer(0, MAX_COUNT),
   maxMemorySize: bytes,
   memoryReservation: bytes,

@@ -146,3 +146,20 @@ export class PoolQueueFullError extends Error {
     this.maxWaitingAllocations = maxWaitingAllocations;
   }
 }
+
+/**
+ * Does something to each item, also after one that throws, and then throws what was thrown: the error itself if there was
+ * one, an `AggregateError` of several.
+ */
+export function forEachDespiteErrors<T>(items: Iterable<T>, action: (item: T) => void): void {
+  const failures: unknown[] = [];
+  for (const item of items) {
+    try {
+      action(item);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 1) throw new AggregateError(failures, `${failures.length} steps failed; see errors`);
+  if (failures.length === 1) throw failures[0];
+}

@@ -1,7 +1,14 @@
 /** What a WebAssembly module says of its memories, and the images its data segments make. */
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import { host, memoryImage, platform, type VirtualMemory } from '@guardstripe/mmap';
-import { ModuleClosedError, ModuleNotPoolableError, OutOfRangeError, size } from './errors.js';
+import {
+  forEachDespiteErrors,
+  InvalidTypeError,
+  ModuleClosedError,
+  ModuleNotPoolableError,
+  OutOfRangeError,
+  size,
+} from './errors.js';
 import { PoolImage } from './pool-image.js';
 import type { InitialBytes, MemoryTemplate } from './template.js';
 import { parseModule, planImages, type ImagePlan, type MemoryDescriptor } from './wasm/index.js';
@@ -106,6 +113,11 @@ export class PoolModule implements Disposable {
     if (this.#closed) throw new ModuleClosedError('allocate a memory');
     const index = memoryIndex ?? this.firstDefinedMemory;
     if (index === undefined) throw new ModuleNotPoolableError('defines no memory');
+    if (typeof index !== 'number') {
+      throw new InvalidTypeError(
+        `Cannot allocate a memory: memoryIndex must be a number, received ${String(index)}`,
+      );
+    }
     const template = this.#templates[index];
     if (template !== undefined) return template;
     const obstacle =
@@ -116,7 +128,7 @@ export class PoolModule implements Disposable {
   /** Closes the images' files. Slots that have an image mapped keep it. Closing again does nothing. */
   close(): void {
     this.#closed = true;
-    for (const image of this.#images) image.close();
+    forEachDespiteErrors(this.#images, (image) => image.close());
   }
 
   /** The same as {@link PoolModule.close}. */
@@ -157,11 +169,16 @@ export function describeModule(bytes: Uint8Array, options: DescribeOptions = {})
  * Describes a memory without a module: a size, and the bytes it starts with, for guests and working sets that are not
  * WebAssembly. The result is a module with one memory.
  *
- * @throws RangeError `ERR_OUT_OF_RANGE` if the sizes do not fit each other; a `SystemError` if the image cannot be made
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE` if the sizes do not fit each other; a `SystemError` if the image cannot be made
  */
 export function describeMemory(description: MemoryDescription, options: DescribeOptions = {}): PoolModule {
   const virtualMemory = options.virtualMemory ?? platform();
   const { initial, maximum = Number(MAX_PAGES_I32), contents, contentsOffset = 0 } = description;
+  if (contents !== undefined && !(contents instanceof Uint8Array)) {
+    throw new InvalidTypeError(
+      `Cannot describe a memory: contents must be a Uint8Array, received ${String(contents)}`,
+    );
+  }
   pages('initial', initial, 0, Number(MAX_PAGES_I32));
   pages('maximum', maximum, initial, Number(MAX_PAGES_I32));
   const initialBytes = initial * WASM_PAGE_BYTES;
@@ -189,7 +206,12 @@ export function describeMemory(description: MemoryDescription, options: Describe
   return new PoolModule(id, [describe(id, 0, descriptor, plan, virtualMemory)]);
 }
 
-function pages(name: string, value: number, minimum: number, maximum: number): void {
+function pages(name: string, value: unknown, minimum: number, maximum: number): void {
+  if (typeof value !== 'number') {
+    throw new InvalidTypeError(
+      `Cannot describe a memory: ${name} must be a number, received ${String(value)}`,
+    );
+  }
   if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return;
   throw new OutOfRangeError(
     `Cannot describe a memory: ${name} must be whole pages from ${minimum} to ${maximum}, received ${value}`,
@@ -261,7 +283,11 @@ function initialize(plan: ImagePlan, virtualMemory: VirtualMemory): Contents {
         };
       }
       const image = memoryImage(plan.bytes, { name: 'guardstripe-image', virtualMemory });
-      return { initialization: 'image', image: new PoolImage(image, plan.offsetBytes), writes: [] };
+      return {
+        initialization: 'image',
+        image: new PoolImage(image, plan.offsetBytes, virtualMemory),
+        writes: [],
+      };
     }
     case 'segments':
       return { initialization: 'copy', image: undefined, writes: plan.segments };

@@ -16,17 +16,21 @@ import {
   type FailureEvent,
   type FreeEvent,
 } from './diagnostics.js';
-import { PoolConcurrencyLimitError } from './errors.js';
+import { PoolClosedError, PoolConcurrencyLimitError } from './errors.js';
+import { explainRefusal } from './host-bounds.js';
 import { ImageTable } from './image-table.js';
 import { SlotMemory } from './slot-memory.js';
 import { SlotPages } from './slot-pages.js';
 import { SlotRecords, SlotState } from './slot-records.js';
-import { SlotReset, type ResetResult } from './slot-reset.js';
+import { SlotReset, type ResetResult, type ResetStrategy } from './slot-reset.js';
 import type { MemoryTemplate } from './template.js';
 import type { Lease, Tenancy } from './tenancy.js';
 import { WaitQueue } from './wait-queue.js';
 
 const RESET_COUNTERS = { scan: 'scanResets', write: 'writeResets', decommit: 'decommitResets' } as const;
+
+/** Where a view holds on to its pool. */
+const CORE = Symbol('guardstripe.pool');
 
 /** What a pool decides once. */
 export interface PoolCoreOptions {
@@ -67,6 +71,7 @@ export class PoolCore {
   readonly #views = new Map<number, ArrayBuffer>();
   /** Views whose memories were collected: only somebody outside may still hold them. */
   readonly #weakViews = new Map<number, WeakRef<ArrayBuffer>>();
+  #closed = false;
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, maxUnusedWarmSlots, decommitBatchSize } = options;
@@ -79,7 +84,10 @@ export class PoolCore {
     this.#virtualMemory = virtualMemory;
     const pages = new SlotPages(slab, layout, keys.keys);
     this.#memory = new SlotMemory(pages, this.records, images, virtualMemory.pageSize);
-    this.#reset = new SlotReset(slab.address, layout, this.records, images, options);
+    this.#reset = new SlotReset(slab.address, layout, this.records, images, {
+      ...options,
+      onFailedScan: () => this.counters.add('failedScans', 1),
+    });
     this.#queue = new DecommitQueue(decommitBatchSize);
     const stripes = Array.from({ length: layout.numStripes }, (_, stripe) => stripe);
     this.#allocators = stripes.map(
@@ -88,8 +96,9 @@ export class PoolCore {
     this.#waiting = stripes.map(() => new WaitQueue<Lease>());
   }
 
+  /** Whether closing began: nothing can be had any more, even if the system would not take the slab back. */
   get closed(): boolean {
-    return this.#slab.closed;
+    return this.#closed;
   }
 
   get slabAddress(): number {
@@ -102,6 +111,11 @@ export class PoolCore {
 
   get unusedBytesResident(): number {
     return this.#allocators.reduce((sum, allocator) => sum + allocator.unusedBytesResident, 0);
+  }
+
+  /** Freed slots that wait for their pages to be dropped: not live, and not free yet. */
+  get queued(): number {
+    return this.#queue.length;
   }
 
   get waiting(): number {
@@ -121,10 +135,8 @@ export class PoolCore {
   allocate(request: AllocationRequest): Lease {
     const lease = this.#tryAllocate(request);
     if (lease !== undefined) return lease;
-    const { tenancy } = request;
-    const { stripe } = tenancy;
-    const { capacity } = this.#allocator(stripe);
-    if (onExhausted.hasSubscribers) onExhausted.publish({ stripe, capacity } satisfies ExhaustedEvent);
+    const { stripe } = request.tenancy;
+    const capacity = this.#reportExhausted(stripe);
     throw new PoolConcurrencyLimitError(stripe, capacity, this.layout.numStripes);
   }
 
@@ -136,29 +148,19 @@ export class PoolCore {
   /** Waits for a slot, behind everybody else who does. `owner` is whom {@link PoolCore.rejectWaiting} finds it by. */
   allocateInTurn(request: AllocationRequest, owner: object, signal?: AbortSignal): Promise<Lease> {
     const attempt = () => this.#tryAllocate(request);
+    this.#reportExhausted(request.tenancy.stripe);
     return this.#waitQueue(request.tenancy.stripe).wait({ attempt, owner, signal });
   }
 
   /** Ends a tenancy of a live slot: the view first, then the pages, and only then may somebody else have the slot. */
   release(tenancy: Tenancy, slot: number): void {
     this.#endTenancy(tenancy, slot);
-    if (this.records.isTainted(slot)) {
-      this.#giveBackUnknown(slot);
-      return;
-    }
-    let reset: ResetResult;
     try {
-      reset = this.#reset.run(slot);
-      if (reset.dropBytes > 0 && this.#queue.capacity === 1) this.#drop(reset);
-    } catch (error) {
-      this.#giveBackUnknown(slot);
-      this.#report(slot, error);
-      return;
+      this.#recycle(slot);
+    } finally {
+      // Last: who hears of it may do anything, close the pool included.
+      if (onFree.hasSubscribers) onFree.publish({ slot, stripe: tenancy.stripe } satisfies FreeEvent);
     }
-    this.counters.add(RESET_COUNTERS[reset.strategy], 1);
-    this.counters.add('bytesCopied', reset.bytesWritten);
-    if (reset.dropBytes === 0) this.#giveBackClean(slot, reset.bytesWritten);
-    else this.#enqueue(slot, reset);
   }
 
   /** Ends a tenancy that never came to be. Nothing is reset: the slot is laid over before its next use. */
@@ -169,7 +171,11 @@ export class PoolCore {
 
   /** Grows a live slot; its view is detached in any case that changes anything. */
   grow(slot: number, byteLength: number): void {
-    this.#memory.grow(slot, byteLength);
+    try {
+      this.#memory.grow(slot, byteLength);
+    } catch (error) {
+      throw explainRefusal(`grow the memory in slot ${slot}`, error);
+    }
     this.#revokeView(slot);
   }
 
@@ -178,6 +184,8 @@ export class PoolCore {
     let view = this.#views.get(slot);
     if (view === undefined) {
       view = createView(this.addressOf(slot), this.records.byteLength(slot));
+      // Whoever keeps no more than the view keeps the slab.
+      Object.defineProperty(view, CORE, { value: this });
       this.#views.set(slot, view);
     }
     return view;
@@ -203,6 +211,7 @@ export class PoolCore {
     const queue = this.#queue;
     if (queue.length === 0) return;
     const { slots, addresses, byteLengths, bytesResident, length } = queue;
+    const strategies = Array.from({ length }, (_, i) => queue.strategy(i));
     let failure: unknown;
     try {
       this.#virtualMemory.decommitMany(addresses, byteLengths, length);
@@ -215,8 +224,9 @@ export class PoolCore {
     // Cleared first: whoever waits may run, and free more, while the slots are given back.
     queue.clear();
     for (const [i, slot] of freed.entries()) {
-      if (failure === undefined) this.#giveBackClean(slot, resident[i] as number);
-      else this.#giveBackUnknown(slot);
+      if (failure === undefined) {
+        this.#giveBackClean(slot, strategies[i] as ResetStrategy, resident[i] as number);
+      } else this.#giveBackUnknown(slot);
     }
     if (failure !== undefined) this.#report(freed[0] as number, failure);
   }
@@ -242,8 +252,18 @@ export class PoolCore {
     return purged;
   }
 
-  /** Ends every tenancy without resetting anything, and gives the slab back. */
+  /**
+   * Ends every tenancy without resetting anything, and gives the slab back. If the system refuses to take it, the pool is
+   * closed all the same, and calling this again tries again.
+   */
   close(reason: () => unknown): void {
+    if (!this.#closed) this.#endAll(reason);
+    this.#slab.close();
+    this.#keys.dispose();
+  }
+
+  #endAll(reason: () => unknown): void {
+    this.#closed = true;
     for (const queue of this.#waiting) queue.rejectAll(reason);
     for (const view of this.#views.values()) detachView(view);
     for (const view of this.#weakViews.values()) {
@@ -259,8 +279,7 @@ export class PoolCore {
       if (this.records.isLive(slot)) this.records.nextGeneration(slot);
     }
     this.counters.set('liveMemories', 0);
-    this.#slab.close();
-    this.#keys.dispose();
+    this.#queue.clear();
   }
 
   /** Takes a slot if there is one; those in the decommit queue count. */
@@ -269,6 +288,8 @@ export class PoolCore {
     let index = allocator.alloc(template.key);
     if (index === undefined && this.#queue.length > 0) {
       this.flush();
+      // Who heard of a failure may have closed the pool.
+      if (this.#closed) throw new PoolClosedError('allocate a memory');
       index = allocator.alloc(template.key);
     }
     if (index === undefined) return undefined;
@@ -281,7 +302,7 @@ export class PoolCore {
       // The record says UNKNOWN since `take`: whatever half was done is laid over before the slot's next use.
       this.records.setByteLength(slot, 0);
       allocator.free(index, 0);
-      throw error;
+      throw explainRefusal(`allocate a memory in slot ${slot}`, error);
     }
     const generation = this.records.nextGeneration(slot);
     tenancy.head = this.records.link(slot, tenancy.id, tenancy.head);
@@ -297,7 +318,25 @@ export class PoolCore {
     tenancy.head = this.records.unlink(slot, tenancy.head);
     tenancy.length--;
     this.counters.add('liveMemories', -1);
-    if (onFree.hasSubscribers) onFree.publish({ slot, stripe: tenancy.stripe } satisfies FreeEvent);
+  }
+
+  /** Resets a slot that nobody holds any more, and gives it back, or queues it where its pages are dropped in batches. */
+  #recycle(slot: number): void {
+    if (this.records.isTainted(slot)) {
+      this.#giveBackUnknown(slot);
+      return;
+    }
+    let reset: ResetResult;
+    try {
+      reset = this.#reset.run(slot);
+      if (reset.dropBytes > 0 && this.#queue.capacity === 1) this.#drop(reset);
+    } catch (error) {
+      this.#giveBackUnknown(slot);
+      this.#report(slot, error);
+      return;
+    }
+    if (reset.dropBytes === 0) this.#giveBackClean(slot, reset.strategy, reset.bytesWritten);
+    else this.#enqueue(slot, reset);
   }
 
   /** With batches of one there is no batch: the region is dropped at once. */
@@ -308,12 +347,15 @@ export class PoolCore {
   }
 
   #enqueue(slot: number, reset: ResetResult): void {
-    this.#queue.push(slot, this.#slab.address + reset.dropOffset, reset.dropBytes, reset.bytesWritten);
+    this.#queue.push(slot, this.#slab.address + reset.dropOffset, reset);
     // Somebody who waits must not wait for a batch to fill.
     if (this.#queue.isFull || this.waiting > 0) this.flush();
   }
 
-  #giveBackClean(slot: number, bytesResident: number): void {
+  /** The reset is done, and counted: `bytesResident` bytes were written, all else was dropped. */
+  #giveBackClean(slot: number, strategy: ResetStrategy, bytesResident: number): void {
+    this.counters.add(RESET_COUNTERS[strategy], 1);
+    this.counters.add('bytesCopied', bytesResident);
     this.records.putPreviouslyUsed(slot);
     this.#giveBack(slot, bytesResident);
   }
@@ -329,6 +371,12 @@ export class PoolCore {
     this.#allocator(stripe).free(this.layout.indexInStripe(slot), bytesResident);
     const queue = this.#waitQueue(stripe);
     if (queue.length > 0) queue.serve();
+  }
+
+  #reportExhausted(stripe: number): number {
+    const { capacity } = this.#allocator(stripe);
+    if (onExhausted.hasSubscribers) onExhausted.publish({ stripe, capacity } satisfies ExhaustedEvent);
+    return capacity;
   }
 
   #report(slot: number, error: unknown): void {

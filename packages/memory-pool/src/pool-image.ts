@@ -1,5 +1,5 @@
 /** A copy-on-write image of a memory's first bytes, and the bytes themselves for writing them back. */
-import { Mmap, type MemoryImage } from '@guardstripe/mmap';
+import { Mmap, SystemError, type MemoryImage, type VirtualMemory } from '@guardstripe/mmap';
 
 /** Ids are never used twice in a process: a slot may remember an image long after its module was closed. */
 let nextImageId = 1;
@@ -12,10 +12,12 @@ export class PoolImage {
   /** Bytes from the start of the memory. */
   readonly offsetBytes: number;
   readonly byteLength: number;
+  readonly #virtualMemory: VirtualMemory;
   #mapping: Mmap | undefined;
   #bytes: Uint8Array | undefined;
 
-  constructor(image: MemoryImage, offsetBytes: number) {
+  constructor(image: MemoryImage, offsetBytes: number, virtualMemory: VirtualMemory) {
+    this.#virtualMemory = virtualMemory;
     this.id = nextImageId++;
     this.image = image;
     this.offsetBytes = offsetBytes;
@@ -24,24 +26,35 @@ export class PoolImage {
 
   /**
    * The image's bytes, from a read-only mapping of its file: never from a guest's memory, which the guest has written.
-   * `undefined` once the image was closed.
+   * `undefined` once the image was closed, or where the system has no mapping left to give.
    */
   get bytes(): Uint8Array | undefined {
-    if (this.#bytes === undefined && !this.image.closed) {
-      this.#mapping = Mmap.fromFile(this.image.fd, {
-        access: 'read',
-        sharing: 'shared',
-        byteLength: this.byteLength,
-      });
-      this.#bytes = new Uint8Array(this.#mapping.view());
-    }
-    return this.image.closed ? undefined : this.#bytes;
+    if (this.#bytes === undefined && !this.image.closed) this.#bytes = this.#map();
+    return this.#bytes;
   }
 
   /** Closes the file. Slots that have the image mapped keep it. */
   close(): void {
-    this.image.close();
-    this.#mapping?.close();
     this.#bytes = undefined;
+    try {
+      this.#mapping?.close();
+    } finally {
+      this.image.close();
+    }
+  }
+
+  #map(): Uint8Array | undefined {
+    try {
+      this.#mapping = Mmap.fromFile(this.image.fd, {
+        access: 'read',
+        sharing: 'shared',
+        byteLength: this.byteLength,
+        virtualMemory: this.#virtualMemory,
+      });
+      return new Uint8Array(this.#mapping.view());
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return undefined;
+    }
   }
 }

@@ -2,10 +2,17 @@
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform, type VirtualMemory } from '@guardstripe/mmap';
 import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
-import { ModuleNotPoolableError, PoolBusyError, PoolClosedError, PoolCreationError, size } from './errors.js';
+import {
+  InvalidTypeError,
+  ModuleNotPoolableError,
+  PoolBusyError,
+  PoolClosedError,
+  PoolCreationError,
+  size,
+} from './errors.js';
 import { LeakNet } from './leak-net.js';
 import type { MemoryLimiter } from './limiter.js';
-import type { PoolModule } from './module.js';
+import { PoolModule } from './module.js';
 import { PoolCore } from './pool-core.js';
 import { planSlab, reserveSlab } from './slab.js';
 import { takeKeys } from './stripes.js';
@@ -19,6 +26,8 @@ export interface PoolMetrics {
   readonly unusedWarmMemories: number;
   /** Bytes that free slots keep in RAM. */
   readonly unusedBytesResident: number;
+  /** Freed memories whose pages wait to be dropped in one batch; their slots are not free yet. */
+  readonly queuedMemories: number;
   /** Allocations that wait for a slot. */
   readonly waitingAllocations: number;
   /** Resets so far, by what they did: write dirty pages back, write a whole range back, or only drop pages. */
@@ -33,6 +42,9 @@ export interface PoolMetrics {
   readonly failedResets: number;
 }
 
+/** @internal What is behind a pool's face, for tests that check the books. */
+export let poolCoreOf: (pool: MemoryPool) => PoolCore;
+
 /** A pool of linear memories: one reserved slab, many guarded slots, reset and reused. */
 export class MemoryPool implements Disposable {
   /** The settings, with every default filled in. */
@@ -41,6 +53,10 @@ export class MemoryPool implements Disposable {
   readonly #validated = new WeakSet<PoolModule>();
   readonly #storeHost: StoreHost;
   #storesOpened = 0;
+
+  static {
+    poolCoreOf = (pool) => pool.#core;
+  }
 
   private constructor(config: ResolvedConfig, core: PoolCore) {
     this.config = config;
@@ -65,19 +81,24 @@ export class MemoryPool implements Disposable {
     const resolved = resolveConfig(config);
     const virtualMemory = config.virtualMemory ?? platform();
     const scan = decideScan(resolved, virtualMemory);
-    const keys = takeKeys(resolved, virtualMemory.pageSize);
+    const keys = takeKeys(resolved, virtualMemory);
     try {
-      const layout = planSlab(resolved, virtualMemory.pageSize, keys.keys.length);
+      const layout = planSlab(resolved, virtualMemory, keys.keys.length);
       const slab = reserveSlab(resolved, layout, virtualMemory, keys.keys.length);
-      const core = new PoolCore(slab, layout, {
-        virtualMemory,
-        keys,
-        maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
-        decommitBatchSize: resolved.decommitBatchSize,
-        keepResidentBytes: roundUp(resolved.linearMemoryKeepResident, virtualMemory.pageSize),
-        scan,
-      });
-      return new MemoryPool(resolved, core);
+      try {
+        const core = new PoolCore(slab, layout, {
+          virtualMemory,
+          keys,
+          maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
+          decommitBatchSize: resolved.decommitBatchSize,
+          keepResidentBytes: roundUp(resolved.linearMemoryKeepResident, virtualMemory.pageSize),
+          scan,
+        });
+        return new MemoryPool(resolved, core);
+      } catch (error) {
+        slab.close();
+        throw error;
+      }
     } catch (error) {
       keys.dispose();
       throw error;
@@ -126,6 +147,11 @@ export class MemoryPool implements Disposable {
    */
   validateModule(module: PoolModule): void {
     if (this.#validated.has(module)) return;
+    if (!(module instanceof PoolModule)) {
+      throw new InvalidTypeError(
+        `A module must come from describeModule or describeMemory, received ${String(module)}`,
+      );
+    }
     const { maxMemoriesPerModule } = this.config;
     if (module.numDefinedMemories > maxMemoriesPerModule) {
       throw new ModuleNotPoolableError(
@@ -164,11 +190,12 @@ export class MemoryPool implements Disposable {
 
   /** The pool's numbers now. */
   metrics(): PoolMetrics {
-    const { counters, unusedWarmMemories, unusedBytesResident, waiting } = this.#core;
+    const { counters, unusedWarmMemories, unusedBytesResident, queued, waiting } = this.#core;
     return {
       liveMemories: counters.get('liveMemories'),
       unusedWarmMemories,
       unusedBytesResident,
+      queuedMemories: queued,
       waitingAllocations: waiting,
       resets: {
         scan: counters.get('scanResets'),
@@ -187,10 +214,10 @@ export class MemoryPool implements Disposable {
    *
    * @param options - `force` also ends memories that are live: their buffers are detached, and native code that still
    * holds their addresses faults
-   * @throws {@link PoolBusyError} if memories are live and `force` was not said; nothing is changed then
+   * @throws {@link PoolBusyError} if memories are live and `force` was not said; nothing is changed then. A `SystemError`
+   * if the system does not take the slab back: the pool is closed then, and closing again tries again
    */
   close(options: { readonly force?: boolean } = {}): void {
-    if (this.closed) return;
     const liveMemories = this.#core.counters.get('liveMemories');
     if (liveMemories > 0 && options.force !== true) throw new PoolBusyError(liveMemories);
     this.#core.close(() => new PoolClosedError('allocate a memory'));

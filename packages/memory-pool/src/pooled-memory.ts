@@ -66,9 +66,11 @@ export class PooledMemory implements Disposable {
    * then as it was
    */
   grow(deltaPages: number): number {
-    const growth = this.#growth(deltaPages);
-    askNow(this.#limiter, growth);
-    return this.#growBy(growth);
+    for (;;) {
+      const growth = this.#growth(deltaPages);
+      askNow(this.#limiter, growth);
+      if (this.#stillStands(growth)) return this.#growBy(growth);
+    }
   }
 
   /**
@@ -80,9 +82,7 @@ export class PooledMemory implements Disposable {
     for (;;) {
       const growth = this.#growth(deltaPages);
       await ask(this.#limiter, growth);
-      this.#assertLive('grow the memory');
-      // Somebody else may have grown it while the limiter thought; what it allowed is then no longer what would happen.
-      if (this.#core.records.byteLength(this.slot) === growth.currentBytes) return this.#growBy(growth);
+      if (this.#stillStands(growth)) return this.#growBy(growth);
     }
   }
 
@@ -124,6 +124,12 @@ export class PooledMemory implements Disposable {
       );
     }
     return { currentBytes, desiredBytes, maximumBytes };
+  }
+
+  /** The limiter may have freed or grown the memory; what it allowed is then no longer what would happen. */
+  #stillStands({ currentBytes }: Growth): boolean {
+    this.#assertLive('grow the memory');
+    return this.#core.records.byteLength(this.slot) === currentBytes;
   }
 
   #growBy({ currentBytes, desiredBytes }: Growth): number {

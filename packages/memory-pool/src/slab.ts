@@ -1,22 +1,21 @@
 /** Laying out the slab and reserving it, and saying what would fit where it does not. */
 import { calculate, SlabTooLargeError, slabConstraints, type SlabLayout } from '@guardstripe/layout';
-import { host, Mmap, SystemError, type HostInfo, type VirtualMemory } from '@guardstripe/mmap';
+import { Mmap, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import type { ResolvedConfig } from './config.js';
 import { PoolCreationError, size } from './errors.js';
+import { describeHost } from './host-bounds.js';
 
 /**
  * Lays out the slab that the settings ask for.
  *
- * @throws {@link PoolCreationError} if it is larger than any address space
+ * @throws {@link PoolCreationError} if it is larger than any address space, with what {@link reserveSlab} says
  */
-export function planSlab(config: ResolvedConfig, pageBytes: number, numKeys = 0): SlabLayout {
+export function planSlab(config: ResolvedConfig, virtualMemory: VirtualMemory, numKeys = 0): SlabLayout {
   try {
-    return calculate(slabConstraints(config, config, numKeys, pageBytes));
+    return layOut(config, virtualMemory, numKeys);
   } catch (cause) {
     if (!(cause instanceof SlabTooLargeError)) throw cause;
-    throw new PoolCreationError(`Cannot create a pool of ${config.totalMemories} slots: ${cause.message}`, {
-      cause,
-    });
+    throw doesNotFit(config, virtualMemory, numKeys, `its slab is too large: ${cause.message}`, cause);
   }
 }
 
@@ -35,16 +34,30 @@ export function reserveSlab(
     return Mmap.reserve(slabBytes(layout, virtualMemory), { virtualMemory });
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    const fits = (numSlots: number) => {
-      const smaller = planSlab({ ...config, totalMemories: numSlots }, virtualMemory.pageSize, numKeys);
-      return canReserve(slabBytes(smaller, virtualMemory), virtualMemory);
-    };
-    throw new PoolCreationError(
-      `Cannot create a pool of ${layout.numSlots} slots: the slab takes ${size(layout.totalSlabBytes)} of address ` +
-        `space. The host: ${describeHost(host())}. With these settings ${largestFit(layout.numSlots, fits)} slots fit`,
-      { cause },
-    );
+    const asked = `its slab takes ${size(layout.totalSlabBytes)} of address space`;
+    throw doesNotFit(config, virtualMemory, numKeys, asked, cause);
   }
+}
+
+function layOut(config: ResolvedConfig, virtualMemory: VirtualMemory, numKeys: number): SlabLayout {
+  return calculate(slabConstraints(config, config, numKeys, virtualMemory.pageSize));
+}
+
+function doesNotFit(
+  config: ResolvedConfig,
+  virtualMemory: VirtualMemory,
+  numKeys: number,
+  asked: string,
+  cause: Error,
+): PoolCreationError {
+  const { totalMemories } = config;
+  const fits = (numSlots: number) =>
+    canReserve({ ...config, totalMemories: numSlots }, virtualMemory, numKeys);
+  return new PoolCreationError(
+    `Cannot create a pool of ${totalMemories} slots: ${asked}. The host has ${describeHost()}. ` +
+      `With these settings ${largestFit(totalMemories, fits)} slots fit`,
+    { cause },
+  );
 }
 
 /** A pool without slots has a slab, too: one page, so that there is an address. */
@@ -53,8 +66,9 @@ function slabBytes(layout: SlabLayout, virtualMemory: VirtualMemory): number {
 }
 
 /** Asks the system itself: no formula knows what else lies in the address space. */
-function canReserve(byteLength: number, virtualMemory: VirtualMemory): boolean {
+function canReserve(config: ResolvedConfig, virtualMemory: VirtualMemory, numKeys: number): boolean {
   try {
+    const byteLength = slabBytes(layOut(config, virtualMemory, numKeys), virtualMemory);
     virtualMemory.unmap(virtualMemory.reserve(byteLength), byteLength);
     return true;
   } catch {
@@ -71,18 +85,4 @@ function largestFit(tooMany: number, fits: (numSlots: number) => boolean): numbe
     else least = middle;
   }
   return most;
-}
-
-/** What bounds a process's address space, in one line. */
-export function describeHost({
-  addressBits,
-  overcommit,
-  addressSpaceLimitBytes,
-  maxMapCount,
-}: HostInfo): string {
-  const limit = addressSpaceLimitBytes === undefined ? 'unlimited' : size(addressSpaceLimitBytes);
-  return (
-    `${addressBits} address bits, RLIMIT_AS ${limit}, overcommit ${overcommit}, ` +
-    `vm.max_map_count ${maxMapCount ?? 'unknown'}`
-  );
 }

@@ -14,8 +14,10 @@ import type { SlotRecords } from './slot-records.js';
 /** Most dirty regions that one scan reports; what lies behind them is dropped. */
 const MAX_DIRTY_REGIONS = 64;
 
+/** Ways to reset a slot: write dirty pages back, write a whole range back, only drop pages. */
+export const RESET_STRATEGIES = ['scan', 'write', 'decommit'] as const;
 /** How a slot was reset. */
-export type ResetStrategy = 'scan' | 'write' | 'decommit';
+export type ResetStrategy = (typeof RESET_STRATEGIES)[number];
 
 /** What a reset did, and what is left to drop. One object, reused: a reset allocates nothing. */
 export interface ResetResult {
@@ -33,12 +35,13 @@ export interface ResetOptions {
   /** Whole host pages. */
   readonly keepResidentBytes: number;
   readonly scan: boolean;
+  /** Told of each scan that the system refused. */
+  readonly onFailedScan: () => void;
 }
 
 /** Resets slots in the way that the settings and the kernel allow. */
 export class SlotReset {
   readonly result: ResetResult = { strategy: 'decommit', bytesWritten: 0, dropOffset: 0, dropBytes: 0 };
-  failedScans = 0;
   readonly #slabAddress: number;
   readonly #layout: SlabLayout;
   readonly #records: SlotRecords;
@@ -47,6 +50,7 @@ export class SlotReset {
   readonly #pageBytes: number;
   readonly #keepBytes: number;
   readonly #scan: boolean;
+  readonly #onFailedScan: () => void;
   readonly #dirty: DirtyPages;
   /** Made at a slot's first reset and kept: a view costs more than the copying. Detached when the pool closes. */
   readonly #views = new Map<number, Uint8Array>();
@@ -56,7 +60,7 @@ export class SlotReset {
     layout: SlabLayout,
     records: SlotRecords,
     images: ImageTable,
-    { virtualMemory, keepResidentBytes, scan }: ResetOptions,
+    { virtualMemory, keepResidentBytes, scan, onFailedScan }: ResetOptions,
   ) {
     this.#slabAddress = slabAddress;
     this.#layout = layout;
@@ -66,6 +70,7 @@ export class SlotReset {
     this.#pageBytes = virtualMemory.pageSize;
     this.#keepBytes = keepResidentBytes;
     this.#scan = scan;
+    this.#onFailedScan = onFailedScan;
     this.#dirty = {
       starts: new Float64Array(MAX_DIRTY_REGIONS),
       ends: new Float64Array(MAX_DIRTY_REGIONS),
@@ -93,7 +98,7 @@ export class SlotReset {
     this.#views.clear();
   }
 
-  /** The bytes of a closed image are gone; its mapping still restores them when its pages are dropped. */
+  /** Where an image's bytes cannot be had, its mapping in the slot still restores them when its pages are dropped. */
   #canRestore(slot: number): boolean {
     const imageId = this.#records.imageId(slot);
     return imageId === 0 || this.#images.get(imageId)?.bytes !== undefined;
@@ -111,7 +116,7 @@ export class SlotReset {
       return true;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      this.failedScans++;
+      this.#onFailedScan();
       return false;
     }
   }

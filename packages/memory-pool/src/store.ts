@@ -1,6 +1,6 @@
 /** A tenant of the pool. */
 import { onAllocate, type AllocateEvent } from './diagnostics.js';
-import { PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
+import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
 import type { LeakNet } from './leak-net.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolModule } from './module.js';
@@ -19,7 +19,7 @@ export interface AllocateOptions {
 
 /** What {@link Store.allocateAsync} takes. */
 export interface AllocateAsyncOptions extends AllocateOptions {
-  /** Ends the wait: the promise then rejects with `signal.reason`. */
+  /** Ends the wait: the promise then rejects with `signal.reason`; if the limiter is being asked, when it has answered. */
   readonly signal?: AbortSignal;
 }
 
@@ -76,9 +76,9 @@ export class Store implements Disposable {
     const lease = core.allocate(request);
     try {
       askNow(this.#limiter, this.#growth(request.template));
+      this.#assertHeld(lease);
     } catch (error) {
-      // A limiter that disposed the store has ended the tenancy already.
-      if (core.holds(lease)) core.abandon(lease.tenancy, lease.slot);
+      this.#abandon(lease);
       throw error;
     }
     return this.#memory(lease, request.template);
@@ -102,13 +102,14 @@ export class Store implements Disposable {
       lease = await core.allocateInTurn(request, this, signal);
     }
     try {
+      this.#assertHeld(lease);
       await ask(this.#limiter, this.#growth(request.template));
+      this.#assertHeld(lease);
+      signal?.throwIfAborted();
     } catch (error) {
-      if (core.holds(lease)) core.abandon(lease.tenancy, lease.slot);
+      this.#abandon(lease);
       throw error;
     }
-    // Disposing the store, or closing the pool, ended the tenancy while the slot or the limiter was waited for.
-    if (!core.holds(lease)) throw this.#gone();
     return this.#memory(lease, request.template);
   }
 
@@ -133,12 +134,17 @@ export class Store implements Disposable {
     const { core } = this.#host;
     if (core.closed) return;
     core.rejectWaiting(this.stripe, this, () => new StoreDisposedError('allocate a memory'));
-    while (this.#tenancy.head !== 0) core.release(this.#tenancy, this.#tenancy.head - 1);
+    forEachDespiteErrors(this.#heldSlots(), (slot) => core.release(this.#tenancy, slot));
   }
 
   /** The same as {@link Store.dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** The slots that the store holds, one at a time: whoever hears of a free may free others, or close the pool. */
+  *#heldSlots(): Generator<number> {
+    while (this.#tenancy.head !== 0 && !this.#host.core.closed) yield this.#tenancy.head - 1;
   }
 
   #request(options: AllocateOptions): AllocationRequest {
@@ -151,6 +157,16 @@ export class Store implements Disposable {
 
   #gone(action = 'allocate a memory'): Error {
     return this.#disposed ? new StoreDisposedError(action) : new PoolClosedError(action);
+  }
+
+  /** Disposing the store, or closing the pool, ends a tenancy while its slot or its limiter is waited for. */
+  #assertHeld(lease: Lease): void {
+    if (!this.#host.core.holds(lease)) throw this.#gone();
+  }
+
+  /** Gives back what was taken for a memory that is not to be, unless that was done already. */
+  #abandon(lease: Lease): void {
+    if (this.#host.core.holds(lease)) this.#host.core.abandon(lease.tenancy, lease.slot);
   }
 
   #growth(template: MemoryTemplate): Growth {

@@ -1,4 +1,5 @@
 /** How many stripes a pool gets, and the keys for them. */
+import type { VirtualMemory } from '@guardstripe/mmap';
 import { isSupported, keys, KeysExhaustedError, supportReason, type KeyLease } from '@guardstripe/mpk';
 import type { ResolvedConfig } from './config.js';
 import { PoolCreationError } from './errors.js';
@@ -13,7 +14,7 @@ const MAX_KEYS = 15;
  * @returns the lease, without keys where the slab is not to be striped
  * @throws {@link PoolCreationError} if keys are `'enable'` and there are none
  */
-export function takeKeys(config: ResolvedConfig, pageBytes: number): KeyLease {
+export function takeKeys(config: ResolvedConfig, virtualMemory: VirtualMemory): KeyLease {
   const { memoryProtectionKeys, maxMemoryProtectionKeys } = config;
   if (memoryProtectionKeys === 'disable') return keys(0);
   if (memoryProtectionKeys === 'enable' && !isSupported()) {
@@ -21,7 +22,7 @@ export function takeKeys(config: ResolvedConfig, pageBytes: number): KeyLease {
       `Cannot create a pool with memoryProtectionKeys 'enable': ${supportReason() ?? 'not supported'}`,
     );
   }
-  const { numStripes } = planSlab(config, pageBytes, Math.min(maxMemoryProtectionKeys, MAX_KEYS));
+  const { numStripes } = planSlab(config, virtualMemory, Math.min(maxMemoryProtectionKeys, MAX_KEYS));
   if (numStripes === 1) return keys(0);
   try {
     const lease = keys(numStripes);

@@ -11,6 +11,7 @@ export const PRIMITIVES = [
   'mapFile',
   'unmap',
   'protect',
+  'protectWithKey',
   'decommit',
   'decommitMany',
   'scanDirtyPages',
@@ -46,7 +47,7 @@ export function faultyMemory(): FaultyMemory {
       primitive,
       (...args: never[]) => {
         faulty(primitive);
-        return (real[primitive] as (...args: never[]) => unknown).apply(real, args);
+        return Reflect.apply(real[primitive], real, args) as unknown;
       },
     ]),
   );
