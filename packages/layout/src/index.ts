@@ -39,3 +39,13 @@ export {
   type PageAlignedBytes,
 } from './page-aligned-bytes.js';
 export type { SlabLayout } from './slab-layout.js';
+export { parseBytes } from './parse-bytes.js';
+export { plan, type Plan, type PlanBound, type PlanHost, type PlanUsage } from './plan.js';
+export type { PlanAdvice } from './plan-advice.js';
+export {
+  DEFAULT_PLAN_SETTINGS,
+  readFlags,
+  readSettings,
+  type KeySetting,
+  type PlanSettings,
+} from './plan-settings.js';

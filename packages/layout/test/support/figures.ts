@@ -1,7 +1,6 @@
 import type { SlabLayout } from '../../src/index.js';
 import type { ModelLayout } from './model.js';
 
-const KIB = 2 ** 10;
 export const MIB = 2 ** 20;
 export const GIB = 2 ** 30;
 
