@@ -15,6 +15,8 @@ const TITLES: Readonly<Record<HoldKind, string>> = {
   instance: 'new WebAssembly.Instance',
 };
 
+const DIED = 'the process died';
+
 /** How far one kind came, and what ended it. */
 export interface Held extends HoldResult {
   readonly kind: HoldKind;
@@ -32,7 +34,7 @@ export function hold(): readonly Held[] {
     const last = Object.assign({ kind }, ...lines) as HoldResult & { kind: HoldKind };
     const lastWords =
       child.stderr.split('\n').find((line) => /fatal|terminate|what\(\)/i.test(line)) ?? 'without a word';
-    const died = `the process died, ${child.signal ?? child.status}: ${lastWords.trim()}`;
+    const died = `${DIED}, ${child.signal ?? child.status}: ${lastWords.trim()}`;
     return Object.assign(last, { error: last.error ?? died });
   });
 }
@@ -41,12 +43,13 @@ export function printHold(results: readonly Held[]): void {
   printTable(
     'Holding live memories of 1 MiB, one page of each written to, until no more can be had',
     ['', 'held', 'each', 'resident each', 'mappings', 'address space'],
-    results.map(({ kind, held, totalNs, residentBytes, mappings, addressSpaceBytes }) => [
+    results.map(({ kind, held, totalNs, residentBytes, mappings, addressSpaceBytes, error }) => [
       TITLES[kind],
-      held.toLocaleString('en'),
+      // What died has told of every hundredth memory, and of its mappings at every thousandth.
+      `${error.startsWith(DIED) ? '>= ' : ''}${held.toLocaleString('en')}`,
       duration(totalNs / held),
       `${(residentBytes / held / 1024).toFixed(1)} KiB`,
-      mappings.toLocaleString('en'),
+      `${error.startsWith(DIED) ? '>= ' : ''}${mappings.toLocaleString('en')}`,
       `${(addressSpaceBytes / 2 ** 40).toFixed(1)} TiB`,
     ]),
   );
