@@ -58,8 +58,8 @@ try {
   const use = `
     const { MemoryPool, describeMemory } = modules['@guardstripe/memory-pool'];
     const pool = MemoryPool.create({ totalMemories: 3, maxMemorySize: 65536, memoryReservation: 65536 });
-    const module = describeMemory({ initial: 1, contents: Uint8Array.of(1, 2, 3) });
-    const memory = pool.openStore().allocate({ module });
+    const described = describeMemory({ initial: 1, contents: Uint8Array.of(1, 2, 3) });
+    const memory = pool.openStore().allocate({ module: described });
     if (new Uint8Array(memory.buffer)[2] !== 3) throw new Error('the image is not in the memory');
     pool.close({ force: true });`;
   writeFileSync(
