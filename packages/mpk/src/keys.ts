@@ -13,7 +13,6 @@ import {
 } from './errors.js';
 import { keySystem } from './key-system.js';
 import { ownKeys } from './own-keys.js';
-import { rightsOf } from './pkru.js';
 import { isSupported, noteSupported } from './support.js';
 
 /** Keys that the hardware gives out: 1 to 15; 0 is every page's default. */
@@ -35,12 +34,15 @@ export class ProtectionKey {
   /** Place in its lease, from 0: what pools call the stripe. */
   readonly stripe: number;
   #released = false;
+  /** Held weakly, so that a map that nobody has any more is still collected and unmapped. */
+  readonly #maps: WeakRef<Mmap>[] = [];
+  readonly #known = new WeakSet<Mmap>();
 
   /** @internal Keys come from {@link keys}. */
   constructor(id: number, stripe: number) {
     this.id = id;
     this.stripe = stripe;
-    ownKeys.add(rightsOf(id));
+    ownKeys.add(this);
   }
 
   /** Whether the key's lease was disposed. */
@@ -53,21 +55,35 @@ export class ProtectionKey {
    * while its PKRU has the key open. A later `mmap` over the pages drops the colour; a change of protection keeps it.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` if the region is not whole pages of the map,
-   * `MmapClosedError`, {@link KeyReleasedError}, or a `SystemError`; nothing is changed then
+   * `MmapClosedError`, {@link KeyReleasedError}; nothing is changed then. A `SystemError` may leave a part coloured
    */
   protect(region: Region, access: Access): void {
     if (this.#released) throw new KeyReleasedError(this.id);
     if (!(region?.map instanceof Mmap)) {
       throw new InvalidTypeError('Cannot colour a region: region.map must be an Mmap of @guardstripe/mmap');
     }
+    // Before the call: one that fails half way has coloured some.
+    this.#note(region.map);
     region.map.protectWithKey(region.offset, region.byteLength, access, this.id);
+  }
+
+  /** @internal Whether pages may carry the key: no if each map that was ever coloured with it is closed. */
+  get mayBeCarried(): boolean {
+    return this.#maps.some((reference) => reference.deref()?.closed !== true);
   }
 
   /** @internal */
   release(): void {
     this.#released = true;
-    ownKeys.remove(rightsOf(this.id));
+    ownKeys.remove(this);
     keySystem().free(this.id);
+  }
+
+  #note(map: Mmap): void {
+    if (this.#known.has(map)) return;
+    const open = this.#maps.filter((reference) => reference.deref()?.closed !== true);
+    this.#maps.splice(0, this.#maps.length, ...open, new WeakRef(map));
+    this.#known.add(map);
   }
 }
 
@@ -84,16 +100,17 @@ export class KeyLease implements Disposable {
   /**
    * Gives the keys back. Disposing again does nothing.
    *
-   * The kernel is asked which pages carry them (`/proc/self/smaps`), for it hands a freed number out again while old
-   * pages still have it.
+   * The kernel hands a freed number out again while old pages still have it. So unless every map that was coloured with
+   * them is closed, it is asked which pages carry them (`/proc/self/smaps`: a microsecond or two for each mapping).
    *
    * @throws {@link KeyInUseError} if pages carry one of them; all are kept then
    */
   dispose(): void {
     const held = this.keys.filter((key) => !key.released);
     if (held.length === 0) return;
-    const coloured = colouredBytes();
-    for (const { id } of held) {
+    const suspects = held.filter((key) => key.mayBeCarried);
+    const coloured = suspects.length === 0 ? new Map<number, number>() : colouredBytes();
+    for (const { id } of suspects) {
       const byteLength = coloured.get(id) ?? 0;
       if (byteLength > 0) throw new KeyInUseError(id, byteLength);
     }

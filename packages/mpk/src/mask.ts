@@ -3,24 +3,28 @@ import { InvalidTypeError, KeyReleasedError } from './errors.js';
 import { ProtectionKey } from './keys.js';
 import { ownKeys } from './own-keys.js';
 import { pkru, rightsOf } from './pkru.js';
-import { isSupported } from './support.js';
 
-/** A set of keys that are open. All others of this package are closed; keys that somebody else owns are not meant. */
+const TOKEN = Symbol('ProtectionMask');
+
+/**
+ * A set of keys that are open. All others of this package are closed; keys that somebody else owns are not meant.
+ * Unchangeable, so it can be made once and used for every call.
+ */
 export class ProtectionMask {
   /** No key of ours is open: only memory without a colour can be touched. */
-  static readonly zero: ProtectionMask = new ProtectionMask(0);
-  /** Every key of ours is open. */
-  static readonly all: ProtectionMask = new ProtectionMask(0xffff_ffff);
+  static readonly zero: ProtectionMask = new ProtectionMask(TOKEN, 0, []);
+  /** Every key of ours is open, those that are taken later included. */
+  static readonly all: ProtectionMask = new ProtectionMask(TOKEN, 0xffff_ffff, []);
   /** @internal Rights bits of the open keys, unsigned. */
   readonly openBits: number;
+  readonly #keys: readonly ProtectionKey[];
+  /** The value of `ownKeys.releases` at which all keys of the mask were seen to be held. */
+  #checkedAt = -1;
 
-  private constructor(openBits: number) {
+  private constructor(token: typeof TOKEN, openBits: number, keys: readonly ProtectionKey[]) {
+    if (token !== TOKEN) throw new InvalidTypeError('Use ProtectionMask.zero, .all or .or');
     this.openBits = openBits;
-  }
-
-  /** @internal */
-  static fromOpenBits(openBits: number): ProtectionMask {
-    return new ProtectionMask(openBits >>> 0);
+    this.#keys = keys;
   }
 
   /**
@@ -29,16 +33,26 @@ export class ProtectionMask {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no key of this package, {@link KeyReleasedError}
    */
   or(key: ProtectionKey): ProtectionMask {
-    if (!(key instanceof ProtectionKey)) {
-      throw new InvalidTypeError('Cannot open a key: it must be a ProtectionKey of this package');
-    }
+    checkKey(key, 'open a key');
     if (key.released) throw new KeyReleasedError(key.id);
-    return new ProtectionMask((this.openBits | rightsOf(key.id)) >>> 0);
+    return new ProtectionMask(TOKEN, (this.openBits | rightsOf(key.id)) >>> 0, [...this.#keys, key]);
   }
 
-  /** Whether `key` is open in this set. */
+  /**
+   * Whether `key` is open in this set.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no key of this package
+   */
   allows(key: ProtectionKey): boolean {
+    checkKey(key, 'look for a key');
     return (this.openBits & rightsOf(key.id)) !== 0;
+  }
+
+  /** @internal The number of a key that was given back may be somebody else's by now: such a mask is refused. */
+  assertHeld(): void {
+    if (this.#checkedAt === ownKeys.releases) return;
+    for (const key of this.#keys) if (key.released) throw new KeyReleasedError(key.id);
+    this.#checkedAt = ownKeys.releases;
   }
 }
 
@@ -46,24 +60,21 @@ export class ProtectionMask {
  * Opens the mask's keys for the calling thread and closes every other key of this package. Bits of keys that are not
  * ours stay as they are. Does nothing where keys are not supported.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`; {@link KeyReleasedError} if a key of the mask was given back; nothing is
+ * changed then
  */
 export function allow(mask: ProtectionMask): void {
-  if (!(mask instanceof ProtectionMask)) {
-    throw new InvalidTypeError('Cannot set the protection mask: it must be a ProtectionMask');
-  }
-  if (ownKeys.bits !== 0 && isSupported()) pkru().write(~mask.openBits >>> 0, ownKeys.bits);
+  checkMask(mask);
+  if (ownKeys.bits !== 0) pkru().swap(~mask.openBits >>> 0, ownKeys.bits);
 }
 
 /** Which of our keys the calling thread has open, for reading at least. */
 export function currentMask(): ProtectionMask {
-  if (ownKeys.bits === 0 || !isSupported()) return ProtectionMask.all;
+  if (ownKeys.bits === 0) return ProtectionMask.all;
   const denied = pkru().read();
-  let openBits = 0;
-  for (let id = 1; id < 16; id++) {
-    if (((denied >>> (2 * id)) & 1) === 0) openBits |= rightsOf(id);
-  }
-  return ProtectionMask.fromOpenBits(openBits);
+  let open = ProtectionMask.zero;
+  for (const key of ownKeys) if (((denied >>> (2 * key.id)) & 1) === 0) open = open.or(key);
+  return open;
 }
 
 /**
@@ -72,18 +83,33 @@ export function currentMask(): ProtectionMask {
  *
  * `fn` must be synchronous: the register belongs to the thread, and an `await` inside would hand the mask to whoever runs next.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for a wrong mask or a function that returned a promise; whatever `fn` throws
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` for a wrong mask or a function that returned a promise; {@link KeyReleasedError}
+ * if a key of the mask was given back; whatever `fn` throws
  */
 export function withMask<T>(mask: ProtectionMask, fn: () => T): T {
-  const bits = ownKeys.bits;
-  if (bits === 0 || !isSupported()) return synchronous(fn());
+  checkMask(mask);
+  const { bits } = ownKeys;
+  if (bits === 0) return synchronous(fn());
   const register = pkru();
-  const before = register.read();
-  allow(mask);
+  const before = register.swap(~mask.openBits >>> 0, bits);
   try {
     return synchronous(fn());
   } finally {
-    register.write(before, bits);
+    // What `fn` gave back is no longer ours to change.
+    register.swap(before, (bits & ownKeys.bits) >>> 0);
+  }
+}
+
+function checkMask(mask: ProtectionMask): void {
+  if (!(mask instanceof ProtectionMask)) {
+    throw new InvalidTypeError('Cannot set the protection mask: it must be a ProtectionMask');
+  }
+  mask.assertHeld();
+}
+
+function checkKey(key: ProtectionKey, action: string): void {
+  if (!(key instanceof ProtectionKey)) {
+    throw new InvalidTypeError(`Cannot ${action}: it must be a ProtectionKey of this package`);
   }
 }
 

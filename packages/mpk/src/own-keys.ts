@@ -1,16 +1,28 @@
 /** Which bits of PKRU are ours to change: those of the keys that this package holds. Others in the process may own the rest. */
+import type { ProtectionKey } from './keys.js';
+import { rightsOf } from './pkru.js';
 
-/** A set of PKRU bits. */
+/** The keys that are held now. */
 class OwnKeys {
   /** Rights bits of all keys that are held, unsigned. */
   bits = 0;
+  /** How often a key was given back: a mask that was checked since the last time needs no other look. */
+  releases = 0;
+  readonly #held = new Set<ProtectionKey>();
 
-  add(rights: number): void {
-    this.bits = (this.bits | rights) >>> 0;
+  add(key: ProtectionKey): void {
+    this.#held.add(key);
+    this.bits = (this.bits | rightsOf(key.id)) >>> 0;
   }
 
-  remove(rights: number): void {
-    this.bits = (this.bits & ~rights) >>> 0;
+  remove(key: ProtectionKey): void {
+    this.#held.delete(key);
+    this.bits = (this.bits & ~rightsOf(key.id)) >>> 0;
+    this.releases++;
+  }
+
+  [Symbol.iterator](): Iterator<ProtectionKey> {
+    return this.#held.values();
   }
 }
 
