@@ -6,6 +6,7 @@ import { ModuleAffinityIndexAllocator, type MemoryKey } from '@guardstripe/index
 import type { SlabLayout } from '@guardstripe/layout';
 import { createView, detachView, SystemError, type Mmap, type VirtualMemory } from '@guardstripe/mmap';
 import { ProtectionMask, withMask, type KeyLease } from '@guardstripe/mpk';
+import { checkBooks } from './consistency.js';
 import { Counters } from './counters.js';
 import { DecommitQueue } from './decommit-queue.js';
 import {
@@ -229,6 +230,12 @@ export class PoolCore {
       } else this.#giveBackUnknown(slot);
     }
     if (failure !== undefined) this.#report(freed[0] as number, failure);
+  }
+
+  /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
+  checkConsistency(): void {
+    const { layout, records, counters } = this;
+    checkBooks({ layout, records, counters, queue: this.#queue, allocators: this.#allocators });
   }
 
   /** Rejects the waiters of a store. */

@@ -1,19 +1,26 @@
 /**
- * The whole pool against a plain model: random tenants allocate, write, grow, free, purge and meet failing system calls.
- * After every step the books must agree, and every live memory must have exactly the bytes that the model has.
+ * The whole pool, in random configurations, against a plain model: random tenants allocate, wait, give up waiting, write,
+ * grow, free, purge, are refused by their limiter and meet failing system calls. After every step the books must agree, and
+ * every live memory must have exactly the bytes that the model has.
  */
 import { SystemError } from '@guardstripe/mmap';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  MemoryLimitError,
   PoolConcurrencyLimitError,
+  PoolQueueFullError,
+  StoreDisposedError,
   type MemoryPool,
+  type MemoryPoolConfig,
   type PooledMemory,
   type PoolModule,
   type Store,
 } from '../src/index.js';
 import { faultyMemory, type FaultyMemory, type Primitive } from './support/fault-injection.js';
 import {
+  checkBooks,
   contents,
   HOST_PAGE,
   imageBytes,
@@ -25,6 +32,8 @@ import {
 
 const NUM_SLOTS = 4;
 const NUM_STORES = 3;
+const MAX_WAITING = 3;
+const GAVE_UP = new Error('enough');
 
 interface Tenant {
   readonly memory: PooledMemory;
@@ -37,15 +46,36 @@ interface Kind {
   readonly initial: Uint8Array;
 }
 
+/** An allocation that waits, in the model. */
+interface Waiter {
+  readonly order: number;
+  readonly store: number;
+  readonly kind: number;
+  readonly abort: AbortController;
+}
+
+/** What became of one. */
+interface Settled {
+  readonly waiter: Waiter;
+  readonly memory?: PooledMemory;
+  readonly error?: unknown;
+}
+
 interface Model {
   readonly kinds: readonly Kind[];
   readonly tenants: Tenant[];
+  /** First come, first served. */
+  readonly waiters: Waiter[];
+  readonly settled: Settled[];
+  lastServed: number;
+  numWaiters: number;
 }
 
 interface Real {
   readonly pool: MemoryPool;
   readonly stores: Store[];
   readonly faulty: FaultyMemory;
+  readonly limit: { allows: boolean };
 }
 
 const kinds: readonly Kind[] = [
@@ -58,18 +88,47 @@ const kinds: readonly Kind[] = [
   { module: zeroModule(4), initial: new Uint8Array(4 * PAGE) },
 ];
 
-/** Runs `action`; a refusal of the injected kind is fine, anything else is not. Returns undefined if it was refused. */
-function attempt<T>(action: () => T): T | undefined {
+/** Runs `action`; a refusal of the injected kinds is fine, anything else is not. Returns undefined if it was refused. */
+function attempt<T>(real: Real, action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {
-    if (error instanceof SystemError) return undefined;
-    throw error;
+    expectExcuse(real, error);
+    return undefined;
   }
 }
 
+function expectExcuse(real: Real, error: unknown): void {
+  if (error instanceof SystemError) return;
+  if (error instanceof MemoryLimitError && !real.limit.allows) return;
+  throw error;
+}
+
+/** Lets promises settle, and compares what became of them with what may become of them. */
+async function settle(model: Model, real: Real): Promise<void> {
+  await setImmediate();
+  for (const { waiter, memory, error } of model.settled.splice(0)) {
+    model.waiters.splice(model.waiters.indexOf(waiter), 1);
+    if (memory !== undefined) {
+      // Nobody overtakes anybody.
+      expect(waiter.order).toBeGreaterThan(model.lastServed);
+      model.lastServed = waiter.order;
+      const { initial } = model.kinds[waiter.kind] as Kind;
+      model.tenants.push({ memory, store: waiter.store, bytes: Buffer.from(initial) });
+    } else if (error !== GAVE_UP && !(error instanceof StoreDisposedError)) {
+      expectExcuse(real, error);
+    }
+  }
+  for (const { order } of model.waiters) expect(order).toBeGreaterThan(model.lastServed);
+}
+
 function check(model: Model, real: Real): void {
-  expect(real.pool.metrics().liveMemories).toBe(model.tenants.length);
+  checkBooks(real.pool);
+  const { liveMemories, waitingAllocations } = real.pool.metrics();
+  expect(liveMemories).toBe(model.tenants.length);
+  expect(waitingAllocations).toBe(model.waiters.length);
+  // Nobody waits while a slot is free, or could be.
+  if (waitingAllocations > 0) expect(liveMemories).toBe(NUM_SLOTS);
   expect(new Set(model.tenants.map(({ memory }) => memory.slot)).size).toBe(model.tenants.length);
   for (const [i, store] of real.stores.entries()) {
     expect(store.liveMemories).toBe(model.tenants.filter((tenant) => tenant.store === i).length);
@@ -88,8 +147,38 @@ const allocate =
       expect(action).toThrow(PoolConcurrencyLimitError);
       return;
     }
-    const memory = attempt(action);
+    const memory = attempt(real, action);
     if (memory !== undefined) model.tenants.push({ memory, store, bytes: Buffer.from(initial) });
+  };
+
+const allocateAsync =
+  (store: number, kind: number): Action =>
+  (model, real) => {
+    const { module } = model.kinds[kind] as Kind;
+    const abort = new AbortController();
+    const isFull = model.waiters.length === MAX_WAITING;
+    const promise = real.stores[store]!.allocateAsync({ module, signal: abort.signal });
+    if (isFull) {
+      void expect(promise).rejects.toThrow(PoolQueueFullError);
+      return;
+    }
+    const waiter = { order: ++model.numWaiters, store, kind, abort };
+    model.waiters.push(waiter);
+    promise.then(
+      (memory) => model.settled.push({ waiter, memory }),
+      (error: unknown) => model.settled.push({ waiter, error }),
+    );
+  };
+
+const giveUp =
+  (index: number): Action =>
+  (model) =>
+    model.waiters[index % model.waiters.length]?.abort.abort(GAVE_UP);
+
+const limit =
+  (allows: boolean): Action =>
+  (_, real) => {
+    real.limit.allows = allows;
   };
 
 const write =
@@ -104,7 +193,7 @@ const write =
 
 const grow =
   (index: number, delta: number): Action =>
-  (model) => {
+  (model, real) => {
     const tenant = model.tenants[index % model.tenants.length];
     if (tenant === undefined) return;
     const oldPages = tenant.bytes.length / PAGE;
@@ -112,7 +201,7 @@ const grow =
       expect(() => tenant.memory.grow(delta)).toThrow(RangeError);
       return;
     }
-    if (attempt(() => tenant.memory.grow(delta)) === undefined) return;
+    if (attempt(real, () => tenant.memory.grow(delta)) === undefined) return;
     tenant.bytes = Buffer.concat([tenant.bytes, Buffer.alloc(delta * PAGE)]);
   };
 
@@ -127,7 +216,7 @@ const disposeStore =
   (store: number): Action =>
   (model, real) => {
     real.stores[store]!.dispose();
-    real.stores[store] = real.pool.openStore();
+    real.stores[store] = real.pool.openStore({ limiter: limiterOf(real.limit) });
     const kept = model.tenants.filter((tenant) => tenant.store !== store);
     model.tenants.splice(0, model.tenants.length, ...kept);
   };
@@ -150,43 +239,69 @@ const store = fc.nat({ max: NUM_STORES - 1 });
 const commands: fc.Arbitrary<Action>[] = [
   fc.tuple(store, kind).map((args) => allocate(...args)),
   fc.tuple(store, kind).map((args) => allocate(...args)),
+  fc.tuple(store, kind).map((args) => allocateAsync(...args)),
+  fc.tuple(store, kind).map((args) => allocateAsync(...args)),
+  small.map(giveUp),
+  fc.boolean().map(limit),
   fc.tuple(small, fc.nat({ max: 8 * PAGE }), fc.integer({ min: 1, max: 255 })).map((args) => write(...args)),
   fc.tuple(small, fc.nat({ max: 5 })).map((args) => grow(...args)),
+  small.map(free),
   small.map(free),
   store.map(disposeStore),
   kind.map(purge),
   fc
     .tuple(
-      fc.constantFrom<Primitive[]>('mapZeros', 'protect', 'mapFile', 'decommit'),
+      fc.constantFrom<Primitive[]>(
+        'mapZeros',
+        'protect',
+        'mapFile',
+        'decommit',
+        'decommitMany',
+        'scanDirtyPages',
+      ),
       fc.integer({ min: 1, max: 3 }),
     )
     .map((args) => fail(...args)),
   fc.constant(heal),
+  fc.constant(limit(true)),
 ];
 
+const configs: fc.Arbitrary<MemoryPoolConfig> = fc.record({
+  linearMemoryKeepResident: fc.constantFrom(0, HOST_PAGE, 6 * HOST_PAGE, 8 * PAGE),
+  decommitBatchSize: fc.integer({ min: 1, max: NUM_SLOTS + 1 }),
+  pagemapScan: fc.constantFrom('auto', 'disable'),
+  maxUnusedWarmSlots: fc.nat({ max: NUM_SLOTS }),
+});
+
+const limiterOf = (word: { allows: boolean }) => ({ memoryGrowing: () => word.allows });
+
+async function live(config: MemoryPoolConfig, actions: readonly Action[]): Promise<void> {
+  const faulty = faultyMemory();
+  const pool = smallPool({
+    totalMemories: NUM_SLOTS,
+    maxWaitingAllocations: MAX_WAITING,
+    virtualMemory: faulty.virtualMemory,
+    ...config,
+  });
+  const allowed = { allows: true };
+  const stores = Array.from({ length: NUM_STORES }, () => pool.openStore({ limiter: limiterOf(allowed) }));
+  const real = { pool, faulty, stores, limit: allowed };
+  const model: Model = { kinds, tenants: [], waiters: [], settled: [], lastServed: 0, numWaiters: 0 };
+  try {
+    for (const action of actions) {
+      action(model, real);
+      await settle(model, real);
+      check(model, real);
+    }
+  } finally {
+    faulty.heal();
+    pool.close({ force: true });
+  }
+}
+
 describe('the pool', () => {
-  it('does what a plain model does, whatever happens in whatever order', () => {
-    fc.assert(
-      fc.property(fc.array(fc.oneof(...commands), { minLength: 1, maxLength: 60 }), (actions) => {
-        const faulty = faultyMemory();
-        const pool = smallPool({
-          totalMemories: NUM_SLOTS,
-          maxUnusedWarmSlots: 2,
-          virtualMemory: faulty.virtualMemory,
-        });
-        const real = { pool, faulty, stores: Array.from({ length: NUM_STORES }, () => pool.openStore()) };
-        const model: Model = { kinds, tenants: [] };
-        try {
-          for (const action of actions) {
-            action(model, real);
-            check(model, real);
-          }
-        } finally {
-          faulty.heal();
-          pool.close({ force: true });
-        }
-      }),
-      { numRuns: 150 },
-    );
+  it('does what a plain model does, in any configuration, whatever happens in whatever order', async () => {
+    const lives = fc.array(fc.oneof(...commands), { minLength: 1, maxLength: 60, size: 'max' });
+    await fc.assert(fc.asyncProperty(configs, lives, live), { numRuns: 300 });
   });
 });

@@ -27,6 +27,8 @@ export interface FaultyMemory {
   clearCalls(): void;
   /** Makes the next calls of `primitive` fail: `times` of them, after `skip` that succeed. */
   fail(primitive: Primitive, times?: number, skip?: number): void;
+  /** Makes the call after the next `skip` calls fail, whatever it is. */
+  failCall(skip: number): void;
   /** Lets everything succeed again. */
   heal(): void;
 }
@@ -35,8 +37,10 @@ export function faultyMemory(): FaultyMemory {
   const real = platform();
   const calls: Primitive[] = [];
   const plans = new Map<Primitive, { skip: number; times: number }>();
+  let callsUntilFailure = -1;
   const faulty = (primitive: Primitive): void => {
     calls.push(primitive);
+    if (callsUntilFailure-- === 0) throw injected(primitive);
     const plan = plans.get(primitive);
     if (plan === undefined) return;
     if (plan.skip-- > 0) return;
@@ -60,7 +64,11 @@ export function faultyMemory(): FaultyMemory {
     calls,
     clearCalls: () => (calls.length = 0),
     fail: (primitive, times = 1, skip = 0) => plans.set(primitive, { times, skip }),
-    heal: () => plans.clear(),
+    failCall: (skip) => (callsUntilFailure = skip),
+    heal() {
+      plans.clear();
+      callsUntilFailure = -1;
+    },
   };
 }
 

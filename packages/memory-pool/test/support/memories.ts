@@ -1,4 +1,6 @@
 /** Small pools and memories for tests: three slots at least, so that a wrong neighbour is noticed. */
+import { platform, type VirtualMemory } from '@guardstripe/mmap';
+import { afterAll } from 'vitest';
 import {
   describeMemory,
   MemoryPool,
@@ -6,9 +8,15 @@ import {
   type PooledMemory,
   type PoolModule,
 } from '../../src/index.js';
+import { poolCoreOf } from '../../src/pool.js';
 
 export const PAGE = 65_536;
 export const HOST_PAGE = 4096;
+
+const described: PoolModule[] = [];
+afterAll(() => {
+  for (const module of described.splice(0)) module.close();
+});
 
 /** A pool of three slots of at most eight pages, with small guards, in one stripe whatever the machine has. */
 export function smallPool(config: MemoryPoolConfig = {}): MemoryPool {
@@ -25,20 +33,29 @@ export function smallPool(config: MemoryPoolConfig = {}): MemoryPool {
 /** A module whose memory starts with `byteLength` bytes of `value` at `offset`. */
 export function imageModule(
   value: number,
-  options: { initial?: number; maximum?: number; byteLength?: number; offset?: number } = {},
+  options: {
+    initial?: number;
+    maximum?: number;
+    byteLength?: number;
+    offset?: number;
+    virtualMemory?: VirtualMemory;
+  } = {},
 ): PoolModule {
-  const { initial = 2, maximum = 8, byteLength = HOST_PAGE, offset = 0 } = options;
-  return describeMemory({
-    initial,
-    maximum,
-    contents: new Uint8Array(byteLength).fill(value),
-    contentsOffset: offset,
-  });
+  const { initial = 2, maximum = 8, byteLength = HOST_PAGE, offset = 0, virtualMemory = platform() } = options;
+  const bytes = new Uint8Array(byteLength).fill(value);
+  const description = { initial, maximum, contents: bytes, contentsOffset: offset };
+  return closedLater(describeMemory(description, { virtualMemory }));
 }
 
 /** A module whose memory starts as zeros. */
 export function zeroModule(initial = 2, maximum = 8): PoolModule {
   return describeMemory({ initial, maximum });
+}
+
+/** Has a module closed after the file's tests. */
+export function closedLater(module: PoolModule): PoolModule {
+  described.push(module);
+  return module;
 }
 
 /** The bytes that a fresh memory of {@link imageModule} must have. */
@@ -58,4 +75,15 @@ export function contents(memory: PooledMemory): Buffer {
 /** Writes `value` over the whole memory. */
 export function scribble(memory: PooledMemory, value = 0xee): void {
   new Uint8Array(memory.buffer).fill(value);
+}
+
+/** Writes `value` into the first byte of each of the host pages, and nowhere else. */
+export function dirtyPages(memory: PooledMemory, pages: Iterable<number>, value = 0xdd): void {
+  const bytes = new Uint8Array(memory.buffer);
+  for (const page of pages) bytes[page * HOST_PAGE] = value;
+}
+
+/** Checks what must hold between any two calls: no slot lost, none in two hands. */
+export function checkBooks(pool: MemoryPool): void {
+  poolCoreOf(pool).checkConsistency();
 }
