@@ -7,8 +7,8 @@ type Koffi = typeof import('koffi');
 export interface Ffi {
   /** Declares a function of the process's own C library; throws where it is missing. */
   declare: <F>(prototype: string) => F;
-  /** A callable for machine code at an address. */
-  at: <F>(address: number, prototype: string) => F;
+  /** A callable for machine code at an address that takes so many `uint32_t` and returns one. */
+  at: <F>(address: number, numParameters: number) => F;
   /** The calling thread's `errno`; meaningful right after a failed call only. */
   errno: () => number;
 }
@@ -26,8 +26,9 @@ function load(): Ffi {
   const libc = koffi.load(null);
   return {
     declare: <F>(prototype: string) => libc.func(prototype) as F,
-    at: <F>(address: number, prototype: string) => {
-      const type = koffi.proto(prototype);
+    at: <F>(address: number, numParameters: number) => {
+      // Without a name: names are koffi's, one for the whole process, and there may be two copies of this package.
+      const type = koffi.proto('uint32_t', Array<string>(numParameters).fill('uint32_t'));
       return ((...args: unknown[]) => koffi.call(address, type, ...args) as unknown) as F;
     },
     errno: () => koffi.errno(),

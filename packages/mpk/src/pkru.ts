@@ -80,12 +80,8 @@ export function machineCode(): Pkru {
     throw error;
   }
   codePages.push(page);
-  const c = ffi();
-  const swapAddress = page.address + SWAP_CODE_OFFSET;
-  return {
-    read: c.at<Pkru['read']>(page.address, 'uint32_t guardstripe_rdpkru(void)'),
-    swap: c.at<Pkru['swap']>(swapAddress, 'uint32_t guardstripe_swap_pkru(uint32_t value, uint32_t mask)'),
-  };
+  const { at } = ffi();
+  return { read: at(page.address, 0), swap: at(page.address + SWAP_CODE_OFFSET, 2) };
 }
 
 /** Reads and writes by `pkey_get` and `pkey_set` (glibc 2.27), a key at a time. */
