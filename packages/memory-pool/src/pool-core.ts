@@ -5,7 +5,7 @@
 import { ModuleAffinityIndexAllocator, type MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import { createView, detachView, SystemError, type Mmap, type VirtualMemory } from '@guardstripe/mmap';
-import { ProtectionMask, withMask, type KeyLease } from '@guardstripe/mpk';
+import { ProtectionMask, type KeyLease } from '@guardstripe/mpk';
 import { checkBooks } from './consistency.js';
 import { Counters } from './counters.js';
 import { DecommitQueue } from './decommit-queue.js';
@@ -20,10 +20,12 @@ import {
 import { PoolClosedError, PoolConcurrencyLimitError } from './errors.js';
 import { explainRefusal } from './host-bounds.js';
 import { ImageTable } from './image-table.js';
+import { mappingBudget } from './mapping-budget.js';
 import { SlotMemory } from './slot-memory.js';
 import { SlotPages } from './slot-pages.js';
 import { SlotRecords, SlotState } from './slot-records.js';
 import { SlotReset, type ResetResult, type ResetStrategy } from './slot-reset.js';
+import { asHost, enterStripe } from './stripes.js';
 import type { MemoryTemplate } from './template.js';
 import type { Lease, Tenancy } from './tenancy.js';
 import { WaitQueue } from './wait-queue.js';
@@ -84,7 +86,7 @@ export class PoolCore {
     this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
     this.#virtualMemory = virtualMemory;
     const pages = new SlotPages(slab, layout, keys.keys);
-    this.#memory = new SlotMemory(pages, this.records, images, virtualMemory.pageSize);
+    this.#memory = new SlotMemory(pages, this.records, images, mappingBudget(), virtualMemory.pageSize);
     this.#reset = new SlotReset(slab.address, layout, this.records, images, {
       ...options,
       onFailedScan: () => this.counters.add('failedScans', 1),
@@ -195,7 +197,7 @@ export class PoolCore {
   /** Runs `fn` such that of the pool's memory only the stripe's can be touched; in a slab without stripes, just runs it. */
   enter<T>(stripe: number, fn: () => T): T {
     const mask = this.#masks[stripe];
-    return mask === undefined ? fn() : withMask(mask, fn);
+    return mask === undefined ? fn() : enterStripe(mask, fn);
   }
 
   /** Keeps the slot's view weakly from now on, and returns it if there is one and it lives. */
@@ -266,6 +268,7 @@ export class PoolCore {
   close(reason: () => unknown): void {
     if (!this.#closed) this.#endAll(reason);
     this.#slab.close();
+    this.#memory.close();
     this.#keys.dispose();
   }
 
@@ -335,7 +338,7 @@ export class PoolCore {
     }
     let reset: ResetResult;
     try {
-      reset = this.#reset.run(slot);
+      reset = asHost(() => this.#reset.run(slot));
       if (reset.dropBytes > 0 && this.#queue.capacity === 1) this.#drop(reset);
     } catch (error) {
       this.#giveBackUnknown(slot);
@@ -415,7 +418,9 @@ export class PoolCore {
     const view = createView(this.addressOf(slot), template.initialBytes);
     try {
       const bytes = new Uint8Array(view);
-      for (const { offset, data } of template.writes) bytes.set(data, offset);
+      asHost(() => {
+        for (const { offset, data } of template.writes) bytes.set(data, offset);
+      });
     } finally {
       detachView(view);
     }

@@ -117,7 +117,8 @@ export class Store implements Disposable {
    * Runs a native call with only this store's stripe open: whatever it touches in another stripe faults. What was open
    * before is put back, also when `fn` throws, or faulted and was jumped out of. In a pool without stripes `fn` just runs.
    *
-   * `fn` must be synchronous: PKRU belongs to the thread.
+   * `fn` must be synchronous: PKRU belongs to the thread. Host code that the guest calls back sees the guest's stripe only;
+   * the pool's own calls work there as anywhere.
    *
    * @throws {@link StoreDisposedError}, {@link PoolClosedError}, TypeError `ERR_INVALID_ARG_TYPE` for a function that
    * returned a promise from a striped pool, and whatever `fn` throws
