@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup';
+import type { Options } from 'tsup';
 
 import shared from '../../tsup.config.ts';
 
@@ -6,9 +7,10 @@ import shared from '../../tsup.config.ts';
  * The shared build, with the numbers of `src/state.ts` written into the code. Otherwise esbuild turns every constant into a `var`, which
  * the engine has to load and to test at each use: an `alloc` + `free` pair takes twice the time.
  */
-export default defineConfig({
-  ...shared,
+const withNumbers: Options = {
   esbuildOptions(options) {
     options.minifySyntax = true;
   },
-});
+};
+
+export default defineConfig(Object.assign({}, shared, withNumbers));

@@ -1,5 +1,6 @@
 /** Where the state's words come from: a new buffer, or one that was handed in. */
-import { checkInteger } from './checks.js';
+import { checkInteger, isObject } from './checks.js';
+import { checkState } from './consistency.js';
 import { ArgumentTypeError, StateAllocationError, StateBufferError } from './errors.js';
 import { stateWords } from './records.js';
 import { CAPACITY_STAMP, MAX_CAPACITY, RECORD_WORDS, WARM_LIMIT_STAMP } from './state.js';
@@ -23,20 +24,60 @@ export function stateBytes(capacity: number): number {
   return stateWords(capacity) * WORD_BYTES;
 }
 
-/** The state's words, of exactly the right length; `fresh` if they are zeros for certain. */
-export interface OpenedWords {
-  readonly words: Int32Array<ArrayBufferLike>;
-  readonly fresh: boolean;
+/**
+ * Makes the state's words, or takes them up in the buffer of the options: of exactly the right length, with the settings in the
+ * header and, if they were handed in, checked over all slots. A buffer that is refused is left as it was.
+ */
+export function openState(
+  capacity: number,
+  warmLimit: number,
+  options: AllocatorOptions,
+): Int32Array<ArrayBufferLike> {
+  if (!isObject(options)) throw new ArgumentTypeError('options', 'an object', options);
+  const { buffer, byteOffset = 0 } = options;
+  if (buffer === undefined) {
+    const words = newWords(capacity);
+    stampSettings(words, capacity, warmLimit);
+    return words;
+  }
+  const words = wordsIn(buffer, byteOffset, capacity);
+  if (words[CAPACITY_STAMP] === 0 && words[WARM_LIMIT_STAMP] === 0) {
+    adoptUnstamped(words, capacity, warmLimit);
+  } else {
+    compareSettings(words, capacity, warmLimit);
+    checkState(words, capacity, warmLimit);
+  }
+  return words;
 }
 
-/** Makes the state's words, or finds them in the buffer of the options. */
-export function openWords(capacity: number, options: AllocatorOptions): OpenedWords {
-  if (typeof options !== 'object' || options === null) {
-    throw new ArgumentTypeError('options', 'an object', options);
+function stampSettings(words: Int32Array, capacity: number, warmLimit: number): void {
+  words[CAPACITY_STAMP] = capacity + 1;
+  words[WARM_LIMIT_STAMP] = warmLimit + 1;
+}
+
+/** Stamps a buffer that should hold zeros, and wipes the stamps off again if it does not. */
+function adoptUnstamped(words: Int32Array, capacity: number, warmLimit: number): void {
+  stampSettings(words, capacity, warmLimit);
+  try {
+    checkState(words, capacity, warmLimit);
+  } catch (error) {
+    words[CAPACITY_STAMP] = 0;
+    words[WARM_LIMIT_STAMP] = 0;
+    throw error;
   }
-  const { buffer, byteOffset = 0 } = options;
-  const numWords = stateWords(capacity);
-  if (buffer === undefined) return { words: newWords(numWords, capacity), fresh: true };
+}
+
+function compareSettings(words: Int32Array, capacity: number, warmLimit: number): void {
+  const capacityThere = words[CAPACITY_STAMP]! - 1;
+  const limitThere = words[WARM_LIMIT_STAMP]! - 1;
+  if (capacityThere === capacity && limitThere === warmLimit) return;
+  throw new StateBufferError(
+    `"options.buffer" holds the state of an allocator with other settings: capacity ${capacityThere} and at most ` +
+      `${limitThere} unused warm slots, not ${capacity} and ${warmLimit}`,
+  );
+}
+
+function wordsIn(buffer: unknown, byteOffset: unknown, capacity: number): Int32Array<ArrayBufferLike> {
   checkBuffer(buffer);
   checkInteger(byteOffset, 'options.byteOffset', Number.MAX_SAFE_INTEGER);
   if (byteOffset % WORD_BYTES !== 0) {
@@ -44,33 +85,18 @@ export function openWords(capacity: number, options: AllocatorOptions): OpenedWo
       `"options.byteOffset" must be a multiple of ${WORD_BYTES}. Received ${byteOffset}`,
     );
   }
+  const numWords = stateWords(capacity);
   if (buffer.byteLength - byteOffset < numWords * WORD_BYTES) {
     throw new StateBufferError(
       `"options.buffer" is too small for ${capacity} slots: ${numWords * WORD_BYTES} bytes are needed from byte ` +
         `${byteOffset} on. Received ${buffer.byteLength} bytes`,
     );
   }
-  return { words: new Int32Array(buffer, byteOffset, numWords), fresh: false };
+  return new Int32Array(buffer, byteOffset, numWords);
 }
 
-/** Writes the settings into the header, or compares them with those that stand there. */
-export function stampSettings(words: Int32Array, capacity: number, warmLimit: number): void {
-  const capacityStamp = words[CAPACITY_STAMP]!;
-  const limitStamp = words[WARM_LIMIT_STAMP]!;
-  if (capacityStamp === 0 && limitStamp === 0) {
-    words[CAPACITY_STAMP] = capacity + 1;
-    words[WARM_LIMIT_STAMP] = warmLimit + 1;
-    return;
-  }
-  if (capacityStamp !== capacity + 1 || limitStamp !== warmLimit + 1) {
-    throw new StateBufferError(
-      `"options.buffer" holds the state of an allocator with other settings: capacity ${capacityStamp - 1} and at most ` +
-        `${limitStamp - 1} unused warm slots, not ${capacity} and ${warmLimit}`,
-    );
-  }
-}
-
-function newWords(numWords: number, capacity: number): Int32Array<ArrayBuffer> {
+function newWords(capacity: number): Int32Array<ArrayBuffer> {
+  const numWords = stateWords(capacity);
   try {
     return new Int32Array(numWords);
   } catch (error) {

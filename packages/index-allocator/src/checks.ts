@@ -1,6 +1,6 @@
 /** Checks of what callers pass in, one function a rule. Each throws before anything has changed. */
 import { ArgumentTypeError, OutOfRangeError } from './errors.js';
-import { MAX_MEMORY_INDEX, MAX_MODULE_ID } from './state.js';
+import { MAX_INT32, MAX_MEMORY_INDEX, MAX_MODULE_ID } from './state.js';
 
 /** `value` is an integer from 0 to `max`. */
 export function checkInteger(value: unknown, field: string, max: number): asserts value is number {
@@ -10,16 +10,16 @@ export function checkInteger(value: unknown, field: string, max: number): assert
 }
 
 /**
- * Whether `value` is an integer from 0 to `max`, which is below 2^31. The form of the hot calls: the engine makes a few
- * integer comparisons of it, and it is so short that it never counts against what the engine is ready to inline.
+ * Whether `value` is an integer from 0 to 2^31 - 1. The form of the hot calls: the engine makes two integer comparisons
+ * of it, and it is so short that it does not count against what the engine is ready to inline.
  */
-export function isIndex(value: unknown, max: number): value is number {
-  return typeof value === 'number' && (value | 0) === value && value >= 0 && value <= max;
+export function isIndex(value: unknown): value is number {
+  return typeof value === 'number' && (value & MAX_INT32) === value;
 }
 
-/** What {@link isIndex} tests, as an error. */
+/** `value` is an integer from 0 to `max`, which is below 2^31. */
 export function checkIndex(value: unknown, field: string, max: number): asserts value is number {
-  if (!isIndex(value, max)) throw badInteger(value, field, max);
+  if (!isIndex(value) || value > max) throw badInteger(value, field, max);
 }
 
 /** Whether `value` can be read as a key. */
@@ -34,7 +34,7 @@ export function badKey(key: unknown): Error {
 
 /** The error for the parts of a key, of which at least one is bad. */
 export function badKeyPart(moduleId: unknown, memoryIndex: unknown): Error {
-  return isIndex(moduleId, MAX_MODULE_ID)
+  return isIndex(moduleId) && moduleId <= MAX_MODULE_ID
     ? badInteger(memoryIndex, 'key.memoryIndex', MAX_MEMORY_INDEX)
     : badInteger(moduleId, 'key.moduleId', MAX_MODULE_ID);
 }

@@ -6,7 +6,7 @@
  */
 import { InconsistentStateError } from './errors.js';
 import type { ConsistencyRule } from './errors.js';
-import { bucketAt, bucketMask, bucketWord, recordOf, slotAt } from './records.js';
+import { bucketAt, bucketShift, bucketWord, numBuckets, recordOf, slotAt } from './records.js';
 import {
   AFFINE,
   CAPACITY_STAMP,
@@ -112,10 +112,10 @@ function checkUnusedBytes(words: Int32Array, { bytes }: WarmRanks): void {
 
 /** Walks every list of every bucket. The places of a list's slots fall strictly, so no walk along one can go on forever. */
 function checkAffinity(words: Int32Array, capacity: number, ranks: WarmRanks): void {
-  const numBuckets = bucketMask(capacity) + 1;
+  const shift = bucketShift(capacity);
   let numListed = 0;
-  for (let bucket = 0; bucket < numBuckets; bucket++) {
-    if (words[bucketAt(bucket)] !== 0) numListed += countBucket(words, bucket, numBuckets - 1, ranks);
+  for (let bucket = 0; bucket < numBuckets(capacity); bucket++) {
+    if (words[bucketAt(bucket)] !== 0) numListed += countBucket(words, bucket, shift, ranks);
   }
   // No slot is on two lists: no key has two, and its own key says on which one it may be.
   expect(
@@ -126,7 +126,7 @@ function checkAffinity(words: Int32Array, capacity: number, ranks: WarmRanks): v
 }
 
 /** Walks the chain of one bucket, and returns the number of slots on all its lists. A key that comes again ends a chain in a circle. */
-function countBucket(words: Int32Array, bucket: number, mask: number, ranks: WarmRanks): number {
+function countBucket(words: Int32Array, bucket: number, shift: number, ranks: WarmRanks): number {
   const keys = new Set<number>();
   let count = 0;
   let at = words[bucketAt(bucket)]!;
@@ -135,7 +135,7 @@ function countBucket(words: Int32Array, bucket: number, mask: number, ranks: War
     const tag = words[at + TAG]!;
     expect(tag !== 0, 'affinity-table', () => `slot ${slot} heads a list, but has no key`);
     expect(
-      bucketWord(tag, words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX, mask) === bucketAt(bucket),
+      bucketWord(tag, words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX, shift) === bucketAt(bucket),
       'affinity-table',
       () => `the list of slot ${slot} is in the wrong bucket, ${bucket}`,
     );

@@ -34,8 +34,8 @@ export function unlinkWarm(words: Int32Array, at: number): void {
  * Number of the word that names the newest slot of a key's affinity list, or of the word at the chain's end, which
  * holds 0, if the key has no list. It is either the bucket's word or the `CHAIN` word of another list.
  */
-export function findList(words: Int32Array, tag: number, memoryIndex: number, mask: number): number {
-  let linkWord = bucketWord(tag, memoryIndex, mask);
+export function findList(words: Int32Array, tag: number, memoryIndex: number, shift: number): number {
+  let linkWord = bucketWord(tag, memoryIndex, shift);
   let at = words[linkWord]!;
   while (at !== 0) {
     if (words[at + TAG] === tag && (words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX) === memoryIndex) break;
@@ -74,12 +74,12 @@ export function popNewestAffine(words: Int32Array, at: number, linkWord: number)
 }
 
 /** Takes the oldest slot off its affinity list. The last one takes the list along. */
-export function popOldestAffine(words: Int32Array, at: number, mask: number): void {
+export function popOldestAffine(words: Int32Array, at: number, shift: number): void {
   // Nothing is older, so the XOR is the newer neighbour itself.
   const newer = words[at + AFFINE]!;
   if (newer === 0) {
     const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
-    words[findList(words, words[at + TAG]!, memoryIndex, mask)] = words[at + CHAIN]!;
+    words[findList(words, words[at + TAG]!, memoryIndex, shift)] = words[at + CHAIN]!;
   } else {
     words[newer + AFFINE] = words[newer + AFFINE]! ^ at;
   }

@@ -10,18 +10,17 @@
  *
  * The state is one typed array, see `state.ts`; the lists in it are in `lists.ts`. This file holds the policy and the checks.
  */
-import { openWords, stampSettings } from './attach.js';
+import { openState } from './attach.js';
 import { claimBatch, isUsedSlot, readBatch } from './batch.js';
 import { badInteger, badKey, badKeyPart, checkIndex, checkInteger, isIndex, isObject } from './checks.js';
 import { checkState } from './consistency.js';
 import { SlotNotInUseError, StateDetachedError } from './errors.js';
 import { appendAffine, appendWarm, findList, popNewestAffine, popOldestAffine, unlinkWarm } from './lists.js';
-import { bucketMask, recordOf, slotAt } from './records.js';
+import { bucketShift, recordOf, slotAt } from './records.js';
 import {
   BYTES_LOW,
   INDEX_AND_HIGH,
   MAX_CAPACITY,
-  MAX_INT32,
   MAX_MEMORY_INDEX,
   MAX_MODULE_ID,
   NEWER,
@@ -51,7 +50,7 @@ export class ModuleAffinityIndexAllocator {
   /** As many warm slots are left alone before they are reused for other keys; at most `capacity`. */
   readonly maxUnusedWarmSlots: number;
   readonly #words: Int32Array<ArrayBufferLike>;
-  readonly #bucketMask: number;
+  readonly #bucketShift: number;
 
   /**
    * Makes an empty allocator, or takes up the one in `options.buffer`. A new state costs no time, whatever the capacity:
@@ -71,11 +70,8 @@ export class ModuleAffinityIndexAllocator {
     this.capacity = capacity;
     // With every slot warm no cold one is left, and both orders pick the same: a higher limit changes nothing.
     this.maxUnusedWarmSlots = Math.min(maxUnusedWarmSlots, capacity);
-    this.#bucketMask = bucketMask(capacity);
-    const given = openWords(capacity, options);
-    stampSettings(given.words, capacity, this.maxUnusedWarmSlots);
-    if (!given.fresh) checkState(given.words, capacity, this.maxUnusedWarmSlots);
-    this.#words = given.words;
+    this.#bucketShift = bucketShift(capacity);
+    this.#words = openState(capacity, this.maxUnusedWarmSlots, options);
   }
 
   /** The memory of the state: 64 bytes, and 32 for each slot. Writing into it breaks the allocator. */
@@ -117,12 +113,17 @@ export class ModuleAffinityIndexAllocator {
     if (!isObject(forMemory)) throw badKey(forMemory);
     const moduleId = forMemory.moduleId;
     const memoryIndex = forMemory.memoryIndex;
-    if (!isIndex(moduleId, MAX_MODULE_ID) || !isIndex(memoryIndex, MAX_MEMORY_INDEX)) {
+    if (
+      !isIndex(moduleId) ||
+      moduleId > MAX_MODULE_ID ||
+      !isIndex(memoryIndex) ||
+      memoryIndex > MAX_MEMORY_INDEX
+    ) {
       throw badKeyPart(moduleId, memoryIndex);
     }
     const words = live(this.#words);
     const tag = moduleId + 1;
-    const at = takeAffine(words, tag, memoryIndex, this.#bucketMask);
+    const at = takeAffine(words, tag, memoryIndex, this.#bucketShift);
     if (at === 0) return this.#takeAny(words, tag, memoryIndex);
     words[at + TAG] = tag | USED_BIT;
     return slotAt(at);
@@ -141,11 +142,16 @@ export class ModuleAffinityIndexAllocator {
     if (!isObject(key)) throw badKey(key);
     const moduleId = key.moduleId;
     const memoryIndex = key.memoryIndex;
-    if (!isIndex(moduleId, MAX_MODULE_ID) || !isIndex(memoryIndex, MAX_MEMORY_INDEX)) {
+    if (
+      !isIndex(moduleId) ||
+      moduleId > MAX_MODULE_ID ||
+      !isIndex(memoryIndex) ||
+      memoryIndex > MAX_MEMORY_INDEX
+    ) {
       throw badKeyPart(moduleId, memoryIndex);
     }
     const words = live(this.#words);
-    const at = takeAffine(words, moduleId + 1, memoryIndex, this.#bucketMask);
+    const at = takeAffine(words, moduleId + 1, memoryIndex, this.#bucketShift);
     if (at === 0) return undefined;
     markUsed(words, at, 0, 0);
     return slotAt(at);
@@ -161,8 +167,8 @@ export class ModuleAffinityIndexAllocator {
    * @throws {SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
    */
   free(slot: number, bytesResident: number): void {
-    if (!isIndex(slot, this.capacity - 1)) throw badInteger(slot, 'slot', this.capacity - 1);
-    const high = isIndex(bytesResident, MAX_INT32) ? 0 : highPart(bytesResident, 'bytesResident');
+    if (!isIndex(slot) || slot >= this.capacity) throw badInteger(slot, 'slot', this.capacity - 1);
+    const high = isIndex(bytesResident) ? 0 : highPart(bytesResident, 'bytesResident');
     const low = bytesResident | 0;
     const words = live(this.#words);
     const at = recordOf(slot);
@@ -170,7 +176,7 @@ export class ModuleAffinityIndexAllocator {
     if (usedTag >= 0) throw new SlotNotInUseError(slot);
     addUnusedBytes(words, low, high);
     words[WARM_SLOTS] = words[WARM_SLOTS]! + 1;
-    makeWarm(words, at, usedTag & TAG_MASK, low, high, this.#bucketMask);
+    makeWarm(words, at, usedTag & TAG_MASK, low, high, this.#bucketShift);
   }
 
   /**
@@ -186,7 +192,7 @@ export class ModuleAffinityIndexAllocator {
     words[WARM_SLOTS] = words[WARM_SLOTS]! + batch.length;
     for (const { slot, low, high } of batch) {
       const at = recordOf(slot);
-      makeWarm(words, at, words[at + TAG]!, low, high, this.#bucketMask);
+      makeWarm(words, at, words[at + TAG]!, low, high, this.#bucketShift);
     }
   }
 
@@ -235,7 +241,7 @@ export class ModuleAffinityIndexAllocator {
   #takeOldest(words: Int32Array): number {
     const at = words[RING + NEWER]!;
     if (at === RING) return 0;
-    if (words[at + TAG] !== 0) popOldestAffine(words, at, this.#bucketMask);
+    if (words[at + TAG] !== 0) popOldestAffine(words, at, this.#bucketShift);
     leaveWarm(words, at);
     return at;
   }
@@ -252,8 +258,8 @@ function throwDetached(): never {
 }
 
 /** Takes the most recently freed slot of a key off all lists: of all of them the most is still in RAM and in the caches there. */
-function takeAffine(words: Int32Array, tag: number, memoryIndex: number, mask: number): number {
-  const linkWord = findList(words, tag, memoryIndex, mask);
+function takeAffine(words: Int32Array, tag: number, memoryIndex: number, shift: number): number {
+  const linkWord = findList(words, tag, memoryIndex, shift);
   const at = words[linkWord]!;
   if (at === 0) return 0;
   popNewestAffine(words, at, linkWord);
@@ -274,11 +280,18 @@ function leaveWarm(words: Int32Array, at: number): void {
 }
 
 /** Puts a slot on its lists. The counters are the caller's. */
-function makeWarm(words: Int32Array, at: number, tag: number, low: number, high: number, mask: number): void {
+function makeWarm(
+  words: Int32Array,
+  at: number,
+  tag: number,
+  low: number,
+  high: number,
+  shift: number,
+): void {
   const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
   words[at + TAG] = tag;
   words[at + INDEX_AND_HIGH] = memoryIndex | (high << 16);
   words[at + BYTES_LOW] = low;
   appendWarm(words, at);
-  if (tag !== 0) appendAffine(words, at, findList(words, tag, memoryIndex, mask));
+  if (tag !== 0) appendAffine(words, at, findList(words, tag, memoryIndex, shift));
 }

@@ -17,11 +17,16 @@ export function stateWords(capacity: number): number {
 }
 
 /**
- * Buckets for `capacity` slots, less one: the largest power of two not above the capacity, at least one bucket. There are at most
+ * Buckets for `capacity` slots: the largest power of two not above the capacity, at least one. There are at most
  * `capacity` lists, so a chain holds fewer than two on average, however the slots are used.
  */
-export function bucketMask(capacity: number): number {
-  return capacity < 2 ? 0 : 2 ** (31 - Math.clz32(capacity)) - 1;
+export function numBuckets(capacity: number): number {
+  return capacity < 2 ? 1 : 2 ** (31 - Math.clz32(capacity));
+}
+
+/** How far {@link bucketWord} shifts a hash, so that as many bits are left as number the buckets and the words of a record. */
+export function bucketShift(capacity: number): number {
+  return 32 - RECORD_SHIFT - Math.log2(numBuckets(capacity));
 }
 
 /** Number of the word that names the first list of a bucket. Buckets are numbered from 0 and stand in the records from 0 on. */
@@ -30,11 +35,11 @@ export function bucketAt(bucket: number): number {
 }
 
 /**
- * Number of the word that names the first list of a key's bucket: Knuth's multiplicative hashing, with the odd number next
- * to 2^32 divided by the golden ratio, once for each half of the key. Products mix upwards only, so the upper bits are
- * brought down in between and at the end.
+ * Number of the word that names the first list of a key's bucket: Knuth's multiplicative hashing, by the odd number next to
+ * 2^32 divided by the golden ratio. The memory index goes in by another factor, the fifth 32-bit prime of xxHash, which
+ * spread modules of 2 to 256 memories best among the seven that were tried. The upper bits of the product number the
+ * bucket; the three below would number a word in its record, and all three set are the last word, `BUCKET`.
  */
-export function bucketWord(tag: number, memoryIndex: number, mask: number): number {
-  const hash = Math.imul(tag ^ Math.imul(memoryIndex, 0x9e3779b1), 0x9e3779b1);
-  return bucketAt((hash ^ (hash >>> 15)) & mask);
+export function bucketWord(tag: number, memoryIndex: number, shift: number): number {
+  return (Math.imul(tag ^ Math.imul(memoryIndex, 0x165667b1), 0x9e3779b1) >>> shift) | BUCKET;
 }

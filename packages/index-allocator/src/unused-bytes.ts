@@ -8,7 +8,6 @@ import {
   BYTES_LOW,
   HIGH_UNIT,
   INDEX_AND_HIGH,
-  MAX_INT32,
   MAX_SLOT_BYTES_RESIDENT,
   UNUSED_HIGH,
   UNUSED_HIGH_END,
@@ -22,12 +21,12 @@ export function readUnusedBytes(words: Int32Array): number {
 
 /** Bytes resident in a warm slot, by the number of its record's first word. */
 export function readSlotBytes(words: Int32Array, at: number): number {
-  return (words[at + INDEX_AND_HIGH]! >>> 16) * HIGH_UNIT + (words[at + BYTES_LOW]! >>> 0);
+  return (words[at + INDEX_AND_HIGH]! >>> 16) * HIGH_UNIT + (words[at | BYTES_LOW]! >>> 0);
 }
 
 /** Upper part of a count of bytes; 0 without a division for all that fits 31 bits. Throws for what no slot can have. */
 export function highPart(bytes: unknown, field: string): number {
-  if (isIndex(bytes, MAX_INT32)) return 0;
+  if (isIndex(bytes)) return 0;
   checkInteger(bytes, field, MAX_SLOT_BYTES_RESIDENT);
   return Math.trunc(bytes / HIGH_UNIT);
 }
@@ -41,7 +40,7 @@ export function addUnusedBytes(words: Int32Array, low: number, high: number): vo
   const sumLow = (words[UNUSED_LOW]! + low) | 0;
   const carry = sumLow >>> 0 < low >>> 0 ? 1 : 0;
   const sumHigh = words[UNUSED_HIGH]! + high + carry;
-  if (sumHigh >= UNUSED_HIGH_END) throw sumTooLarge(high * HIGH_UNIT + (low >>> 0));
+  if (sumHigh >= UNUSED_HIGH_END) throw sumTooLarge(low, high);
   words[UNUSED_LOW] = sumLow;
   words[UNUSED_HIGH] = sumHigh;
 }
@@ -54,10 +53,10 @@ export function subtractUnusedBytes(words: Int32Array, low: number, high: number
   words[UNUSED_HIGH] = words[UNUSED_HIGH]! - high - borrow;
 }
 
-function sumTooLarge(bytes: number): OutOfRangeError {
+function sumTooLarge(low: number, high: number): OutOfRangeError {
   return new OutOfRangeError(
     'bytesResident',
     'such that unusedBytesResident, the sum over all unused slots, stays a safe integer',
-    bytes,
+    high * HIGH_UNIT + (low >>> 0),
   );
 }
