@@ -40,12 +40,16 @@ export {
 } from './page-aligned-bytes.js';
 export type { SlabLayout } from './slab-layout.js';
 export { parseBytes } from './parse-bytes.js';
-export { plan, type Plan, type PlanBound, type PlanHost, type PlanUsage } from './plan.js';
+export { plan, type Plan, type PlanBound, type PlanUsage } from './plan.js';
 export type { PlanAdvice } from './plan-advice.js';
+export type { SettingCost } from './plan-costs.js';
+export type { PlanHost } from './plan-host.js';
 export {
   DEFAULT_PLAN_SETTINGS,
   readFlags,
   readSettings,
+  WASMTIME_PLAN_SETTINGS,
   type KeySetting,
+  type PlanInput,
   type PlanSettings,
 } from './plan-settings.js';

@@ -2,33 +2,18 @@
  * What a person who sizes a pool wants to know: how many memories this host holds, what bounds them, what each setting
  * costs, and what to change. Pure: the host is plain data, so it runs in a browser.
  */
-import { calculate } from './calculate.js';
-import { checkInteger, checkObject, checkPageSize, DEFAULT_PAGE_SIZE } from './checks.js';
-import { slabConstraints } from './constraints.js';
-import { SlabTooLargeError } from './errors.js';
+import { checkBoolean, checkObject } from './checks.js';
+import { roundUpToPage } from './page-aligned-bytes.js';
 import { adviseOn, type PlanAdvice } from './plan-advice.js';
-import { readSettings, type PlanSettings } from './plan-settings.js';
+import { costsOf, type SettingCost } from './plan-costs.js';
+import { resolveHost, type PlanHost, type ResolvedHost } from './plan-host.js';
+import { readSettings, type PlanInput, type PlanSettings } from './plan-settings.js';
+import { layOut, MAX_SLOTS, slabBytes, slotsThatFit } from './plan-slots.js';
 import type { SlabLayout } from './slab-layout.js';
-
-/** What bounds a pool on a machine. Every field may be left out. */
-export interface PlanHost {
-  /** Bytes of a page. Default 4096. */
-  readonly pageSize?: number | undefined;
-  /** Bits of the addresses that a process may use. Default 47, x86-64 with four levels of page tables. */
-  readonly addressBits?: number | undefined;
-  /** Most mappings of a process: Linux's `vm.max_map_count`. Default 65,530; `undefined` in an object means no bound. */
-  readonly maxMapCount?: number | undefined;
-  /** Protection keys at hand. Default 0. */
-  readonly protectionKeys?: number | undefined;
-  /** Most bytes of address space of a process (`RLIMIT_AS`). Default no bound. */
-  readonly addressSpaceLimitBytes?: number | undefined;
-  /** Bytes of RAM for the pool. Default no bound. */
-  readonly memoryBytes?: number | undefined;
-}
 
 /** How a memory is used, for what it costs while it lives. Every field may be left out. */
 export interface PlanUsage {
-  /** Bytes that a memory writes to while it lives. Default one page. */
+  /** Bytes that a memory writes to while it lives; whole pages are counted. Default one page. */
   readonly residentBytesPerMemory?: number | undefined;
   /** Whether memories start from an image: it takes mappings of its own. Default true. */
   readonly hasImage?: boolean | undefined;
@@ -39,14 +24,19 @@ export type PlanBound = 'totalMemories' | 'address space' | 'mappings' | 'memory
 
 /** The answer. */
 export interface Plan {
+  /** The settings with their defaults. */
   readonly settings: PlanSettings;
   /** Whether the slab of all `totalMemories` slots can be reserved here. */
   readonly fits: boolean;
+  /** Bytes of address space that all `totalMemories` slots take; `Infinity` beyond the safe integers. */
+  readonly wantedSlabBytes: number;
+  /** Most bytes that the slab may have on the host. */
+  readonly slabLimitBytes: number;
   /** The slab of the largest number of slots that fits, at most `totalMemories`. */
   readonly layout: SlabLayout;
-  /** Most slots that fit into the address space with these settings, whatever `totalMemories` says. */
+  /** Most slots that fit into the address space with these settings, whatever `totalMemories` says; at most 2^32 - 1. */
   readonly slotsByAddressSpace: number;
-  /** Most memories that the process may have mapped at once; `Infinity` without a bound. */
+  /** Most slots that may be in use, or keep what is left of their last use; `Infinity` without a bound. */
   readonly liveByMappings: number;
   /** Most memories whose pages fit into RAM; `Infinity` without a bound. */
   readonly liveByMemory: number;
@@ -54,34 +44,22 @@ export interface Plan {
   readonly liveMemories: number;
   /** Which of them is the smallest. */
   readonly boundBy: PlanBound;
-  /** Mappings that one live memory takes. */
+  /** Most mappings that one slot takes once it was used; freeing it keeps them. */
   readonly mappingsPerMemory: number;
-  /** Bytes of address space that one slot takes. */
-  readonly slotBytes: number;
-  /** How many times as many slots fit as without stripes; 1 without. */
+  /** What `vm.max_map_count` must be for every slot to be used. */
+  readonly mapCountForAll: number;
+  /** How many times as many slots fit into an address space as without stripes; 1 without. */
   readonly densityGain: number;
-  /** Bytes that freed slots may keep in RAM. */
+  /** Most bytes that freed slots keep in RAM: after a peak, all that were ever used. */
   readonly keptResidentBytes: number;
-  /** What stands out, each with the setting to change. */
+  /** What each setting costs, as what would be without it. */
+  readonly costs: readonly SettingCost[];
+  /** What stands out, each with the setting to change; errors first. */
   readonly advice: readonly PlanAdvice[];
 }
 
-/** The host with its defaults filled in. */
-export interface ResolvedHost {
-  readonly pageSize: number;
-  readonly addressBits: number;
-  readonly maxMapCount: number;
-  readonly protectionKeys: number;
-  readonly addressSpaceBytes: number;
-  readonly memoryBytes: number;
-}
-
-/** Mappings of the process itself: its program, libraries, stacks and heaps. Node has about 300 with its threads. */
+/** Mappings of the process itself: its program, libraries, stacks and heaps. Node 24 has about 120 with its threads. */
 const OWN_MAPPINGS = 512;
-/** What of the address space lies around the slab: the kernel leaves gaps, and the program lies somewhere. */
-const USABLE_SHARE = 63 / 64;
-/** Keys that the hardware gives out (Intel SDM, volume 3, 4.6.2: key 0 is every page's default). */
-const MAX_KEYS = 15;
 
 /**
  * Plans a pool for a host.
@@ -90,111 +68,79 @@ const MAX_KEYS = 15;
  * @param host - see {@link PlanHost}
  * @param usage - see {@link PlanUsage}
  * @throws `TypeError` or `RangeError` with the field's name and value, for what is no setting or no host; also where
- *   `maxMemorySize > memoryReservation`
+ *   `maxMemorySize > memoryReservation`; `SlabTooLargeError` where not even one memory and its guard can be counted
  */
-export function plan(
-  settings: Readonly<Record<string, unknown>> = {},
-  host: PlanHost = {},
-  usage: PlanUsage = {},
-): Plan {
+export function plan(settings: PlanInput = {}, host: PlanHost = {}, usage: PlanUsage = {}): Plan {
   const read = readSettings(settings);
   const machine = resolveHost(host);
+  checkObject(usage, 'usage');
   const { residentBytesPerMemory = machine.pageSize, hasImage = true } = usage;
-  checkInteger(residentBytesPerMemory, 'residentBytesPerMemory');
-  const keys = usableKeys(read, machine);
-  const fits = (numSlots: number) => slabBytes(read, machine, numSlots, keys) <= machine.addressSpaceBytes;
+  checkBoolean(hasImage, 'usage.hasImage');
+  const residentBytes = roundUpToPage(
+    residentBytesPerMemory,
+    machine.pageSize,
+    'usage.residentBytesPerMemory',
+  );
 
-  const slotsByAddressSpace = largest(fits);
-  const layout = layoutOf(read, machine, Math.min(read.totalMemories, slotsByAddressSpace), keys);
-  const mappingsPerMemory = mappings(hasImage);
-  const limits: readonly (readonly [PlanBound, number])[] = [
+  const slotsByAddressSpace = slotsThatFit(read, machine, MAX_SLOTS);
+  const layout = layOut(read, machine, slotsThatFit(read, machine, read.totalMemories));
+  const wantedSlabBytes = slabBytes(read, machine, read.totalMemories);
+  const mappingsPerMemory = mappings(layout, hasImage);
+  const liveByMappings = Math.max(Math.floor((machine.maxMapCount - OWN_MAPPINGS) / mappingsPerMemory), 0);
+  const liveByMemory = residentBytes === 0 ? Infinity : Math.floor(machine.memoryBytes / residentBytes);
+  const { liveMemories, boundBy } = smallest([
     ['totalMemories', read.totalMemories],
-    ['address space', slotsByAddressSpace],
-    ['mappings', Math.max(Math.floor((machine.maxMapCount - OWN_MAPPINGS) / mappingsPerMemory), 0)],
-    [
-      'memory',
-      residentBytesPerMemory === 0 ? Infinity : Math.floor(machine.memoryBytes / residentBytesPerMemory),
-    ],
-  ];
-  const [boundBy, liveMemories] = limits.reduce((least, limit) => (limit[1] < least[1] ? limit : least));
-  const unstriped = largest((numSlots) => slabBytes(read, machine, numSlots, 0) <= machine.addressSpaceBytes);
-  const answer = {
+    ['address space', layout.numSlots],
+    ['mappings', liveByMappings],
+    ['memory', liveByMemory],
+  ]);
+  const keepResidentBytes = roundUpToPage(read.linearMemoryKeepResident, machine.pageSize, 'keepResident');
+  const bare = {
     settings: read,
-    fits: read.totalMemories <= slotsByAddressSpace,
+    fits: wantedSlabBytes <= machine.slabLimitBytes,
+    wantedSlabBytes,
+    slabLimitBytes: machine.slabLimitBytes,
     layout,
     slotsByAddressSpace,
-    liveByMappings: (limits[2] as (typeof limits)[0])[1],
-    liveByMemory: (limits[3] as (typeof limits)[0])[1],
+    liveByMappings,
+    liveByMemory,
     liveMemories,
     boundBy,
     mappingsPerMemory,
-    slotBytes: layout.slotBytes,
-    densityGain: unstriped === 0 ? 1 : slotsByAddressSpace / unstriped,
-    keptResidentBytes: read.linearMemoryKeepResident * read.maxUnusedWarmSlots,
+    mapCountForAll: layout.numSlots * mappingsPerMemory + OWN_MAPPINGS,
+    densityGain: densityGain(read, machine),
+    keptResidentBytes: keepResidentBytes * Math.min(layout.numSlots, liveByMappings),
+    costs: costsOf(read, machine, layout.numSlots),
   };
-  return { ...answer, advice: adviseOn(answer, machine) };
+  return { ...bare, advice: adviseOn(bare, machine) };
 }
 
-function resolveHost(host: PlanHost): ResolvedHost {
-  checkObject(host, 'host');
-  const { pageSize = DEFAULT_PAGE_SIZE, addressBits = 47, protectionKeys = 0 } = host;
-  const { addressSpaceLimitBytes = Infinity, memoryBytes = Infinity } = host;
-  const maxMapCount = 'maxMapCount' in host ? (host.maxMapCount ?? Infinity) : 65_530;
-  checkPageSize(pageSize, 'host.pageSize');
-  checkInteger(addressBits, 'host.addressBits', 20, 53);
-  checkInteger(protectionKeys, 'host.protectionKeys', 0, 16);
-  for (const [name, value] of Object.entries({ maxMapCount, addressSpaceLimitBytes, memoryBytes })) {
-    if (value !== Infinity) checkInteger(value, `host.${name}`);
-  }
-  const addressSpaceBytes = Math.min(Math.floor(2 ** addressBits * USABLE_SHARE), addressSpaceLimitBytes);
-  return { pageSize, addressBits, maxMapCount, protectionKeys, addressSpaceBytes, memoryBytes };
+/** The first of the smallest: what the settings ask for before what the host lacks. */
+function smallest(limits: readonly (readonly [PlanBound, number])[]): {
+  liveMemories: number;
+  boundBy: PlanBound;
+} {
+  const [boundBy, liveMemories] = limits.reduce((least, limit) => (limit[1] < least[1] ? limit : least));
+  return { liveMemories, boundBy };
 }
 
-function usableKeys(
-  { memoryProtectionKeys, maxMemoryProtectionKeys }: PlanSettings,
-  machine: ResolvedHost,
-): number {
-  if (memoryProtectionKeys === 'disable') return 0;
-  return Math.min(machine.protectionKeys, maxMemoryProtectionKeys, MAX_KEYS);
+/** By the size of a slot: the number of slots that fit may be bounded by something else. 1 where no slot fits at all. */
+function densityGain(settings: PlanSettings, machine: ResolvedHost): number {
+  const plainSettings: PlanSettings = { ...settings, memoryProtectionKeys: 'disable' };
+  if (![settings, plainSettings].every((one) => Number.isFinite(slabBytes(one, machine, MANY_SLOTS))))
+    return 1;
+  const { slotBytes } = layOut(settings, machine, MANY_SLOTS);
+  return slotBytes === 0 ? 1 : layOut(plainSettings, machine, MANY_SLOTS).slotBytes / slotBytes;
 }
 
-function layoutOf(settings: PlanSettings, machine: ResolvedHost, numSlots: number, keys: number): SlabLayout {
-  const limits = { totalMemories: numSlots, maxMemorySize: settings.maxMemorySize };
-  return calculate(slabConstraints(limits, settings, keys, machine.pageSize));
-}
-
-/** `Infinity` for a slab beyond the safe integers: it fits nowhere. */
-function slabBytes(settings: PlanSettings, machine: ResolvedHost, numSlots: number, keys: number): number {
-  try {
-    return layoutOf(settings, machine, numSlots, keys).totalSlabBytes;
-  } catch (error) {
-    if (error instanceof SlabTooLargeError) return Infinity;
-    throw error;
-  }
-}
-
-/** The largest number of slots that fits, found by doubling and halving: more slots never take less. */
-function largest(fits: (numSlots: number) => boolean): number {
-  if (!fits(0)) return 0;
-  let most = 0;
-  let tooMany = 1;
-  while (tooMany < 2 ** 31 && fits(tooMany)) {
-    most = tooMany;
-    tooMany *= 2;
-  }
-  while (tooMany - most > 1) {
-    const middle = Math.floor((most + tooMany) / 2);
-    if (fits(middle)) most = middle;
-    else tooMany = middle;
-  }
-  return most;
-}
+/** More slots than there are keys. */
+const MANY_SLOTS = 16;
 
 /**
  * One mapping for what is accessible and one for what is not, up to the next slot. An image cuts the first into three:
- * zeros, image, zeros. Keys change
- * nothing: neighbours never merge, for inaccessible pages lie between them.
+ * zeros, image, zeros. In a striped slab pages that were shut again keep their key, which makes them a mapping beside
+ * those that never had one. (Measured with the pool: 2 without an image, 3 with one at the start, 4 with one further on.)
  */
-function mappings(hasImage: boolean): number {
-  return hasImage ? 4 : 2;
+function mappings(layout: SlabLayout, hasImage: boolean): number {
+  return (hasImage ? 4 : 2) + (layout.numStripes > 1 ? 1 : 0);
 }
