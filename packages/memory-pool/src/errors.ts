@@ -163,3 +163,23 @@ export function forEachDespiteErrors<T>(items: Iterable<T>, action: (item: T) =>
   if (failures.length > 1) throw new AggregateError(failures, `${failures.length} steps failed; see errors`);
   if (failures.length === 1) throw failures[0];
 }
+
+/** One more memory could bring the process to `vm.max_map_count`, where Node itself would die of it. */
+export class PoolMappingsError extends Error {
+  override readonly name = 'PoolMappingsError';
+  readonly code = 'ERR_POOL_MAPPINGS';
+  /** Mappings that the process's pools hold: two for a memory, up to four with an image, also in slots that are free and warm. */
+  readonly heldMappings: number;
+  /** The kernel's limit. */
+  readonly maxMapCount: number;
+
+  constructor(heldMappings: number, maxMapCount: number) {
+    super(
+      `Cannot change a memory: the pools of this process hold ${heldMappings} of the ${maxMapCount} mappings that ` +
+        'vm.max_map_count allows, and Node needs the rest; hold fewer memories at once, or raise it ' +
+        `(sysctl -w vm.max_map_count=${2 * maxMapCount})`,
+    );
+    this.heldMappings = heldMappings;
+    this.maxMapCount = maxMapCount;
+  }
+}

@@ -14,6 +14,7 @@ export {
   PoolClosedError,
   PoolConcurrencyLimitError,
   PoolCreationError,
+  PoolMappingsError,
   PoolQueueFullError,
   StoreDisposedError,
 } from './errors.js';
