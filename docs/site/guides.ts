@@ -1,0 +1,105 @@
+/** Guides: Markdown to HTML, with a table of contents and anchors, and for error codes the packages that throw them. */
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { Marked, type Tokens } from 'marked';
+import { escapeHtml } from './page.ts';
+
+/** A guide, rendered. */
+export interface Guide {
+  /** File name without ending, the same in the site. */
+  readonly name: string;
+  readonly title: string;
+  /** The first paragraph, as plain text. */
+  readonly summary: string;
+  readonly body: string;
+}
+
+/** The order of the guides on their page; others follow by name. */
+const ORDER = [
+  'getting-started',
+  'sizing-a-pool',
+  'images-and-reset',
+  'isolation-with-protection-keys',
+  'native-guests',
+  'coming-from-wasmtime',
+  'coming-from-webassembly-memory',
+  'coming-from-mmap-io',
+  'what-it-does-not-protect-against',
+  'troubleshooting',
+];
+
+/** Reads and renders every guide. */
+export function readGuides(folder: string, errorCodes: ReadonlyMap<string, readonly string[]>): Guide[] {
+  const rank = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+  return globSync('*.md', { cwd: folder })
+    .map((file) => renderGuide(basename(file, '.md'), readFileSync(join(folder, file), 'utf8'), errorCodes))
+    .toSorted((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
+}
+
+function renderGuide(name: string, markdown: string, errorCodes: ReadonlyMap<string, readonly string[]>): Guide {
+  const contents: { readonly id: string; readonly html: string }[] = [];
+  const marked = new Marked({ gfm: true });
+  marked.use({
+    renderer: {
+      heading({ tokens, depth, text }: Tokens.Heading): string {
+        const html = this.parser.parseInline(tokens);
+        const id = slug(text);
+        if (depth === 2) contents.push({ id, html });
+        const anchor = depth === 1 ? '' : ` <a class="anchor" href="#${id}" aria-label="Link to this section">#</a>`;
+        return `<h${depth} id="${id}">${html}${anchor}</h${depth}>\n${thrownBy(text, errorCodes)}`;
+      },
+      // Blocks and tables may be wider than a phone: they scroll by themselves, and by keyboard.
+      code({ text, lang = 'text' }: Tokens.Code): string {
+        const label = `Code, ${escapeHtml(lang)}`;
+        return `<pre tabindex="0" role="region" aria-label="${label}"><code>${escapeHtml(text)}\n</code></pre>\n`;
+      },
+      table(token: Tokens.Table): string {
+        const row = (cells: Tokens.TableCell[], tag: string) =>
+          `<tr>${cells.map(({ tokens }) => `<${tag}>${this.parser.parseInline(tokens)}</${tag}>`).join('')}</tr>`;
+        const rows = token.rows.map((cells) => row(cells, 'td')).join('\n');
+        return `<div class="table" tabindex="0" role="region" aria-label="Table"><table><thead>${row(token.header, 'th')}</thead>\n<tbody>${rows}</tbody></table></div>\n`;
+      },
+      link({ href, tokens }: Tokens.Link): string {
+        return `<a href="${escapeHtml(siteHref(href))}">${this.parser.parseInline(tokens)}</a>`;
+      },
+    },
+  });
+  const html = marked.parse(markdown, { async: false });
+  const [heading = '', rest = ''] = splitAfterTitle(html);
+  const list = contents.map((entry) => `<li><a href="#${entry.id}">${entry.html}</a></li>`).join('');
+  const toc = contents.length < 3 ? '' : `<nav class="toc" aria-label="On this page"><ol>${list}</ol></nav>\n`;
+  return {
+    name,
+    title: /^# (.+)$/m.exec(markdown)?.[1]?.replaceAll('`', '') ?? name,
+    summary: /^# .+\n+((?:.+\n)+)/m.exec(markdown)?.[1]?.replaceAll('\n', ' ').replaceAll(/[`*_]/g, '').trim() ?? '',
+    body: `${heading}${toc}${rest}`,
+  };
+}
+
+function splitAfterTitle(html: string): [string, string] {
+  const end = html.indexOf('</h1>') + '</h1>'.length;
+  return html.startsWith('<h1') ? [html.slice(0, end), html.slice(end)] : ['', html];
+}
+
+function thrownBy(heading: string, errorCodes: ReadonlyMap<string, readonly string[]>): string {
+  const packages = errorCodes.get(heading.replaceAll('`', ''));
+  if (packages === undefined) return '';
+  return `<p class="thrown-by">In ${packages.map((name) => `<code>${name}</code>`).join(', ')}</p>\n`;
+}
+
+/** Links between guides are written as the repository has them, and lead to the pages of the site. */
+function siteHref(href: string): string {
+  if (/^[a-z]+:/i.test(href)) return href;
+  return href
+    .replace(/^\.\.\/planner\/?(?=#|$)/, '../planner/index.html')
+    .replace(/^(?:\.\/)?([\w-]+)\.md(?=#|$)/, '$1.html')
+    .replace(/^\.\.\/\.\.\/(.+)$/, 'https://github.com/guardstripe/guardstripe/blob/main/$1');
+}
+
+function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll(/[^\w\s-]/g, '')
+    .trim()
+    .replaceAll(/\s+/g, '-');
+}

@@ -1,0 +1,54 @@
+/** The front page. */
+import type { Guide } from './guides.ts';
+import { escapeHtml } from './page.ts';
+
+const PACKAGES = [
+  ['memory-pool', 'the pool: slots, images, stores, reset and reuse'],
+  ['layout', 'pure slab calculator and planner; runs in a browser too'],
+  ['index-allocator', 'slot allocator with module affinity, all its state in one typed array'],
+  ['mmap', 'reserve, protect, map, decommit and view pages; sealed images'],
+  ['mpk', 'memory protection keys'],
+] as const;
+
+const EXAMPLE = `import { describeMemory, MemoryPool } from '@guardstripe/memory-pool';
+
+using pool = MemoryPool.create({ totalMemories: 100, maxMemorySize: 16 * 2 ** 20 });
+const module = describeMemory({ initial: 1, maximum: 16, contents: Uint8Array.of(1, 2, 3) });
+
+using store = pool.openStore();
+const memory = store.allocate({ module }); // copy-on-write, until it is written
+new Uint8Array(memory.buffer)[0] = 42;     // or hand memory.address to native code
+memory.free();                             // reset in microseconds, ready for the next
+`;
+
+/** The front page's own HTML. */
+export function homeBody(guides: readonly Guide[]): string {
+  const packages = PACKAGES.map(
+    ([name, what]) =>
+      `<li><a href="api/modules/_guardstripe_${name}.html"><code>@guardstripe/${name}</code></a><p>${what}</p></li>`,
+  );
+  const links = guides.map(
+    ({ name, title, summary }) =>
+      `<li><a href="guides/${name}.html">${escapeHtml(title)}</a><p>${escapeHtml(summary)}</p></li>`,
+  );
+  return `<section class="hero">
+<h1>Thousands of isolated memories in one process</h1>
+<p class="lead">Guardstripe is the memory pool of server-side WebAssembly runtimes, for Node.js: one reserved slab of address
+space, many guarded slots, copy-on-write images, and a reset that takes microseconds.</p>
+<p class="actions"><a class="button primary" href="guides/getting-started.html">Get started</a>
+<a class="button" href="planner/index.html">Plan a slab</a> <a class="button" href="api/index.html">API</a></p>
+<div class="strip" aria-hidden="true">${'<i></i>'.repeat(24)}</div>
+</section>
+<pre tabindex="0" role="region" aria-label="Install"><code>npm install @guardstripe/memory-pool
+</code></pre>
+<pre tabindex="0" role="region" aria-label="Example"><code>${escapeHtml(EXAMPLE)}</code></pre>
+<h2>Guides</h2>
+<ul class="cards">
+${links.join('\n')}
+</ul>
+<h2>Packages</h2>
+<p>Each is useful alone.</p>
+<ul class="cards">
+${packages.join('\n')}
+</ul>`;
+}
