@@ -1,0 +1,204 @@
+/** An instance of a guest: its memory, its exports, and what becomes of a trap. */
+import type { MemoryPool, PooledMemory, Store } from '@guardstripe/memory-pool';
+import { ProtectionMask, withMask } from '@guardstripe/mpk';
+import type { BuiltGuest } from './compile.ts';
+import { type GuestLibrary, type RunningGuest, setRunning } from './guest-library.ts';
+import { TrapError } from './trap-error.ts';
+import { fromNative, toNative, type WasmNumber } from './values.ts';
+
+/** An imported function. Numbers come and go as in WebAssembly: i64 as bigint. */
+// eslint-disable-next-line typescript/no-explicit-any -- any parameters, as the module has it
+export type HostFunction = (...args: any[]) => unknown;
+// eslint-disable-next-line typescript/no-explicit-any -- an i32 or an i64, as the module has it
+export type ExportedFunction = (...args: any[]) => any;
+
+/** The memory as its instance exports it, shaped like `WebAssembly.Memory`. */
+export interface GuestMemory {
+  readonly buffer: ArrayBuffer;
+  grow(deltaPages: number): number;
+}
+
+export type GuestExports = Readonly<Record<string, ExportedFunction>> & { readonly memory: GuestMemory };
+
+/** The instance was freed, or its store, or its pool. */
+export class GuestFreedError extends Error {
+  override readonly name = 'GuestFreedError';
+  /** Stable; does not change with the message. */
+  readonly code = 'ERR_GUEST_FREED';
+}
+
+/** The instance cannot be freed by a function that it has called itself. */
+export class GuestRunningError extends Error {
+  override readonly name = 'GuestRunningError';
+  /** Stable; does not change with the message. */
+  readonly code = 'ERR_GUEST_RUNNING';
+}
+
+interface Parts {
+  readonly guest: BuiltGuest;
+  readonly library: GuestLibrary;
+  readonly pool: MemoryPool;
+  readonly store: Store;
+  readonly memory: PooledMemory;
+  readonly functions: readonly HostFunction[];
+}
+
+const WASM_PAGE_BYTES = 65_536;
+
+export class GuestInstance implements Disposable, RunningGuest {
+  readonly #parts: Parts;
+  readonly #striped: boolean;
+  #exports: GuestExports | undefined;
+  /** Address of the native instance; 0 once it was freed. */
+  #native = 0;
+  /** Calls that are under way. */
+  #depth = 0;
+
+  /** @internal Instances come from {@link GuestModule.instantiate}. */
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#striped = parts.pool.layout.numStripes > 1;
+    const { memory, library } = parts;
+    const native = this.#enter(() => library.create(memory.address, memory.byteLength / WASM_PAGE_BYTES));
+    if (native === 0) throw new Error(`No room for an instance of ${parts.guest.name}`);
+    this.#native = native;
+    if (library.bridge.trapped) {
+      const error = this.#takeTrap();
+      this.#destroy();
+      throw error;
+    }
+  }
+
+  /** The pooled memory. To grow it, use {@link GuestInstance.grow}: the guest must hear of it. */
+  get pooledMemory(): PooledMemory {
+    return this.#parts.memory;
+  }
+
+  /** Functions by name, and the memory under each name that the module exports it as. */
+  get exports(): GuestExports {
+    this.#exports ??= this.#makeExports();
+    return this.#exports;
+  }
+
+  /** Whether the instance, its store or its pool is gone. */
+  get freed(): boolean {
+    return this.#native === 0 || this.#parts.memory.freed;
+  }
+
+  /** Grows the memory as the guest's own `memory.grow` does, and returns the old size in pages. Throws as `PooledMemory.grow`. */
+  grow(deltaPages: number): number {
+    this.#assertLive();
+    const { memory, library } = this.#parts;
+    const oldPages = memory.grow(deltaPages);
+    library.setPages(this.#native, oldPages + deltaPages);
+    return oldPages;
+  }
+
+  /**
+   * Calls an exported function by its place among them.
+   *
+   * @throws {@link TrapError}; what an imported function threw; {@link GuestFreedError}
+   */
+  call(index: number, args: readonly unknown[]): WasmNumber | undefined {
+    this.#assertLive();
+    const { guest, library } = this.#parts;
+    const { params, result: resultType } = guest.exports[index] as BuiltGuest['exports'][number];
+    const native = library.exports[index] as GuestLibrary['exports'][number];
+    const values = params.map((type, at) => toNative(type, args[at]));
+    const result = this.#enter(() => native(this.#native, ...values));
+    if (library.bridge.trapped) throw this.#takeTrap();
+    return fromNative(resultType, result);
+  }
+
+  /** @internal */
+  callImport(index: number, args: readonly (WasmNumber | undefined)[]): unknown {
+    const host = this.#parts.functions[index] as HostFunction;
+    const answer = this.#asHost(() => host(...args));
+    // Its slot may be another tenant's by now: the guest must not go on.
+    if (this.freed) throw new GuestFreedError('The guest was freed by a function that it called');
+    return answer;
+  }
+
+  /** @internal */
+  growFromGuest(deltaPages: number): number {
+    try {
+      return this.#asHost(() => this.#parts.memory.grow(deltaPages));
+    } catch (error) {
+      if (isDenial(error)) return -1;
+      throw error;
+    }
+  }
+
+  /**
+   * Frees the instance and its memory. Freeing again does nothing.
+   *
+   * @throws {@link GuestRunningError} in a function that the instance has called
+   */
+  free(): void {
+    if (this.#depth > 0) throw new GuestRunningError('Cannot free a guest from a function that it called');
+    this.#destroy();
+    this.#parts.memory.free();
+  }
+
+  /** The same as {@link GuestInstance.free}. */
+  [Symbol.dispose](): void {
+    this.free();
+  }
+
+  #destroy(): void {
+    const native = this.#native;
+    this.#native = 0;
+    if (native !== 0) this.#parts.library.destroy(native);
+  }
+
+  /** Runs guest code: with only the store's stripe open, and as the guest that host functions are called by. */
+  #enter<T>(run: () => T): T {
+    const outer = setRunning(this);
+    this.#depth++;
+    try {
+      return this.#striped ? this.#parts.store.enter(run) : run();
+    } finally {
+      this.#depth--;
+      setRunning(outer);
+    }
+  }
+
+  /** Host functions see every stripe, as the host does everywhere else. */
+  #asHost<T>(run: () => T): T {
+    return this.#striped ? withMask(ProtectionMask.all, run) : run();
+  }
+
+  #assertLive(): void {
+    if (this.freed) throw new GuestFreedError('Cannot use a guest that was freed');
+  }
+
+  /** The error of the trap that the bridge has recorded. */
+  #takeTrap(): unknown {
+    const { library, pool, memory } = this.#parts;
+    const trap = library.bridge.takeTrap();
+    return trap.kind === 'host' ? trap.error : new TrapError(trap, pool, memory);
+  }
+
+  #makeExports(): GuestExports {
+    const { guest, memory } = this.#parts;
+    const exports: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    for (const [index, { name }] of guest.exports.entries()) {
+      exports[name] = (...args: unknown[]) => this.call(index, args);
+    }
+    const exported: GuestMemory = {
+      get buffer() {
+        return memory.buffer;
+      },
+      grow: (deltaPages) => this.grow(deltaPages),
+    };
+    for (const name of guest.memoryNames) exports[name] = exported;
+    return exports as GuestExports;
+  }
+}
+
+/** What the pool says when it refuses a growth: past the maximum, the limiter said no, or the system did. */
+function isDenial(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code === 'ERR_OUT_OF_RANGE' || code === 'ERR_MEMORY_LIMIT' || syscall !== undefined;
+}

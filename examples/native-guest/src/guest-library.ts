@@ -1,0 +1,99 @@
+/** A guest's shared library, loaded in the calling thread, with its way back into JavaScript. */
+import koffi from 'koffi';
+import type { BuiltGuest } from './compile.ts';
+import { exportSymbol } from './glue.ts';
+import { TrapBridge } from './trap-bridge.ts';
+import { ffiSignature, fromNative, toNative, type WasmNumber } from './values.ts';
+
+/** The instance whose code runs in this thread, which calls of imported functions and growths are meant for. */
+export interface RunningGuest {
+  callImport(index: number, args: readonly (WasmNumber | undefined)[]): unknown;
+  /** The old size in pages, or -1. */
+  growFromGuest(deltaPages: number): number;
+}
+
+export type NativeFunction = (instance: number, ...args: WasmNumber[]) => WasmNumber | undefined;
+
+const libraries = new Map<string, GuestLibrary>();
+
+/** The innermost guest that runs now; guests can call host functions that call guests. */
+let running: RunningGuest | undefined;
+
+/** Sets who runs and returns who did, to be put back. */
+export function setRunning(guest: RunningGuest | undefined): RunningGuest | undefined {
+  const outer = running;
+  running = guest;
+  return outer;
+}
+
+export class GuestLibrary {
+  readonly bridge: TrapBridge;
+  readonly exports: readonly NativeFunction[];
+  /** Makes an instance in the memory at an address; 0 if there is no room. The bridge's record says whether it trapped. */
+  readonly create: (memoryAddress: number, pages: number) => number;
+  readonly setPages: (instance: number, pages: number) => void;
+  readonly destroy: (instance: number) => void;
+
+  private constructor(guest: BuiltGuest) {
+    this.bridge = TrapBridge.load(guest.bridge);
+    const library = koffi.load(guest.library);
+    const declare = <F>(name: string, result: string, params: string[]): F =>
+      library.func(name, result, params) as F;
+    this.create = declare('ng_new', 'uintptr_t', ['uintptr_t', 'uint32_t']);
+    this.setPages = declare('ng_set_pages', 'void', ['uintptr_t', 'uint32_t']);
+    this.destroy = declare('ng_free', 'void', ['uintptr_t']);
+    this.exports = guest.exports.map((exported, index) => {
+      const { result, params } = ffiSignature(exported);
+      return declare(exportSymbol(index), result, ['uintptr_t', ...params]);
+    });
+    this.#bind(guest, declare);
+  }
+
+  /** The library of a guest, the same for every module made of it in this thread. */
+  static load(guest: BuiltGuest): GuestLibrary {
+    let library = libraries.get(guest.library);
+    if (library === undefined) {
+      library = new GuestLibrary(guest);
+      libraries.set(guest.library, library);
+    }
+    return library;
+  }
+
+  /** Callbacks are registered once a thread and never given up: koffi has 8,192 of them. */
+  #bind(guest: BuiltGuest, declare: <F>(name: string, result: string, params: string[]) => F): void {
+    const grow = (_address: number, deltaPages: number): number =>
+      this.#inHost(-1, (guest) => guest.growFromGuest(deltaPages));
+    const growType = koffi.proto('int32_t', ['double', 'uint32_t']);
+    declare<(f: bigint) => void>(
+      'ng_bind_grow',
+      'void',
+      ['void *'],
+    )(koffi.register(grow, koffi.pointer(growType)));
+
+    const bind = declare<(index: number, f: bigint) => void>('ng_bind', 'void', ['int32_t', 'void *']);
+    for (const [index, imported] of guest.imports.entries()) {
+      const { result, params } = ffiSignature(imported);
+      const call = (...args: WasmNumber[]): WasmNumber | undefined =>
+        this.#inHost(imported.result === undefined ? undefined : 0, (guest) => {
+          const values = imported.params.map((type, at) => fromNative(type, args[at]));
+          const answer = guest.callImport(index, values);
+          return imported.result === undefined ? undefined : toNative(imported.result, answer);
+        });
+      bind(index, koffi.register(call, koffi.pointer(koffi.proto(result, params))));
+    }
+  }
+
+  /** No exception may cross native frames: it is kept, and the guest ends when the function returns. */
+  #inHost<T>(failed: T, run: (guest: RunningGuest) => T): T {
+    const guest = running;
+    try {
+      if (guest === undefined) throw new Error('A host function was called, but no guest runs');
+      return run(guest);
+    } catch (error) {
+      this.bridge.failHost(error);
+      return failed;
+    } finally {
+      running = guest;
+    }
+  }
+}
