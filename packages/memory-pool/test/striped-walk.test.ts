@@ -1,0 +1,114 @@
+/** The layout's promise against the truth: a guest reaches its own memory, and nothing else within its reservation and guards. */
+import { calculate, slabConstraints } from '@guardstripe/layout';
+import { describe, expect, it } from 'vitest';
+import type { MemoryPoolConfig } from '../src/index.js';
+import { HOST_PAGE, PAGE } from './support/memories.js';
+import { describeWithKeys, runFixture } from './support/striped.js';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+interface Found {
+  readonly numStripes: number;
+  readonly numSlots: number;
+  readonly probed: number;
+  readonly ownPages: number;
+  readonly faulting: number;
+  readonly wrong: readonly { readonly slot: number; readonly offset: number; readonly readable: boolean }[];
+}
+
+type Sizes = Required<
+  Pick<MemoryPoolConfig, 'maxMemorySize' | 'memoryReservation' | 'memoryGuardSize' | 'totalMemories'>
+>;
+
+const sizes: Record<string, Sizes> = {
+  'small memories': {
+    totalMemories: 31,
+    maxMemorySize: 3 * PAGE,
+    memoryReservation: 40 * PAGE,
+    memoryGuardSize: 5 * PAGE,
+  },
+  'memories as large as their reservation': {
+    totalMemories: 7,
+    maxMemorySize: 16 * PAGE,
+    memoryReservation: 16 * PAGE,
+    memoryGuardSize: 2 * PAGE,
+  },
+  'a guard of one page, and sizes that no stripe count divides': {
+    totalMemories: 16,
+    maxMemorySize: PAGE,
+    memoryReservation: 17 * PAGE + 5 * HOST_PAGE,
+    memoryGuardSize: HOST_PAGE,
+  },
+  'a guard larger than many slots': {
+    totalMemories: 32,
+    maxMemorySize: PAGE,
+    memoryReservation: 2 * PAGE,
+    memoryGuardSize: 28 * PAGE,
+  },
+  'the usual 4 GiB': {
+    totalMemories: 33,
+    maxMemorySize: 64 * MIB,
+    memoryReservation: 4 * GIB,
+    memoryGuardSize: 32 * MIB,
+  },
+  'memories of 4 GiB': {
+    totalMemories: 5,
+    maxMemorySize: 4 * GIB,
+    memoryReservation: 4 * GIB,
+    memoryGuardSize: 2 * GIB,
+  },
+};
+
+const cases = Object.entries(sizes).flatMap(([name, size]) =>
+  [2, 3, 7, 15].flatMap((numKeys, i) =>
+    // Each with a guard before the first slot, and some without.
+    (i % 2 === 0 ? [true, false] : [i === 1]).map((guardBeforeLinearMemory) => ({
+      name,
+      numKeys,
+      guardBeforeLinearMemory,
+      size,
+    })),
+  ),
+);
+
+describeWithKeys('what a guest can touch', () => {
+  it.each(cases)('$name, $numKeys keys, guard before: $guardBeforeLinearMemory', (each) => {
+    const { size, numKeys, guardBeforeLinearMemory } = each;
+    const config = { ...size, guardBeforeLinearMemory, maxMemoryProtectionKeys: numKeys };
+    const { status, stderr, stdout } = runFixture('striped-walk.mjs', [JSON.stringify(config)]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const found = JSON.parse(stdout) as Found;
+    expect(found.wrong).toEqual([]);
+    const layout = calculate(slabConstraints(config, config, numKeys));
+    expect(found).toMatchObject({ numStripes: layout.numStripes, numSlots: size.totalMemories });
+    expect(found.numStripes).toBeGreaterThan(1);
+    // It looked at pages of both kinds, for every memory.
+    expect(found.ownPages).toBeGreaterThanOrEqual(size.totalMemories);
+    expect(found.faulting).toBeGreaterThanOrEqual(size.totalMemories);
+    expect(found.ownPages + found.faulting).toBe(found.probed);
+  });
+
+  const small = { ...sizes['small memories'], guardBeforeLinearMemory: true, maxMemoryProtectionKeys: 15 };
+  const { slotBytes } = calculate(slabConstraints(small, small, 15));
+
+  describe.each([
+    ['its own first byte', 16, 0, true],
+    ['its own last byte', 16, PAGE - 1, true],
+    ['the byte before its own', 16, -1, false],
+    ['the byte after its own', 16, PAGE, false],
+    ['the next memory', 16, slotBytes, false],
+    ['the memory before', 16, -slotBytes, false],
+    ['the memory before the next of its stripe', 16, 14 * slotBytes, false],
+    ['the first guard', 0, -1, false],
+    ['the end of its guard, in the guard behind the slab', 30, 45 * PAGE - 1, false],
+  ])('%s', (_, slot, offset, lives) => {
+    it(lives ? 'is read' : 'ends the process', () => {
+      const args = [JSON.stringify(small), String(slot), String(offset)];
+      const { signal, stdout } = runFixture('striped-walk.mjs', args);
+      expect({ signal, stdout }).toEqual(
+        lives ? { signal: null, stdout: 'ready 0' } : { signal: 'SIGSEGV', stdout: 'ready' },
+      );
+    });
+  });
+});

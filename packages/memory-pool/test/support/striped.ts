@@ -1,0 +1,36 @@
+/** What the tests of striped pools share: they need protection keys, and the fixtures are processes of their own. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { isSupported, supportReason } from '@guardstripe/mpk';
+import { describe, expect, it } from 'vitest';
+
+/** `describe`, for tests that need keys: skipped aloud where there are none, a failure where they are required. */
+export function describeWithKeys(name: string, body: () => void): void {
+  if (isSupported()) {
+    describe(name, body);
+  } else if (process.env['GUARDSTRIPE_REQUIRE_MPK'] === '1') {
+    it(`${name}: protection keys are required (GUARDSTRIPE_REQUIRE_MPK=1)`, () => {
+      expect.unreachable(supportReason());
+    });
+  } else {
+    console.warn(`skipped, "${name}": ${supportReason()}`);
+    describe.skip(name, body);
+  }
+}
+
+/** How a fixture ended, and what it printed. */
+export function runFixture(name: string, args: readonly string[] = []): Ended {
+  const file = join(import.meta.dirname, '..', 'fixtures', name);
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [file, ...args], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  return { status, signal, stdout, stderr };
+}
+
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
