@@ -67,7 +67,8 @@ export function resolveHost(host: PlanHost): ResolvedHost {
   return {
     pageSize,
     addressBits,
-    slabLimitBytes: isLimited ? limitedBytes : largestReservationBytes,
+    // No slab has more than can be counted.
+    slabLimitBytes: Math.min(limitedBytes, largestReservationBytes, Number.MAX_SAFE_INTEGER),
     slabLimitedBy: isLimited ? 'RLIMIT_AS' : 'address bits',
     maxMapCount,
     protectionKeys,

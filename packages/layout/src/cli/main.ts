@@ -1,0 +1,125 @@
+/** What `slab-plan` does with its command line. */
+import { writeFileSync } from 'node:fs';
+import { describeLocation } from '../describe-location.js';
+import { draw } from '../draw.js';
+import { SlabTooLargeError } from '../errors.js';
+import { locate } from '../locate.js';
+import { parseBytes } from '../parse-bytes.js';
+import { plan, type Plan } from '../plan.js';
+import type { SlabLayout } from '../slab-layout.js';
+import { HELP } from './help.js';
+import {
+  bytesOption,
+  countOption,
+  hostOf,
+  readCommandLine,
+  settingsOf,
+  usageOf,
+  type CommandLine,
+  type Values,
+} from './options.js';
+import { showPlan } from './show-plan.js';
+import { printable, styleOf } from './terminal.js';
+import { UsageError } from './usage-error.js';
+
+const FITS = 0;
+const DOES_NOT_FIT = 1;
+const BAD_USAGE = 2;
+
+/** Runs the command and returns its exit code. Answers go to standard output, one line of error to the other. */
+export function main(words: readonly string[]): number {
+  // Whoever reads may have enough, as `head` does.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  try {
+    const line = readCommandLine(words);
+    if (line.values.help === true) {
+      process.stdout.write(HELP);
+      return FITS;
+    }
+    return COMMANDS[line.command](line);
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error || error instanceof UsageError)) throw error;
+    process.stderr.write(`slab-plan: ${printable(error.message)}\n`);
+    return error instanceof SlabTooLargeError ? DOES_NOT_FIT : BAD_USAGE;
+  }
+}
+
+const COMMANDS: Readonly<Record<CommandLine['command'], (line: CommandLine) => number>> = {
+  plan: planCommand,
+  draw: drawCommand,
+  locate: locateCommand,
+};
+
+function planCommand({ values }: CommandLine): number {
+  const answer = plan(settingsOf(values), hostOf(values), usageOf(values));
+  process.stdout.write(
+    values.json === true ? json(planJson(answer)) : showPlan(answer, styleOf(process.stdout)),
+  );
+  return answer.advice.some(({ severity }) => severity === 'error') ? DOES_NOT_FIT : FITS;
+}
+
+function drawCommand({ values }: CommandLine): number {
+  const layout = layoutOf(values);
+  const width = countOption(values, 'width');
+  if (values.svg === undefined) {
+    const columns = process.stdout.isTTY ? Math.max(Math.min(process.stdout.columns, 120), 40) : 80;
+    const text = draw(layout, { format: 'text', width: width ?? columns });
+    process.stdout.write(values.json === true ? json({ layout: layoutJson(layout), text }) : text);
+    return FITS;
+  }
+  const svg = draw(layout, { format: 'svg', width });
+  if (values.svg === '-') {
+    process.stdout.write(svg);
+    return FITS;
+  }
+  writeSvg(values.svg, svg);
+  process.stdout.write(values.json === true ? json({ layout: layoutJson(layout), svg: values.svg }) : '');
+  return FITS;
+}
+
+function writeSvg(path: string, svg: string): void {
+  try {
+    writeFileSync(path, svg);
+  } catch (error) {
+    throw new UsageError(`cannot write ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+  }
+}
+
+function locateCommand({ operands, values }: CommandLine): number {
+  const layout = layoutOf(values);
+  const [text = ''] = operands;
+  const place = text.startsWith('-') ? -parseBytes(text.slice(1), 'offset') : parseBytes(text, 'offset');
+  const offset = place - (bytesOption(values, 'base') ?? 0);
+  const location = locate(layout, offset, {
+    memoryBytes: bytesOption(values, 'memory-bytes'),
+    stripe: countOption(values, 'stripe'),
+  });
+  const sentence = describeLocation(location);
+  process.stdout.write(values.json === true ? json({ ...location, sentence }) : `${sentence}\n`);
+  return FITS;
+}
+
+/** The slab that was asked for, whether or not the host can hold it. */
+function layoutOf(values: Values): SlabLayout {
+  const anyAddress = { largestReservationBytes: Infinity, addressSpaceLimitBytes: Infinity };
+  const { fits, layout } = plan(settingsOf(values), { ...hostOf(values), ...anyAddress });
+  if (!fits)
+    throw new SlabTooLargeError('The slab is larger than 8 PiB: lower totalMemories or memoryReservation');
+  return layout;
+}
+
+/** `null` is no bound. */
+function planJson({ layout, ...rest }: Plan): object {
+  return { ...rest, layout: layoutJson(layout) };
+}
+
+function layoutJson(layout: SlabLayout): object {
+  const { totalSlabBytes, bytesToNextStripeSlot } = layout;
+  return { ...layout, totalSlabBytes, bytesToNextStripeSlot };
+}
+
+function json(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
