@@ -60,6 +60,11 @@ export function checkSharing(value: unknown): asserts value is Sharing {
   }
 }
 
+/** A flag of an options argument. */
+export function checkFlag(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'a boolean', value);
+}
+
 /** An options argument: an object, or nothing. */
 export function checkOptions(value: unknown): void {
   if (value !== undefined && (typeof value !== 'object' || value === null)) {

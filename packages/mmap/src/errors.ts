@@ -73,6 +73,38 @@ export class MmapClosedError extends Error {
   }
 }
 
+/** The map cannot move while something that knows its address is under way. */
+export class MmapBusyError extends Error {
+  readonly code = 'ERR_MMAP_BUSY';
+
+  constructor(pendingCalls: number, openGuards: number) {
+    super(
+      `The Mmap cannot be resized while asynchronous calls run (${pendingCalls}) ` +
+        `or protection guards are not restored (${openGuards})`,
+    );
+  }
+
+  static {
+    this.prototype.name = 'MmapBusyError';
+  }
+}
+
+/** There are not enough huge pages, or none of that size; `cause` has the system's own words. */
+export class HugePagesUnavailableError extends Error {
+  readonly code = 'ERR_HUGE_PAGES_UNAVAILABLE';
+
+  constructor(needed: string, cause?: unknown) {
+    super(
+      `The system has no ${needed}. Huge pages are set aside by the administrator, as vm.nr_hugepages`,
+      cause === undefined ? undefined : { cause },
+    );
+  }
+
+  static {
+    this.prototype.name = 'HugePagesUnavailableError';
+  }
+}
+
 /** A closed {@link MemoryImage} was used. */
 export class MemoryImageClosedError extends Error {
   readonly code = 'ERR_MEMORY_IMAGE_CLOSED';
@@ -157,4 +189,17 @@ export function outOfRange(name: string, rule: string, value: number): Coded<Ran
   const shown = Number.isSafeInteger(value) && value >= 0 ? `${value} = ${size(value)}` : String(value);
   const message = `The value of "${name}" is out of range. It must be ${rule}. Received ${shown}`;
   return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
+}
+
+/** A map of a file cannot be made longer without a descriptor of the file, nor where it is no longer the file's. */
+export function notResizable(): Coded<Error> {
+  const message =
+    'A map of a file can be made longer only if made with { resizable: true } and never partly replaced';
+  return withCode(new Error(message), 'ERR_MMAP_NOT_RESIZABLE');
+}
+
+/** Pages that allow what {@link Access} has no word for. */
+export function unknownAccess(address: number, byteLength: number): Coded<Error> {
+  const message = `The pages at ${hex(address)}, ${size(byteLength)}, allow something that could not be put back`;
+  return withCode(new Error(message), 'ERR_MMAP_UNKNOWN_ACCESS');
 }

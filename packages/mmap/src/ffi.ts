@@ -11,6 +11,14 @@ import { createRequire } from 'node:module';
 import { FfiUnavailableError } from './errors.js';
 
 type Koffi = typeof import('koffi');
+type AsyncFunction = import('koffi').KoffiFunc<(...args: number[]) => number>;
+
+/** What a call on another thread left behind. */
+export interface AsyncResult {
+  readonly result: number;
+  /** That thread's `errno`; meaningful when the result says that the call failed. */
+  readonly errno: number;
+}
 
 /** The C library and the few services of koffi that the package needs. */
 export interface Ffi {
@@ -19,6 +27,8 @@ export interface Ffi {
   declare: <F>(prototype: string) => F;
   /** The calling thread's `errno`; meaningful right after a failed call only. */
   errno: () => number;
+  /** Runs a declared function on a thread of libuv's pool. Throws at once when too many such calls are running. */
+  callAsync: (declared: unknown, ...args: readonly number[]) => Promise<AsyncResult>;
   /** An array buffer over foreign memory. */
   view: (address: number, byteLength: number) => ArrayBuffer;
 }
@@ -39,6 +49,14 @@ function load(): Ffi {
       // eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
       declare: <F>(prototype: string) => libc.func(prototype) as F,
       errno: () => koffi.errno(),
+      callAsync: (declared, ...args) =>
+        new Promise((resolve, reject) => {
+          (declared as AsyncFunction).async(...args, (error: Error | null, result: number) => {
+            // koffi carries the other thread's errno over, for the duration of this callback.
+            if (error === null) resolve({ result, errno: koffi.errno() });
+            else reject(error);
+          });
+        }),
       view: (address, byteLength) => koffi.view(address, byteLength),
     };
   } catch (error) {

@@ -11,9 +11,17 @@
 
 import { closeSync, fstatSync, openSync } from 'node:fs';
 
-import { checkFileAccess, checkInteger, checkOptions, checkSharing, checkVirtualMemory } from './checks.js';
+import {
+  checkFileAccess,
+  checkFlag,
+  checkInteger,
+  checkOptions,
+  checkSharing,
+  checkVirtualMemory,
+} from './checks.js';
 import { fromNodeError, invalidArgType, invalidArgValue, outOfRange } from './errors.js';
 import { size } from './format.js';
+import type { MappedPages } from './mapping.js';
 import { platform } from './platform.js';
 import type { Sharing, VirtualMemory } from './virtual-memory.js';
 
@@ -30,56 +38,72 @@ export interface FromFileOptions {
   readonly offset?: number;
   /** Bytes to map, at least 1, no further than the end of the file. Default: all behind `offset`. */
   readonly byteLength?: number;
+  /** Keep a descriptor of the file, so that the map can be made longer ({@link Mmap.resize}). Default false. */
+  readonly resizable?: boolean;
   /** The platform to use. Default {@link platform}. */
   readonly virtualMemory?: VirtualMemory;
 }
 
-/** A mapped part of a file. */
+/** The file behind a map. */
 export interface MappedFile {
-  readonly virtualMemory: VirtualMemory;
-  /** Address of the first mapped page. */
-  readonly mapAddress: number;
-  readonly mapBytes: number;
-  /** Bytes between the first mapped page's start and the first byte asked for. */
-  readonly leadBytes: number;
-  readonly byteLength: number;
+  /** A descriptor of our own, where the map is to be resizable. */
+  readonly fd: number | undefined;
+  /** Byte of the file at offset 0 of the map. */
+  readonly offset: number;
+  /** Whether the map may write to the file: shared and read-write. */
+  readonly writesFile: boolean;
 }
 
 type Settings = Required<Omit<FromFileOptions, 'byteLength'>> & { readonly byteLength: number | undefined };
 
 /** Checks the arguments, opens a path, maps, and closes what it opened. */
-export function mapFile(file: number | string | URL, options: FromFileOptions): MappedFile {
+export function mapFile(file: number | string | URL, options: FromFileOptions): MappedPages {
   const settings = checkSettings(options);
   if (typeof file === 'number') {
     checkInteger('file', file);
-    return mapDescriptor(file, settings, `descriptor ${file}`);
+    const name = `descriptor ${file}`;
+    if (!settings.resizable) return mapDescriptor(file, settings, name);
+    return mapOwnDescriptor(settings.virtualMemory.duplicateFile(file), settings, name);
   }
   if (typeof file !== 'string' && !(file instanceof URL)) {
     throw invalidArgType('file', 'a descriptor, a path or a file URL', file);
   }
   // A private map copies before it writes, so reading is all it needs from the file.
   const flags = settings.access === 'read-write' && settings.sharing === 'shared' ? 'r+' : 'r';
-  const fd = attempt(String(file), () => openSync(file, flags));
+  return mapOwnDescriptor(
+    attempt(String(file), () => openSync(file, flags)),
+    settings,
+    String(file),
+  );
+}
+
+/** Maps a descriptor that nobody else knows: kept for a resizable map, closed otherwise. */
+function mapOwnDescriptor(fd: number, settings: Settings, name: string): MappedPages {
+  let keep = false;
   try {
-    return mapDescriptor(fd, settings, String(file));
+    const mapped = mapDescriptor(fd, settings, name);
+    keep = settings.resizable;
+    return mapped;
   } finally {
-    closeSync(fd);
+    if (!keep) closeSync(fd);
   }
 }
 
 function checkSettings(options: FromFileOptions): Settings {
   checkOptions(options);
-  const { sharing = 'shared', access = 'read', offset = 0, byteLength, virtualMemory = platform() } = options;
+  const { sharing = 'shared', access = 'read', offset = 0, byteLength } = options;
+  const { resizable = false, virtualMemory = platform() } = options;
   checkSharing(sharing);
   checkFileAccess(access);
   checkInteger('offset', offset);
   if (byteLength !== undefined) checkInteger('byteLength', byteLength);
+  checkFlag('resizable', resizable);
   checkVirtualMemory(virtualMemory);
-  return { sharing, access, offset, byteLength, virtualMemory };
+  return { sharing, access, offset, byteLength, resizable, virtualMemory };
 }
 
-function mapDescriptor(fd: number, settings: Settings, name: string): MappedFile {
-  const { sharing, access, offset, virtualMemory } = settings;
+function mapDescriptor(fd: number, settings: Settings, name: string): MappedPages {
+  const { sharing, access, offset, resizable, virtualMemory } = settings;
   const stats = attempt(name, () => fstatSync(fd));
   if (!stats.isFile()) throw invalidArgValue('file', 'a regular file', name);
   if (stats.size === 0)
@@ -95,7 +119,9 @@ function mapDescriptor(fd: number, settings: Settings, name: string): MappedFile
   const leadBytes = offset % pageSize;
   const mapBytes = Math.ceil((leadBytes + byteLength) / pageSize) * pageSize;
   const mapAddress = virtualMemory.mapFile(fd, offset - leadBytes, 0, mapBytes, access, sharing);
-  return { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength };
+  const writesFile = sharing === 'shared' && access === 'read-write';
+  const mappedFile = { fd: resizable ? fd : undefined, offset, writesFile };
+  return { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file: mappedFile };
 }
 
 function attempt<T>(file: string, call: () => T): T {

@@ -9,6 +9,7 @@ import { fromNodeError, SystemError } from './errors.js';
 import { ffi } from './ffi.js';
 import { hex } from './format.js';
 import { bulkCalls, type BulkCalls } from './linux-bulk.js';
+import { pagePrimitives } from './linux-pages.js';
 import type { Access, Sharing, VirtualMemory } from './virtual-memory.js';
 
 const PROTECTION: Readonly<Record<Access, number>> = {
@@ -123,6 +124,7 @@ export function linux(): VirtualMemory {
     ));
 
   return {
+    ...pagePrimitives(),
     pageSize,
     reserve: (byteLength) =>
       map(0, byteLength, PROTECTION.none, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),

@@ -1,63 +1,29 @@
 /**
  * A mapping with an owner: every range is checked before the kernel hears of it, and nothing can be reached through it
- * once it is closed.
- *
- * ```
- *            address                                          address + byteLength
- *               |<-------------------- byteLength -------------------->|
- *   |<- lead ->|
- *   |<--------------------------- mapBytes ------------------------------------->|
- *   mapAddress (page boundary)                                        page boundary
- * ```
- *
- * Lead and tail exist only where a file was mapped from within a page or ends within one. The first page is then
- * reached by a range that starts at offset 0, the last by one that ends at `byteLength`.
+ * once it is closed. The class is the face; `mapping.ts` has the state and a picture of it.
  */
 
-import {
-  checkAccess,
-  checkBytes,
-  checkInteger,
-  checkOptions,
-  checkPages,
-  checkVirtualMemory,
-} from './checks.js';
-import { invalidArgType, invalidArgValue, MmapClosedError, outOfRange } from './errors.js';
-import { mapFile, type FromFileOptions, type MappedFile } from './file-range.js';
-import { hex, size } from './format.js';
-import { forgetLeak, watchForLeak } from './leak-net.js';
+import type { Advice } from './advice.js';
+import { mapAnonymous, mapReserved, type AnonymousOptions, type MmapOptions } from './anonymous.js';
+import { checkAccess, checkBytes, checkInteger } from './checks.js';
+import { decommitMany } from './decommit-many.js';
+import { invalidArgType, invalidArgValue } from './errors.js';
+import { mapFile, type FromFileOptions } from './file-range.js';
+import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './hints.js';
+import { Mapping, type MappedPages } from './mapping.js';
 import { MemoryImage } from './memory-image.js';
-import { platform } from './platform.js';
+import { nameOf } from './name.js';
+import type { PageRange } from './page-scanner.js';
+import { protectWhile, type ProtectionGuard } from './protection-guard.js';
+import { residentBytes, residentPages } from './residency.js';
+import { resize, type ResizeOptions } from './resize.js';
 import { detachView } from './view.js';
-import { ViewTable } from './view-table.js';
-import type { Access, VirtualMemory } from './virtual-memory.js';
-
-/** Options of the constructors of {@link Mmap}. */
-export interface MmapOptions {
-  /** The platform to use. Default {@link platform}. */
-  readonly virtualMemory?: VirtualMemory;
-}
-
-/**
- * Stands for the mapped pages. The map holds it, and so does every view (in {@link lifetimes}): it is collected when
- * the last of them is gone, and not before may the pages go.
- */
-class Lifetime {
-  readonly mapAddress: number;
-  readonly mapBytes: number;
-
-  constructor(virtualMemory: VirtualMemory, mapAddress: number, mapBytes: number) {
-    this.mapAddress = mapAddress;
-    this.mapBytes = mapBytes;
-    watchForLeak(this, `Mmap of ${size(mapBytes)} at ${hex(mapAddress)}`, () =>
-      virtualMemory.unmap(mapAddress, mapBytes),
-    );
-  }
-}
-
-const lifetimes = new WeakMap<ArrayBuffer, Lifetime>();
+import type { Access } from './virtual-memory.js';
 
 const TOKEN = Symbol('Mmap');
+
+/** For the classes of this package that work on a map. */
+export let mappingOf: (map: Mmap) => Mapping;
 
 /**
  * A range of mapped pages. Made by {@link Mmap.reserve}, {@link Mmap.anonymous}, {@link Mmap.accessibleReserved} and
@@ -65,28 +31,20 @@ const TOKEN = Symbol('Mmap');
  *
  * Offsets and lengths are bytes. Operations on pages take ranges of whole pages inside of the map (`RangeError`
  * otherwise, before any system call); an empty range is a no-op. Each throws {@link MmapClosedError} after `close()`
- * and {@link SystemError} when the system refuses.
+ * and {@link SystemError} when the system refuses; the asynchronous ones reject.
  */
 export class Mmap implements Disposable {
-  /** Address of offset 0. A number kept beyond {@link close} points at nothing, or at somebody else's pages. */
-  readonly address: number;
-  /** Bytes in the map, as asked for. */
-  readonly byteLength: number;
-  readonly #virtualMemory: VirtualMemory;
-  readonly #pageSize: number;
-  readonly #lifetime: Lifetime;
-  readonly #views = new ViewTable();
-  #closed = false;
+  readonly #mapping: Mapping;
+
+  static {
+    mappingOf = (map) => map.#mapping;
+  }
 
   /** @internal */
-  constructor(token: typeof TOKEN, mapped: MappedFile) {
+  constructor(token: typeof TOKEN, pages: MappedPages) {
     if (token !== TOKEN)
       throw new TypeError('Use Mmap.reserve, .anonymous, .accessibleReserved or .fromFile');
-    this.#virtualMemory = mapped.virtualMemory;
-    this.#pageSize = mapped.virtualMemory.pageSize;
-    this.#lifetime = new Lifetime(mapped.virtualMemory, mapped.mapAddress, mapped.mapBytes);
-    this.address = mapped.mapAddress + mapped.leadBytes;
-    this.byteLength = mapped.byteLength;
+    this.#mapping = new Mapping(pages);
   }
 
   /**
@@ -95,17 +53,21 @@ export class Mmap implements Disposable {
    * @param byteLength a multiple of the page size, at least one page.
    */
   static reserve(byteLength: number, options: MmapOptions = {}): Mmap {
-    return reserved('byteLength', 0, byteLength, options);
+    return make(mapReserved('byteLength', 0, byteLength, options));
   }
 
-  /** Maps zeros that can be read and written; memory is taken page by page at the first touch. */
-  static anonymous(byteLength: number, options: MmapOptions = {}): Mmap {
-    return reserved('byteLength', byteLength, byteLength, options);
+  /**
+   * Maps zeros that can be read and written; memory is taken page by page at the first touch.
+   *
+   * @throws {HugePagesUnavailableError} where `hugePages` are asked for and too few are free.
+   */
+  static anonymous(byteLength: number, options: AnonymousOptions = {}): Mmap {
+    return make(mapAnonymous(byteLength, options));
   }
 
   /** Reserves `totalBytes`, of which the first `accessibleBytes` can be read and written. Both in whole pages. */
   static accessibleReserved(accessibleBytes: number, totalBytes: number, options: MmapOptions = {}): Mmap {
-    return reserved('totalBytes', accessibleBytes, totalBytes, options);
+    return make(mapReserved('totalBytes', accessibleBytes, totalBytes, options));
   }
 
   /**
@@ -121,8 +83,22 @@ export class Mmap implements Disposable {
     return make(mapFile(file, options));
   }
 
+  /**
+   * Address of offset 0; another one after {@link resize}. A number kept beyond {@link close} points at nothing, or at
+   * somebody else's pages.
+   */
+  get address(): number {
+    return this.#mapping.address;
+  }
+
+  /** Bytes in the map, as asked for. */
+  get byteLength(): number {
+    return this.#mapping.byteLength;
+  }
+
+  /** True from `close()` on, also while an asynchronous call still keeps the pages. */
   get closed(): boolean {
-    return this.#closed;
+    return !this.#mapping.isOpen;
   }
 
   /** Lets the range be read and written. */
@@ -137,9 +113,11 @@ export class Mmap implements Disposable {
 
   /** Sets what the range allows. Contents stay. */
   protect(offset: number, byteLength: number, access: Access): void {
-    const start = this.#startOf(offset, byteLength);
+    const mapping = this.#mapping;
+    const start = mapping.startOf(offset, byteLength);
     checkAccess(access);
-    if (byteLength !== 0) this.#virtualMemory.protect(start, this.#endOf(offset, byteLength) - start, access);
+    if (byteLength !== 0)
+      mapping.virtualMemory.protect(start, mapping.endOf(offset, byteLength) - start, access);
   }
 
   /**
@@ -147,20 +125,44 @@ export class Mmap implements Disposable {
    * every page's default.
    */
   protectWithKey(offset: number, byteLength: number, access: Access, key: number): void {
-    const start = this.#startOf(offset, byteLength);
+    const mapping = this.#mapping;
+    const start = mapping.startOf(offset, byteLength);
     checkAccess(access);
     checkInteger('key', key);
     if (byteLength === 0) return;
-    this.#virtualMemory.protectWithKey(start, this.#endOf(offset, byteLength) - start, access, key);
+    mapping.virtualMemory.protectWithKey(start, mapping.endOf(offset, byteLength) - start, access, key);
   }
 
   /**
-   * Drops the range's pages and their memory. What is read next: zeros in anonymous memory, the image where one is mapped,
-   * the file in a private file map. A shared file map only loses its place in the page table.
+   * Sets what the range allows, until the returned guard is restored or disposed: then each page allows again what it
+   * allowed before, wherever that came from. The map cannot be resized meanwhile.
+   *
+   * ```text
+   * { using _ = map.protectWhile(0, map.byteLength, 'read'); nobodyWrites(); }
+   * ```
+   *
+   * @throws {Error} `ERR_MMAP_UNKNOWN_ACCESS` for pages that can be written and executed, made so by others.
+   */
+  protectWhile(offset: number, byteLength: number, access: Access): ProtectionGuard {
+    return protectWhile(this.#mapping, offset, byteLength, access);
+  }
+
+  /**
+   * Drops the range's pages: anonymous memory reads zeros again, an image or a private file map its original bytes.
+   * Locked pages refuse (`EINVAL`).
    */
   decommit(offset: number, byteLength: number): void {
-    const start = this.#startOf(offset, byteLength);
-    if (byteLength !== 0) this.#virtualMemory.decommit(start, this.#endOf(offset, byteLength) - start);
+    const mapping = this.#mapping;
+    const start = mapping.startOf(offset, byteLength);
+    if (byteLength !== 0) mapping.virtualMemory.decommit(start, mapping.endOf(offset, byteLength) - start);
+  }
+
+  /**
+   * Drops the pages of many ranges, in one system call where the kernel can (Linux 6.13) and else one by one. All are checked
+   * before any is dropped. After a refusal of the system each may or may not have been.
+   */
+  decommitMany(ranges: Iterable<PageRange>): void {
+    decommitMany(this.#mapping, ranges);
   }
 
   /**
@@ -171,34 +173,114 @@ export class Mmap implements Disposable {
    */
   mapImageAt(image: MemoryImage, offset: number, access: Access = 'read-write'): void {
     if (!(image instanceof MemoryImage)) throw invalidArgType('image', 'a MemoryImage', image);
-    const start = this.#startOf(offset, image.byteLength);
+    const mapping = this.#mapping;
+    const start = mapping.startOf(offset, image.byteLength);
     const { fd } = image;
     checkAccess(access);
     if (image.byteLength === 0) return;
-    const mapBytes = this.#endOf(offset, image.byteLength) - start;
-    this.#virtualMemory.mapFile(fd, 0, start, mapBytes, access, 'private');
+    const mapBytes = mapping.endOf(offset, image.byteLength) - start;
+    mapping.hasReplacedPages = true;
+    mapping.virtualMemory.mapFile(fd, 0, start, mapBytes, access, 'private');
   }
 
   /** Replaces the range by fresh zero pages, whatever was mapped there. A protection key on it is gone. */
   remapAsZerosAt(offset: number, byteLength: number, access: Access = 'none'): void {
-    const start = this.#startOf(offset, byteLength);
+    const mapping = this.#mapping;
+    const start = mapping.startOf(offset, byteLength);
     checkAccess(access);
-    if (byteLength !== 0)
-      this.#virtualMemory.mapZeros(start, this.#endOf(offset, byteLength) - start, access);
+    if (byteLength === 0) return;
+    mapping.hasReplacedPages = true;
+    mapping.virtualMemory.mapZeros(start, mapping.endOf(offset, byteLength) - start, access);
+  }
+
+  /**
+   * Writes changed pages of a shared file map to the file, and waits until they are there. Takes any bytes; the pages that
+   * hold them are written whole. Without arguments, all of the map.
+   */
+  sync(offset?: number, byteLength?: number): void {
+    sync(this.#mapping, offset, byteLength);
+  }
+
+  /** {@link sync} on another thread. `close()` may be called meanwhile: the pages go when the call ends. */
+  syncAsync(offset?: number, byteLength?: number): Promise<void> {
+    return syncAsync(this.#mapping, offset, byteLength);
+  }
+
+  /** Tells the system how a range of pages will be used. See {@link Advice} for what there is. */
+  advise(offset: number, byteLength: number, advice: Advice): void {
+    advise(this.#mapping, offset, byteLength, advice);
+  }
+
+  /**
+   * {@link advise} on another thread, for the hints that take their time: `'willneed'`, `'populate-read'`,
+   * `'populate-write'`, `'collapse'`, `'pageout'`. `close()` may be called meanwhile: the pages go when the call ends.
+   */
+  adviseAsync(offset: number, byteLength: number, advice: Advice): Promise<void> {
+    return adviseAsync(this.#mapping, offset, byteLength, advice);
+  }
+
+  /**
+   * Keeps pages in memory, all of the range or, after a refusal, none of it. Pages without access cannot be brought in and
+   * refuse (`ENOMEM`), as does a range beyond `RLIMIT_MEMLOCK`.
+   */
+  lock(offset: number, byteLength: number, options: LockOptions = {}): void {
+    lock(this.#mapping, offset, byteLength, options);
+  }
+
+  /** Lets pages go again. One call undoes any number of locks. */
+  unlock(offset: number, byteLength: number): void {
+    unlock(this.#mapping, offset, byteLength);
+  }
+
+  /**
+   * Bytes in memory now, in whole pages, among the pages that hold a range of any bytes. For a file map, those the system
+   * has cached, read through this map or not. Without arguments, of all of the map.
+   */
+  resident(offset?: number, byteLength?: number): number {
+    return residentBytes(this.#mapping, offset, byteLength);
+  }
+
+  /** For each page that holds a part of the range, 1 if it is in memory now and 0 if not. */
+  residentPages(offset?: number, byteLength?: number): Uint8Array {
+    return residentPages(this.#mapping, offset, byteLength);
+  }
+
+  /**
+   * Makes the map longer or shorter; it moves when there is no room behind it. Every view is detached, as growing a
+   * `WebAssembly.Memory` does, and `address` read anew. New pages read zeros, or the file, and allow what the last page
+   * does. To grow, all pages must be of one kind: same access, no image over a part of them (`EFAULT` otherwise); and of
+   * the usual size (`EINVAL` for huge pages). A file map can grow if
+   * made with `resizable`, and if no image or zeros were mapped over it.
+   *
+   * @param newByteLength whole pages; for a file map any number of bytes. At least one.
+   * @throws {RangeError} past the end of the file, without `growFile`.
+   * @throws {MmapBusyError} while asynchronous calls run or a guard of {@link protectWhile} is not restored.
+   */
+  resize(newByteLength: number, options: ResizeOptions = {}): void {
+    resize(this.#mapping, newByteLength, options);
+  }
+
+  /**
+   * Names the range, by default all of it, in `/proc/self/maps`: `[anon:NAME]`. `null` takes the name away. For maps of no file.
+   *
+   * @param name at most 79 printable ASCII characters, none of ``[]\$` ``.
+   * @returns false where the kernel knows no names (before Linux 5.17, or built without them); nothing has changed then.
+   */
+  name(name: string | null, offset = 0, byteLength?: number): boolean {
+    return nameOf(this.#mapping, name, offset, byteLength);
   }
 
   /**
    * An `ArrayBuffer` over a range of bytes of any alignment: the same one for the same range as long as it is attached.
-   * Touching bytes that are not accessible ends the process. `close()` and {@link detachView} detach it; it cannot
+   * Touching bytes that are not accessible ends the process. `close()`, `resize()` and {@link detachView} detach it; it cannot
    * be transferred or posted.
    */
   view(offset = 0, byteLength?: number): ArrayBuffer {
-    if (this.#closed) throw new MmapClosedError();
-    const viewBytes = byteLength ?? Math.max(0, this.byteLength - offset);
-    checkBytes(offset, viewBytes, this.byteLength);
-    const view = this.#views.get(this.address + offset, offset, viewBytes);
-    lifetimes.set(view, this.#lifetime);
-    return view;
+    const mapping = this.#mapping;
+    mapping.assertOpen();
+    const viewBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
+    checkBytes(offset, viewBytes, mapping.byteLength);
+    return mapping.view(offset, viewBytes);
   }
 
   /**
@@ -208,79 +290,28 @@ export class Mmap implements Disposable {
    * @throws {TypeError} for a buffer that is no view of this map.
    */
   detachView(view: ArrayBuffer): void {
-    if (this.#closed) throw new MmapClosedError();
+    this.#mapping.assertOpen();
     if (!(view instanceof ArrayBuffer)) throw invalidArgType('view', 'an ArrayBuffer', view);
-    if (lifetimes.get(view) !== this.#lifetime) throw invalidArgValue('view', 'a view of this Mmap', view);
+    if (!this.#mapping.hasMade(view)) throw invalidArgValue('view', 'a view of this Mmap', view);
     detachView(view);
-    this.#views.delete(view);
+    this.#mapping.forgetView(view);
   }
 
   /**
-   * Detaches every view, then gives the pages back. Idempotent. If the system refuses, the map is still open (its views are
-   * detached) and closing can be tried again.
+   * Detaches every view, then gives the pages back; while an asynchronous call of this map runs, the pages wait for its end.
+   * Idempotent. If the system refuses, the map is still open (its views are detached) and closing can be tried again.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#views.detachAll();
-    this.#virtualMemory.unmap(this.#lifetime.mapAddress, this.#lifetime.mapBytes);
-    this.#closed = true;
-    forgetLeak(this.#lifetime);
+    this.#mapping.close();
   }
 
   /** The same as `close()`. */
   [Symbol.dispose](): void {
     this.close();
   }
-
-  /** Checks a range of pages; the address of its first page. */
-  #startOf(offset: number, byteLength: number): number {
-    if (this.#closed) throw new MmapClosedError();
-    checkBytes(offset, byteLength, this.byteLength);
-    const start = offset === 0 ? this.#lifetime.mapAddress : this.address + offset;
-    const pageSize = this.#pageSize;
-    if (start % pageSize !== 0) {
-      throw outOfRange('offset', `0 or on a page boundary (pages of ${pageSize} bytes)`, offset);
-    }
-    if (this.#endOf(offset, byteLength) % pageSize !== 0 && byteLength !== 0) {
-      const rule = `such that the range ends on a page boundary (pages of ${pageSize} bytes) or with the map`;
-      throw outOfRange('byteLength', rule, byteLength);
-    }
-    return start;
-  }
-
-  /** The address behind the last page of a checked range. */
-  #endOf(offset: number, byteLength: number): number {
-    const { mapAddress, mapBytes } = this.#lifetime;
-    return offset + byteLength === this.byteLength
-      ? mapAddress + mapBytes
-      : this.address + offset + byteLength;
-  }
-}
-
-/** Reserves, and opens the front; what was reserved is given back if opening fails. */
-function reserved(name: string, accessibleBytes: number, totalBytes: number, options: MmapOptions): Mmap {
-  checkOptions(options);
-  const { virtualMemory = platform() } = options;
-  checkVirtualMemory(virtualMemory);
-  const { pageSize } = virtualMemory;
-  checkPages(name, totalBytes, pageSize, 1);
-  checkPages('accessibleBytes', accessibleBytes, pageSize, 0);
-  if (accessibleBytes > totalBytes) {
-    throw outOfRange('accessibleBytes', `at most totalBytes, ${size(totalBytes)}`, accessibleBytes);
-  }
-  const mapAddress = virtualMemory.reserve(totalBytes);
-  if (accessibleBytes > 0) {
-    try {
-      virtualMemory.protect(mapAddress, accessibleBytes, 'read-write');
-    } catch (error) {
-      virtualMemory.unmap(mapAddress, totalBytes);
-      throw error;
-    }
-  }
-  return make({ virtualMemory, mapAddress, mapBytes: totalBytes, leadBytes: 0, byteLength: totalBytes });
 }
 
 /** Outside of the class: a class that names itself is renamed by the bundler, and its name shows in messages. */
-function make(mapped: MappedFile): Mmap {
-  return new Mmap(TOKEN, mapped);
+function make(pages: MappedPages): Mmap {
+  return new Mmap(TOKEN, pages);
 }

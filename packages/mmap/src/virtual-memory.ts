@@ -7,6 +7,8 @@
  * safe integers and multiples of {@link VirtualMemory.pageSize}, and the range belongs to the caller.
  */
 
+import type { Advice } from './advice.js';
+
 /** What the pages of a range allow. `'none'` faults on any touch. */
 export type Access = 'none' | 'read' | 'read-write' | 'read-execute';
 
@@ -25,6 +27,14 @@ export interface DirtyPages {
   count: number;
   /** Where the scan stopped: the end of the range, or earlier when a limit was reached. */
   walkEnd: number;
+}
+
+/** A run of pages that allow the same. */
+export interface AccessRun {
+  readonly address: number;
+  readonly byteLength: number;
+  /** `'other'` where {@link Access} has no word for it: pages that can be written and executed. */
+  readonly access: Access | 'other';
 }
 
 /** A platform's page-level primitives. Every call throws a {@link SystemError} when the system refuses. */
@@ -70,6 +80,35 @@ export interface VirtualMemory {
    * of a mapped file. Stops after `maxPages` of them, or when `into` is full.
    */
   scanDirtyPages(address: number, byteLength: number, maxPages: number, into: DirtyPages): void;
+  /** Writes the range's changed pages to their file, and waits until they are there (`msync`). */
+  sync(address: number, byteLength: number): void;
+  /** As {@link VirtualMemory.sync}, on another thread. The range must stay mapped until the promise settles. */
+  syncAsync(address: number, byteLength: number): Promise<void>;
+  /** Tells the system how the range will be used (`madvise`). */
+  advise(address: number, byteLength: number, advice: Advice): void;
+  /** As {@link VirtualMemory.advise}, on another thread. The range must stay mapped until the promise settles. */
+  adviseAsync(address: number, byteLength: number, advice: Advice): Promise<void>;
+  /** Keeps the range in memory: all of it at once, or with `onFault` each page from its first touch on. */
+  lock(address: number, byteLength: number, onFault: boolean): void;
+  /** Takes back a lock. */
+  unlock(address: number, byteLength: number): void;
+  /** Writes 1 for each page of the range that is in memory and 0 for each other; `into` has a byte a page. */
+  resident(address: number, byteLength: number, into: Uint8Array): void;
+  /** What the range allows now, as ascending runs without gaps. Throws where part of it is not mapped. */
+  accessOf(address: number, byteLength: number): AccessRun[];
+  /**
+   * Makes a mapping longer or shorter and returns its address, which changes when there is no room behind it (`mremap`). New
+   * pages are of the kind of the last one.
+   */
+  resize(address: number, byteLength: number, newByteLength: number): number;
+  /** Bytes of the system's default huge page; `undefined` where it has none. */
+  defaultHugePageBytes(): number | undefined;
+  /** Maps zeros on huge pages of `hugePageBytes`; `byteLength` and the returned address are multiples of that. */
+  mapHugePages(byteLength: number, hugePageBytes: number): number;
+  /** Names anonymous pages for `/proc/self/maps`; `null` removes the name. False where the kernel knows no names. */
+  name(address: number, byteLength: number, name: string | null): boolean;
+  /** Another descriptor of the same open file, which the caller closes. */
+  duplicateFile(fd: number): number;
   /** Makes a sealed, unchangeable memory file that holds `bytes`, and returns its descriptor. */
   createImage(bytes: Uint8Array, name: string): number;
   /** Closes a descriptor that {@link VirtualMemory.createImage} returned. */

@@ -105,7 +105,22 @@ describe('injected failures', () => {
     using image = memoryImage(new Uint8Array(pageSize).fill(9));
     using map = Mmap.anonymous(3 * pageSize, { virtualMemory });
     const bytes = new Uint8Array(map.view()).fill(5);
-    faulty.fail('protect', 'protectWithKey', 'decommit', 'mapFile', 'mapZeros');
+    faulty.fail(
+      'protect',
+      'protectWithKey',
+      'decommit',
+      'decommitMany',
+      'mapFile',
+      'mapZeros',
+      'sync',
+      'advise',
+      'lock',
+      'unlock',
+      'resident',
+      'accessOf',
+      'resize',
+      'name',
+    );
     for (const call of [
       () => map.makeInaccessible(0, pageSize),
       () => map.makeAccessible(0, pageSize),
@@ -114,6 +129,16 @@ describe('injected failures', () => {
       () => map.decommit(0, pageSize),
       () => map.mapImageAt(image, 0),
       () => map.remapAsZerosAt(0, pageSize),
+      () => map.decommitMany([{ offset: 0, byteLength: pageSize }]),
+      () => map.sync(),
+      () => map.advise(0, pageSize, 'cold'),
+      () => map.lock(0, pageSize),
+      () => map.unlock(0, pageSize),
+      () => map.resident(),
+      () => map.residentPages(),
+      () => map.protectWhile(0, pageSize, 'none'),
+      () => map.resize(6 * pageSize),
+      () => map.name('x'),
     ]) {
       failure(call);
       expect(bytes.every((byte) => byte === 5)).toBe(true);

@@ -22,3 +22,20 @@ export function seals(fd: number): number {
 export function addSeal(fd: number, seal: number): number {
   return fcntl(fd, F_ADD_SEALS, 'int', seal) === 0 ? 0 : koffi.errno();
 }
+
+/** The system call itself, for protections that the package has no word for; 0 if it worked. */
+export const mprotect = libc.func('int mprotect(uintptr_t addr, size_t length, int prot)') as (
+  address: number,
+  byteLength: number,
+  prot: number,
+) => number;
+
+const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)') as (
+  name: string,
+  flags: number,
+) => number;
+
+/** A memory file that may be sealed, open for reading and writing. */
+export function memoryFile(name: string): number {
+  return memfdCreate(name, 3);
+}

@@ -1,0 +1,235 @@
+/**
+ * What an {@link Mmap} is inside: where its pages are, who looks at them, and whether they may go.
+ *
+ * ```
+ *            address                                          address + byteLength
+ *               |<-------------------- byteLength -------------------->|
+ *   |<- lead ->|
+ *   |<--------------------------- mapBytes ------------------------------------->|
+ *   mapAddress (granule boundary)                                   granule boundary
+ * ```
+ *
+ * Lead and tail exist only where a file was mapped from within a page or ends within one, or where huge pages were asked for
+ * part of one. The first page is then reached by a range that starts at offset 0, the last by one that ends at `byteLength`.
+ */
+
+import { closeSync } from 'node:fs';
+
+import { checkBytes, checkInteger } from './checks.js';
+import { MmapClosedError, outOfRange } from './errors.js';
+import type { MappedFile } from './file-range.js';
+import { hex, size } from './format.js';
+import { forgetLeak, watchForLeak } from './leak-net.js';
+import type { VirtualMemory } from './virtual-memory.js';
+import { ViewTable } from './view-table.js';
+
+/** Pages as the kernel mapped them. */
+export interface MappedPages {
+  readonly virtualMemory: VirtualMemory;
+  /** Address of the first mapped page. */
+  readonly mapAddress: number;
+  readonly mapBytes: number;
+  /** Bytes between the first mapped page's start and offset 0. */
+  readonly leadBytes: number;
+  readonly byteLength: number;
+  /** What starts and lengths are multiples of, where that is not the page size: bytes of a huge page. */
+  readonly granuleBytes?: number;
+  readonly file?: MappedFile;
+}
+
+/** What goes back to the system in the end. Knows nothing of its owner: the leak net holds it. */
+interface Resources {
+  readonly virtualMemory: VirtualMemory;
+  mapAddress: number;
+  mapBytes: number;
+  fd: number | undefined;
+}
+
+function unmap(resources: Resources): void {
+  resources.virtualMemory.unmap(resources.mapAddress, resources.mapBytes);
+}
+
+function closeFile(resources: Resources): void {
+  const { fd } = resources;
+  // Forgotten first: close(2) frees the number even when it reports an error.
+  resources.fd = undefined;
+  if (fd !== undefined) closeSync(fd);
+}
+
+/**
+ * Stands for the mapped pages. The mapping holds it, and so does every view (in {@link lifetimes}): it is collected when
+ * the last of them is gone, and not before may the pages go.
+ */
+class Lifetime {
+  readonly resources: Resources;
+
+  constructor(resources: Resources) {
+    this.resources = resources;
+    this.watch();
+  }
+
+  watch(): void {
+    const { resources } = this;
+    const what = `Mmap of ${size(resources.mapBytes)} at ${hex(resources.mapAddress)}`;
+    watchForLeak(this, what, () => {
+      unmap(resources);
+      closeFile(resources);
+    });
+  }
+}
+
+const lifetimes = new WeakMap<ArrayBuffer, Lifetime>();
+
+/**
+ * - `open`: in use.
+ * - `closing`: closed for the user; the pages go when the last asynchronous call ends. Stays so if the system then
+ *   refuses, until closing is tried again.
+ * - `closed`: given back.
+ */
+type State = 'open' | 'closing' | 'closed';
+
+export class Mapping {
+  readonly virtualMemory: VirtualMemory;
+  readonly granuleBytes: number;
+  readonly leadBytes: number;
+  readonly file: MappedFile | undefined;
+  address: number;
+  byteLength: number;
+  /** An image or zeros were mapped over pages, so what lies behind the last one need not be more of the same. */
+  hasReplacedPages = false;
+  /** Guards of protectWhile that are not restored. */
+  openGuards = 0;
+  readonly #lifetime: Lifetime;
+  readonly #views = new ViewTable();
+  #pendingCalls = 0;
+  #state: State = 'open';
+
+  constructor(pages: MappedPages) {
+    const { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file } = pages;
+    this.virtualMemory = virtualMemory;
+    this.granuleBytes = pages.granuleBytes ?? virtualMemory.pageSize;
+    this.leadBytes = leadBytes;
+    this.file = file;
+    this.#lifetime = new Lifetime({ virtualMemory, mapAddress, mapBytes, fd: file?.fd });
+    this.address = mapAddress + leadBytes;
+    this.byteLength = byteLength;
+  }
+
+  get mapAddress(): number {
+    return this.#lifetime.resources.mapAddress;
+  }
+
+  get mapBytes(): number {
+    return this.#lifetime.resources.mapBytes;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  get pendingCalls(): number {
+    return this.#pendingCalls;
+  }
+
+  assertOpen(): void {
+    if (this.#state !== 'open') throw new MmapClosedError();
+  }
+
+  /** Checks a range of whole pages; the address of its first page. */
+  startOf(offset: number, byteLength: number): number {
+    this.assertOpen();
+    checkBytes(offset, byteLength, this.byteLength);
+    const start = offset === 0 ? this.mapAddress : this.address + offset;
+    const granule = this.granuleBytes;
+    if (start % granule !== 0) {
+      throw outOfRange('offset', `0 or on a page boundary (pages of ${granule} bytes)`, offset);
+    }
+    if (this.endOf(offset, byteLength) % granule !== 0 && byteLength !== 0) {
+      const rule = `such that the range ends on a page boundary (pages of ${granule} bytes) or with the map`;
+      throw outOfRange('byteLength', rule, byteLength);
+    }
+    return start;
+  }
+
+  /** The address behind the last page of a checked range. */
+  endOf(offset: number, byteLength: number): number {
+    return offset + byteLength === this.byteLength
+      ? this.mapAddress + this.mapBytes
+      : this.address + offset + byteLength;
+  }
+
+  /** Checks a range of bytes; the pages that hold them, whole. No bytes, no pages. */
+  pagesAround(offset = 0, byteLength?: number): { start: number; byteLength: number } {
+    this.assertOpen();
+    checkInteger('offset', offset);
+    const asked = byteLength ?? Math.max(0, this.byteLength - offset);
+    checkBytes(offset, asked, this.byteLength);
+    const { pageSize } = this.virtualMemory;
+    const first = this.address + offset;
+    const start = first - (first % pageSize);
+    const end = asked === 0 ? start : Math.ceil((first + asked) / pageSize) * pageSize;
+    return { start, byteLength: end - start };
+  }
+
+  view(offset: number, byteLength: number): ArrayBuffer {
+    const view = this.#views.get(this.address + offset, offset, byteLength);
+    lifetimes.set(view, this.#lifetime);
+    return view;
+  }
+
+  hasMade(view: ArrayBuffer): boolean {
+    return lifetimes.get(view) === this.#lifetime;
+  }
+
+  forgetView(view: ArrayBuffer): void {
+    this.#views.delete(view);
+  }
+
+  /** Takes over what a resize made of the pages. No view is right any more, moved or not. */
+  moveTo(mapAddress: number, mapBytes: number, byteLength: number): void {
+    this.#views.detachAll();
+    forgetLeak(this.#lifetime);
+    const { resources } = this.#lifetime;
+    resources.mapAddress = mapAddress;
+    resources.mapBytes = mapBytes;
+    this.#lifetime.watch();
+    this.address = mapAddress + this.leadBytes;
+    this.byteLength = byteLength;
+  }
+
+  /** Runs a call on another thread. Its pages stay mapped and the mapping uncollected until it settles. */
+  async holdDuring(call: () => Promise<void>): Promise<void> {
+    this.#pendingCalls += 1;
+    try {
+      await call();
+    } finally {
+      this.#pendingCalls -= 1;
+      if (this.#pendingCalls === 0 && this.#state === 'closing') this.#closeLate();
+    }
+  }
+
+  /** Detaches every view and gives the pages back, or leaves that to the last call that still runs. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#views.detachAll();
+    if (this.#pendingCalls > 0) this.#state = 'closing';
+    else this.#release();
+  }
+
+  #closeLate(): void {
+    try {
+      this.#release();
+    } catch {
+      // Nobody is there to be told. The state says so, close() tries again, and so does the leak net in the end.
+    }
+  }
+
+  #release(): void {
+    const { resources } = this.#lifetime;
+    unmap(resources);
+    // From here on the address may be somebody else's: nothing below may lead to a second unmap.
+    this.#state = 'closed';
+    forgetLeak(this.#lifetime);
+    closeFile(resources);
+  }
+}
