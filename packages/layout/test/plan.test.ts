@@ -311,7 +311,7 @@ describe('properties', () => {
         const ranks = advice.map(({ severity }) => order.indexOf(severity));
         expect(ranks).toStrictEqual([...ranks].sort((a, b) => a - b));
         for (const { message, setting } of advice) {
-          expect(message).toMatch(/^[A-Z1-9][^\n]+\.$/);
+          expect(message).toMatch(/^[A-Z\d][^\n]+\.$/);
           expect(message).not.toMatch(/NaN|undefined|Infinity/);
           expect([...Object.keys(known), 'vm.max_map_count', 'RLIMIT_AS']).toContain(setting);
         }
