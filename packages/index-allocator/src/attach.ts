@@ -9,7 +9,9 @@ import type { AllocatorOptions } from './types.js';
 /** Bytes of one word. */
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
-/** Bytes of state that one slot costs. The whole is {@link stateBytes}: this times the capacity, and 64 bytes once. */
+/**
+ * Bytes of state that one slot costs. The whole is {@link stateBytes}: this times the capacity, and 64 bytes once.
+ */
 export const STATE_BYTES_PER_SLOT: number = RECORD_WORDS * WORD_BYTES;
 
 /**
@@ -25,7 +27,8 @@ export function stateBytes(capacity: number): number {
 }
 
 /**
- * Makes the state's words, or takes them up in the buffer of the options: of exactly the right length, with the settings in the
+ * Makes the state's words, or takes them up in the buffer of the options: of exactly the right length, with the
+ * settings in the
  * header and, if they were handed in, checked over all slots. A buffer that is refused is left as it was.
  */
 export function openState(

@@ -1,5 +1,6 @@
 /**
- * The rules of the state, one function a rule. Trusts nothing: every link is checked before it is followed, and every walk
+ * The rules of the state, one function a rule. Trusts nothing: every link is checked before it is followed, and
+ * every walk
  * is bounded, so that any contents of the buffer at all end in a named error or are sound.
  *
  * Costs a pass over all records and four bytes a slot; the hot calls never come here.
@@ -110,7 +111,10 @@ function checkUnusedBytes(words: Int32Array, { bytes }: WarmRanks): void {
   expect(counted === bytes, 'unused-bytes', () => `${counted} counted, ${bytes} found`);
 }
 
-/** Walks every list of every bucket. The places of a list's slots fall strictly, so no walk along one can go on forever. */
+/**
+ * Walks every list of every bucket. The places of a list's slots fall strictly, so no walk along one can go on
+ * forever.
+ */
 function checkAffinity(words: Int32Array, capacity: number, ranks: WarmRanks): void {
   const shift = bucketShift(capacity);
   let numListed = 0;
@@ -125,7 +129,10 @@ function checkAffinity(words: Int32Array, capacity: number, ranks: WarmRanks): v
   );
 }
 
-/** Walks the chain of one bucket, and returns the number of slots on all its lists. A key that comes again ends a chain in a circle. */
+/**
+ * Walks the chain of one bucket, and returns the number of slots on all its lists. A key that comes again ends a
+ * chain in a circle.
+ */
 function countBucket(words: Int32Array, bucket: number, shift: number, ranks: WarmRanks): number {
   const keys = new Set<number>();
   let count = 0;

@@ -1,5 +1,6 @@
 /**
- * The two kinds of list that warm slots are on, and the table that finds the second kind. See `state.ts` for the words.
+ * The two kinds of list that warm slots are on, and the table that finds the second kind. See `state.ts` for
+ * the words.
  *
  * ```
  * warm list      ring ⇄ oldest ⇄ ... ⇄ newest ⇄ ring                    by NEWER and OLDER
@@ -7,7 +8,8 @@
  * bucket         BUCKET word ─▶ newest of one list ─▶ newest of another  by CHAIN
  * ```
  *
- * Nothing here checks anything or knows the policy. Every function takes the state's words first and names slots by the first
+ * Nothing here checks anything or knows the policy. Every function takes the state's words first and names
+ * slots by the first
  * word of their record, `at`. Each reads and writes a fixed number of records, apart from the walk along a chain.
  */
 import { bucketWord } from './records.js';
@@ -45,7 +47,9 @@ export function findList(words: Int32Array, tag: number, memoryIndex: number, sh
   return linkWord;
 }
 
-/** Puts a slot at the newest end of the list that `linkWord` names; an empty one begins there, last in its bucket. */
+/**
+ * Puts a slot at the newest end of the list that `linkWord` names; an empty one begins there, last in its bucket.
+ */
 export function appendAffine(words: Int32Array, at: number, linkWord: number): void {
   const newest = words[linkWord]!;
   words[linkWord] = at;

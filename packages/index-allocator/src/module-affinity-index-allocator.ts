@@ -8,7 +8,8 @@
  *  lowest first        in somebody's hands          bytes, on its lists      evicted: the oldest of all)
  * ```
  *
- * The state is one typed array, see `state.ts`; the lists in it are in `lists.ts`. This file holds the policy and the checks.
+ * The state is one typed array, see `state.ts`; the lists in it are in `lists.ts`. This file holds the policy
+ * and the checks.
  */
 import { openState } from './attach.js';
 import { claimBatch, isUsedSlot, readBatch } from './batch.js';
@@ -41,7 +42,8 @@ import type { AllocatorOptions, FreedSlot, MemoryKey } from './types.js';
  * `maxUnusedWarmSlots` slots are warm (used before and free now), it takes the lowest cold slot (never used), else
  * the least recently freed warm one; at the limit it is the other way round. Every call takes constant time.
  *
- * The state is one typed array of 32 bytes a slot; there are no objects a slot, and the garbage collector has nothing to walk. One thread may
+ * The state is one typed array of 32 bytes a slot; there are no objects a slot, and the garbage collector has
+ * nothing to walk. One thread may
  * use it at a time.
  */
 export class ModuleAffinityIndexAllocator {
@@ -53,14 +55,16 @@ export class ModuleAffinityIndexAllocator {
   readonly #bucketShift: number;
 
   /**
-   * Makes an empty allocator, or takes up the one in `options.buffer`. A new state costs no time, whatever the capacity:
+   * Makes an empty allocator, or takes up the one in `options.buffer`. A new state costs no time, whatever the
+   * capacity:
    * the kernel's zero pages are the empty state. A buffer that was handed in is checked first, once over all slots.
    *
    * @param capacity number of slots, an integer from 0 to 134,217,727 (`MAX_CAPACITY`)
    * @param maxUnusedWarmSlots the warm limit, a non-negative integer; what exceeds the capacity means the capacity
    * @param options where the state lives
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if a number is out of range, `ERR_INVALID_ARG_VALUE` if the buffer does not fit
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` if a number is out of range, `ERR_INVALID_ARG_VALUE` if the buffer
+   *   does not fit
    * @throws {StateAllocationError} `ERR_MEMORY_ALLOCATION_FAILED` if there is no memory for the state
    * @throws {InconsistentStateError} `ERR_INCONSISTENT_STATE` if the buffer holds something else
    */
@@ -130,7 +134,8 @@ export class ModuleAffinityIndexAllocator {
   }
 
   /**
-   * Takes the most recently freed slot of this very key, and forgets the key: the slot will be affine to nobody when it is
+   * Takes the most recently freed slot of this very key, and forgets the key: the slot will be affine to nobody
+   * when it is
    * freed. Called until it returns `undefined`, it finds all slots that a module has left behind.
    *
    * @param key what the slot was last used for
@@ -163,7 +168,8 @@ export class ModuleAffinityIndexAllocator {
    * @param slot index of a used slot
    * @param bytesResident bytes that stay in RAM while it is unused, an integer from 0 to 2^48 - 1
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if an argument is not a number
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if the slot does not exist, or the bytes or their sum over all slots are out of range
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` if the slot does not exist, or the bytes or their sum over all
+   *   slots are out of range
    * @throws {SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
    */
   free(slot: number, bytesResident: number): void {
@@ -180,7 +186,8 @@ export class ModuleAffinityIndexAllocator {
   }
 
   /**
-   * Gives several slots back, in the given order: all of them or, if one is bad, none. A slot that occurs twice is bad.
+   * Gives several slots back, in the given order: all of them or, if one is bad, none. A slot that occurs twice
+   * is bad.
    *
    * @param items the slots and the bytes that stay in RAM in each
    * @throws what `free` throws, naming the item, as in `items[2].slot`. In each case nothing has changed
@@ -209,7 +216,8 @@ export class ModuleAffinityIndexAllocator {
   }
 
   /**
-   * Checks every rule of the state: used + warm + cold = capacity; each warm slot on the warm list exactly once, and exactly once on its
+   * Checks every rule of the state: used + warm + cold = capacity; each warm slot on the warm list exactly
+   * once, and exactly once on its
    * affinity list if it has a key; the counters. Takes time and memory in proportion to the capacity.
    *
    * @throws {InconsistentStateError} `ERR_INCONSISTENT_STATE` with the name of the broken rule in `rule`
@@ -257,7 +265,10 @@ function throwDetached(): never {
   throw new StateDetachedError();
 }
 
-/** Takes the most recently freed slot of a key off all lists: of all of them the most is still in RAM and in the caches there. */
+/**
+ * Takes the most recently freed slot of a key off all lists: of all of them the most is still in RAM and in the
+ * caches there.
+ */
 function takeAffine(words: Int32Array, tag: number, memoryIndex: number, shift: number): number {
   const linkWord = findList(words, tag, memoryIndex, shift);
   const at = words[linkWord]!;

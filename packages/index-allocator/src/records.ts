@@ -24,20 +24,29 @@ export function numBuckets(capacity: number): number {
   return capacity < 2 ? 1 : 2 ** (31 - Math.clz32(capacity));
 }
 
-/** How far {@link bucketWord} shifts a hash, so that as many bits are left as number the buckets and the words of a record. */
+/**
+ * How far {@link bucketWord} shifts a hash, so that as many bits are left as number the buckets and the words of a
+ * record.
+ */
 export function bucketShift(capacity: number): number {
   return 32 - RECORD_SHIFT - Math.log2(numBuckets(capacity));
 }
 
-/** Number of the word that names the first list of a bucket. Buckets are numbered from 0 and stand in the records from 0 on. */
+/**
+ * Number of the word that names the first list of a bucket. Buckets are numbered from 0 and stand in the records
+ * from 0 on.
+ */
 export function bucketAt(bucket: number): number {
   return (bucket << RECORD_SHIFT) + BUCKET;
 }
 
 /**
- * Number of the word that names the first list of a key's bucket: Knuth's multiplicative hashing, by the odd number next to
- * 2^32 divided by the golden ratio. The memory index goes in by another factor, the fifth 32-bit prime of xxHash, which
- * spread modules of 2 to 256 memories best among the seven that were tried. The upper bits of the product number the
+ * Number of the word that names the first list of a key's bucket: Knuth's multiplicative hashing, by the odd
+ * number next to
+ * 2^32 divided by the golden ratio. The memory index goes in by another factor, the fifth 32-bit prime of
+ * xxHash, which
+ * spread modules of 2 to 256 memories best among the seven that were tried. The upper bits of the product
+ * number the
  * bucket; the three below would number a word in its record, and all three set are the last word, `BUCKET`.
  */
 export function bucketWord(tag: number, memoryIndex: number, shift: number): number {

@@ -1,10 +1,13 @@
-/** The allocator for slots that no module comes back to: stacks, tables, anything that is the same for everybody. */
+/**
+ * The allocator for slots that no module comes back to: stacks, tables, anything that is the same for everybody.
+ */
 import { ModuleAffinityIndexAllocator } from './module-affinity-index-allocator.js';
 import type { AllocatorOptions } from './types.js';
 
 /**
  * Hands out slots, numbered from 0: the least recently freed one first, and a slot never used only if there is no
- * other, so that as few as possible are ever touched. The state is that of {@link ModuleAffinityIndexAllocator} with a warm limit of 0.
+ * other, so that as few as possible are ever touched. The state is that of {@link ModuleAffinityIndexAllocator}
+ * with a warm limit of 0.
  */
 export class SimpleIndexAllocator {
   readonly #inner: ModuleAffinityIndexAllocator;

@@ -1,6 +1,8 @@
 /**
- * The count of bytes resident in warm slots, and each slot's part of it. Numbers beyond 32 bits are kept in two words and
- * added with a carry: integer steps, where a conversion to a double and back would cost more than all the rest of a call.
+ * The count of bytes resident in warm slots, and each slot's part of it. Numbers beyond 32 bits are kept in two
+ * words and
+ * added with a carry: integer steps, where a conversion to a double and back would cost more than all the rest
+ * of a call.
  */
 import { checkInteger, isIndex } from './checks.js';
 import { OutOfRangeError } from './errors.js';
@@ -24,7 +26,10 @@ export function readSlotBytes(words: Int32Array, at: number): number {
   return (words[at + INDEX_AND_HIGH]! >>> 16) * HIGH_UNIT + (words[at | BYTES_LOW]! >>> 0);
 }
 
-/** Upper part of a count of bytes; 0 without a division for all that fits 31 bits. Throws for what no slot can have. */
+/**
+ * Upper part of a count of bytes; 0 without a division for all that fits 31 bits. Throws for what no slot can
+ * have.
+ */
 export function highPart(bytes: unknown, field: string): number {
   if (isIndex(bytes)) return 0;
   checkInteger(bytes, field, MAX_SLOT_BYTES_RESIDENT);

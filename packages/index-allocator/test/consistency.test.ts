@@ -26,7 +26,10 @@ const A = { moduleId: 1, memoryIndex: 0 };
 const B = { moduleId: 2, memoryIndex: 3 };
 const CAPACITY = 9;
 
-/** Warm: 0, 2 and 4 for A, 1 and 3 for B, 5 for nobody. Used: 6. Cold: 7 and 8. Freed in the order 1, 0, 3, 2, 5, 4. */
+/**
+ * Warm: 0, 2 and 4 for A, 1 and 3 for B, 5 for nobody. Used: 6. Cold: 7 and 8. Freed in the order 1, 0, 3, 2, 5,
+ * 4.
+ */
 function prepared(): { allocator: ModuleAffinityIndexAllocator; words: Int32Array } {
   const allocator = new ModuleAffinityIndexAllocator(CAPACITY, CAPACITY);
   for (const key of [A, B, A, B, A, undefined, A]) allocator.alloc(key);
