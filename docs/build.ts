@@ -24,7 +24,10 @@ export async function buildSite(outFolder: string): Promise<void> {
   write('index.html', renderPage({ ...HOME, body: homeBody(guides) }));
   write('guides/index.html', renderPage({ ...GUIDES, body: guideListBody(guides) }));
   for (const { name, title, summary, body } of guides) {
-    write(`guides/${name}.html`, renderPage({ title, description: summary, body, root: '../', section: 'guides' }));
+    write(
+      `guides/${name}.html`,
+      renderPage({ title, description: summary, body, root: '../', section: 'guides' }),
+    );
   }
   await buildPlanner(outFolder);
 }
@@ -36,7 +39,12 @@ const HOME = {
   section: 'home',
 } as const;
 
-const GUIDES = { title: 'Guides', description: 'Guides to Guardstripe', root: '../', section: 'guides' } as const;
+const GUIDES = {
+  title: 'Guides',
+  description: 'Guides to Guardstripe',
+  root: '../',
+  section: 'guides',
+} as const;
 
 const PLANNER = {
   title: 'Slab planner',

@@ -61,7 +61,11 @@ function showBounds(plan: Plan): void {
   byId('bounds', HTMLElement).replaceChildren(
     ...bounds.map(([bound, name, amount]) => {
       const percent = Number.isFinite(amount) ? (Math.log10(amount + 1) / most) * 100 : 100;
-      const bar = html('span', { class: 'bar', style: `--share:${percent.toFixed(1)}%`, 'aria-hidden': 'true' });
+      const bar = html('span', {
+        class: 'bar',
+        style: `--share:${percent.toFixed(1)}%`,
+        'aria-hidden': 'true',
+      });
       const least = bound === plan.boundBy ? 'least' : '';
       const value = Number.isFinite(amount) ? count(amount) : 'no bound';
       return html('li', { class: least }, html('span', {}, name), bar, html('b', {}, value));

@@ -98,7 +98,9 @@ ${pool}_delete(pool);
 
 /** `4 * 2 ** 30`, `4 << 30`: the same number, readable; plain where it is no multiple of 1 KiB. */
 function product(bytes: number, power: '**' | '<<'): string {
-  const exponent = [40, 30, 20, 10].find((candidate) => bytes >= 2 ** candidate && bytes % 2 ** candidate === 0);
+  const exponent = [40, 30, 20, 10].find(
+    (candidate) => bytes >= 2 ** candidate && bytes % 2 ** candidate === 0,
+  );
   if (exponent === undefined) return separated(bytes);
   const factor = bytes / 2 ** exponent;
   return power === '**' ? `${factor} * 2 ** ${exponent}` : `${factor} << ${exponent}`;

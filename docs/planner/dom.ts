@@ -24,7 +24,11 @@ export function html<Name extends keyof HTMLElementTagNameMap>(
   return withAttributes(document.createElement(name), attributes, children);
 }
 
-function withAttributes<E extends Element>(element: E, attributes: Attributes, children: (Element | string)[]): E {
+function withAttributes<E extends Element>(
+  element: E,
+  attributes: Attributes,
+  children: (Element | string)[],
+): E {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
   element.append(...children);
   return element;

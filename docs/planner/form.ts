@@ -34,7 +34,11 @@ export class Form {
     return Object.fromEntries(
       [...this.#controls].map(([name, control]) => [
         name,
-        control instanceof HTMLInputElement && control.type === 'checkbox' ? (control.checked ? 'yes' : 'no') : control.value,
+        control instanceof HTMLInputElement && control.type === 'checkbox'
+          ? control.checked
+            ? 'yes'
+            : 'no'
+          : control.value,
       ]),
     );
   }
@@ -44,7 +48,8 @@ export class Form {
     for (const field of FIELDS) {
       const control = this.#controls.get(field.name);
       const text = values[field.name] ?? field.initial;
-      if (control instanceof HTMLInputElement && control.type === 'checkbox') control.checked = text === 'yes';
+      if (control instanceof HTMLInputElement && control.type === 'checkbox')
+        control.checked = text === 'yes';
       else if (control !== undefined) control.value = text;
       this.#followText(field);
     }
@@ -81,12 +86,19 @@ export class Form {
     const zero = field.name === 'memoryGuardSize' ? 1 : 0;
     const from = ends.linear === true ? ends.from : Math.log2(ends.from) * STEPS_PER_DOUBLING - zero;
     const to = ends.linear === true ? ends.to : Math.log2(ends.to) * STEPS_PER_DOUBLING;
-    const slider = html('input', { type: 'range', min: from, max: to, step: 1, 'aria-label': `${field.label}, slider` });
+    const slider = html('input', {
+      type: 'range',
+      min: from,
+      max: to,
+      step: 1,
+      'aria-label': `${field.label}, slider`,
+    });
     this.#sliders.set(field.name, slider);
     slider.addEventListener('input', () => {
       const control = this.#controls.get(field.name);
       if (control === undefined) return;
-      const value = zero === 1 && Number(slider.value) === from ? 0 : valueAt(Number(slider.value), ends.linear === true);
+      const value =
+        zero === 1 && Number(slider.value) === from ? 0 : valueAt(Number(slider.value), ends.linear === true);
       control.value = textOf(field, value);
       slider.setAttribute('aria-valuetext', control.value);
       this.#onChange();

@@ -22,7 +22,10 @@ byId('reset', HTMLButtonElement).addEventListener('click', () => {
   form.set(defaults());
   update();
 });
-byId('copy-link', HTMLButtonElement).addEventListener('click', () => void copy(globalThis.location.href, 'The link'));
+byId('copy-link', HTMLButtonElement).addEventListener(
+  'click',
+  () => void copy(globalThis.location.href, 'The link'),
+);
 byId('copy-config', HTMLButtonElement).addEventListener(
   'click',
   () => void copy(byId('config', HTMLElement).textContent ?? '', 'The configuration'),
@@ -68,7 +71,8 @@ function showPlace(): void {
   location_.removeAttribute('aria-invalid');
   const text = location_.value.trim();
   if (shown === undefined || text === '') {
-    place.textContent = 'Point at the drawing, or enter the offset of a fault: its address less the address of the slab.';
+    place.textContent =
+      'Point at the drawing, or enter the offset of a fault: its address less the address of the slab.';
     view.mark(undefined);
     return;
   }
@@ -92,7 +96,9 @@ function buildTargets(): void {
     const input = html('input', { type: 'radio', name: 'target', value: id, id: `target-${id}` });
     input.checked = index === 0;
     input.addEventListener('change', showConfig);
-    byId('targets', HTMLElement).append(html('label', { for: `target-${id}` }, input, html('span', {}, label)));
+    byId('targets', HTMLElement).append(
+      html('label', { for: `target-${id}` }, input, html('span', {}, label)),
+    );
   }
 }
 

@@ -60,7 +60,10 @@ export class ScaleView {
     const layout = this.#layout;
     const { start, end } = this.#window;
     if (layout !== undefined && offset !== undefined && (offset < start || offset >= end)) {
-      this.#window = clampWindow(layout, { start: offset - (end - start) / 2, end: offset + (end - start) / 2 });
+      this.#window = clampWindow(layout, {
+        start: offset - (end - start) / 2,
+        end: offset + (end - start) / 2,
+      });
     }
     this.#draw();
   }
@@ -130,7 +133,8 @@ export class ScaleView {
       this.#move((layout) => pan(layout, origin.window, (origin.x - event.clientX) / this.#widthPx()));
     });
     this.#stage.addEventListener('pointerup', (event) => {
-      if (from !== undefined && Math.abs(event.clientX - from.x) < 4) this.#onMark(this.#offsetAt(event.clientX));
+      if (from !== undefined && Math.abs(event.clientX - from.x) < 4)
+        this.#onMark(this.#offsetAt(event.clientX));
       from = undefined;
     });
     this.#stage.addEventListener('pointercancel', () => {
@@ -181,8 +185,12 @@ export class ScaleView {
     this.#zoomSlider.setAttribute('aria-valuetext', `${formatBytes(end - start)} in view`);
     this.#positionSlider.setAttribute('aria-valuetext', `from offset ${formatHexBytes(start)}`);
     this.#range.textContent = `${formatBytes(end - start)} of ${formatBytes(layout.totalSlabBytes)} in view, from offset ${formatHexBytes(start)}`;
-    const place = layout.totalSlabBytes === 0 ? '' : describeLocation(locate(layout, Math.floor((start + end) / 2)));
-    this.#stage.setAttribute('aria-label', `The slab to scale, ${this.#range.textContent}. In the middle: ${place}`);
+    const place =
+      layout.totalSlabBytes === 0 ? '' : describeLocation(locate(layout, Math.floor((start + end) / 2)));
+    this.#stage.setAttribute(
+      'aria-label',
+      `The slab to scale, ${this.#range.textContent}. In the middle: ${place}`,
+    );
   }
 }
 
@@ -197,7 +205,11 @@ function pan(layout: SlabLayout, { start, end }: Window, share: number): Window 
 
 function hatching(): Element[] {
   const line = svg('line', { x1: 0, y1: 0, x2: 0, y2: 8, class: 'hatch' });
-  const pattern = svg('pattern', { id: 'scale-hatching', width: 8, height: 8, patternUnits: 'userSpaceOnUse' }, line);
+  const pattern = svg(
+    'pattern',
+    { id: 'scale-hatching', width: 8, height: 8, patternUnits: 'userSpaceOnUse' },
+    line,
+  );
   pattern.setAttribute('patternTransform', 'rotate(45)');
   return [svg('defs', {}, pattern)];
 }
@@ -215,7 +227,10 @@ function drawPiece(layout: SlabLayout, piece: Piece, x: number, endX: number): E
       ];
     case 'memory': {
       const colour = `stripe-${layout.stripeOf(piece.slot) % NUM_COLOURS}`;
-      return [svg('rect', { ...box, class: colour }), ...label(`slot ${piece.slot}`, piece.end - piece.start, x, width)];
+      return [
+        svg('rect', { ...box, class: colour }),
+        ...label(`slot ${piece.slot}`, piece.end - piece.start, x, width),
+      ];
     }
     case 'rest': {
       const colour = `stripe-${layout.stripeOf(piece.slot) % NUM_COLOURS}`;
@@ -255,7 +270,9 @@ function label(text: string, bytes: number, x: number, width: number): Element[]
   const centre = x + width / 2;
   if (Math.max(text.length, size.length) * CHARACTER_PX + 6 > width) {
     const bare = text.replace('slot ', '');
-    return bare !== text && bare.length * CHARACTER_PX + 4 <= width ? [textAt(bare, centre, BAND_Y + 43, 'on-fill')] : [];
+    return bare !== text && bare.length * CHARACTER_PX + 4 <= width
+      ? [textAt(bare, centre, BAND_Y + 43, 'on-fill')]
+      : [];
   }
   const colour = text === 'guard' ? 'on-hatch' : 'on-fill';
   return [textAt(text, centre, BAND_Y + 35, `${colour} strong`), textAt(size, centre, BAND_Y + 54, colour)];
@@ -265,7 +282,10 @@ function label(text: string, bytes: number, x: number, width: number): Element[]
 function drawReach(layout: SlabLayout, window: Window, xOf: (offset: number) => number): Element[] {
   const { preSlabGuardBytes, slotBytes, numSlots, bytesToNextStripeSlot } = layout;
   if (numSlots === 0 || slotBytes === 0) return [];
-  const first = Math.min(Math.max(Math.ceil((window.start - preSlabGuardBytes) / slotBytes), 0), numSlots - 1);
+  const first = Math.min(
+    Math.max(Math.ceil((window.start - preSlabGuardBytes) / slotBytes), 0),
+    numSlots - 1,
+  );
   const start = layout.slotOffset(first);
   const end = Math.min(start + bytesToNextStripeSlot, layout.totalSlabBytes);
   const left = xOf(start);
@@ -273,7 +293,8 @@ function drawReach(layout: SlabLayout, window: Window, xOf: (offset: number) => 
   const text = `what a guest of slot ${first} meets: ${formatBytes(bytesToNextStripeSlot)}, no other memory that is open to it`;
   const short = `slot ${first}: ${formatBytes(bytesToNextStripeSlot)} to itself`;
   const room = xOf(window.end) - Math.max(left, 0);
-  const shown = text.length * CHARACTER_PX < room ? text : short.length * CHARACTER_PX < room ? short : undefined;
+  const shown =
+    text.length * CHARACTER_PX < room ? text : short.length * CHARACTER_PX < room ? short : undefined;
   if (right - left < 12 || shown === undefined) return [];
   const y = BAND_Y + BAND_HEIGHT + 10;
   const closed = end <= window.end ? `V${y - 5}` : '';

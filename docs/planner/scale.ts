@@ -82,7 +82,10 @@ export function clampWindow(layout: SlabLayout, { start, end }: Window): Window 
 
 /** `factor` times as near (below 1: as far), with the byte at `anchor` staying where it is on the screen. */
 export function zoom(layout: SlabLayout, window: Window, factor: number, anchor: number): Window {
-  const bytes = Math.min(Math.max((window.end - window.start) / factor, narrowest(layout)), wholeSlab(layout).end);
+  const bytes = Math.min(
+    Math.max((window.end - window.start) / factor, narrowest(layout)),
+    wholeSlab(layout).end,
+  );
   const share = (anchor - window.start) / (window.end - window.start);
   const start = anchor - share * bytes;
   return clampWindow(layout, { start, end: start + bytes });

@@ -73,11 +73,11 @@ export const FIELDS: readonly Field[] = [
     group: 'settings',
     kind: 'choice',
     label: 'Protection keys',
-    hint: 'memoryProtectionKeys: stripes, where there are keys.',
+    hint: 'memoryProtectionKeys: stripes where the host has keys, always, or never.',
     initial: 'auto',
     choices: [
-      ['auto', 'auto: where the host has them'],
-      ['enable', 'enable, or fail'],
+      ['auto', 'auto'],
+      ['enable', 'enable'],
       ['disable', 'disable'],
     ],
   },
@@ -228,7 +228,8 @@ export function readField(field: Field, text: string): unknown {
     case 'flag':
       return text === 'yes';
     case 'choice':
-      if (!field.choices?.some(([value]) => value === text)) throw new TypeError(`${field.label}: no such choice`);
+      if (!field.choices?.some(([value]) => value === text))
+        throw new TypeError(`${field.label}: no such choice`);
       return field.name === 'pageSize' ? parseBytes(text) : text;
   }
 }

@@ -12,7 +12,9 @@ export function findErrorCodes(root: string): Map<string, readonly string[]> {
       found.set(code, (found.get(code) ?? new Set()).add(name));
     }
   }
-  return new Map([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([code, names]) => [code, [...names].toSorted()]));
+  return new Map(
+    [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([code, names]) => [code, [...names].toSorted()]),
+  );
 }
 
 /** The codes that have an entry of their own in the guide: a heading of nothing else. */

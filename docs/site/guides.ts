@@ -36,7 +36,11 @@ export function readGuides(folder: string, errorCodes: ReadonlyMap<string, reado
     .toSorted((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
 }
 
-function renderGuide(name: string, markdown: string, errorCodes: ReadonlyMap<string, readonly string[]>): Guide {
+function renderGuide(
+  name: string,
+  markdown: string,
+  errorCodes: ReadonlyMap<string, readonly string[]>,
+): Guide {
   const contents: { readonly id: string; readonly html: string }[] = [];
   const marked = new Marked({ gfm: true });
   marked.use({
@@ -45,7 +49,8 @@ function renderGuide(name: string, markdown: string, errorCodes: ReadonlyMap<str
         const html = this.parser.parseInline(tokens);
         const id = slug(text);
         if (depth === 2) contents.push({ id, html });
-        const anchor = depth === 1 ? '' : ` <a class="anchor" href="#${id}" aria-label="Link to this section">#</a>`;
+        const anchor =
+          depth === 1 ? '' : ` <a class="anchor" href="#${id}" aria-label="Link to this section">#</a>`;
         return `<h${depth} id="${id}">${html}${anchor}</h${depth}>\n${thrownBy(text, errorCodes)}`;
       },
       // Blocks and tables may be wider than a phone: they scroll by themselves, and by keyboard.
@@ -67,13 +72,29 @@ function renderGuide(name: string, markdown: string, errorCodes: ReadonlyMap<str
   const html = marked.parse(markdown, { async: false });
   const [heading = '', rest = ''] = splitAfterTitle(html);
   const list = contents.map((entry) => `<li><a href="#${entry.id}">${entry.html}</a></li>`).join('');
-  const toc = contents.length < 3 ? '' : `<nav class="toc" aria-label="On this page"><ol>${list}</ol></nav>\n`;
+  const toc =
+    contents.length < 3 ? '' : `<nav class="toc" aria-label="On this page"><ol>${list}</ol></nav>\n`;
   return {
     name,
     title: /^# (.+)$/m.exec(markdown)?.[1]?.replaceAll('`', '') ?? name,
-    summary: /^# .+\n+((?:.+\n)+)/m.exec(markdown)?.[1]?.replaceAll('\n', ' ').replaceAll(/[`*_]/g, '').trim() ?? '',
+    summary: summaryOf(markdown),
     body: `${heading}${toc}${rest}`,
   };
+}
+
+/** The first sentences below the title, without marks, as many as make a short text. */
+function summaryOf(markdown: string): string {
+  const paragraph = /^# .+\n+((?:.+\n)+)/m.exec(markdown)?.[1] ?? '';
+  const text = paragraph
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replaceAll(/[`*_]/g, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  const [first = '', ...others] = text.split(/(?<=[.:]) (?=[A-Z])/);
+  return others.reduce(
+    (summary, next) => (summary.length + next.length < 150 ? `${summary} ${next}` : summary),
+    first,
+  );
 }
 
 function splitAfterTitle(html: string): [string, string] {

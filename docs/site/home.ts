@@ -13,7 +13,7 @@ const PACKAGES = [
 const EXAMPLE = `import { describeMemory, MemoryPool } from '@guardstripe/memory-pool';
 
 using pool = MemoryPool.create({ totalMemories: 100, maxMemorySize: 16 * 2 ** 20 });
-const module = describeMemory({ initial: 1, maximum: 16, contents: Uint8Array.of(1, 2, 3) });
+const module = describeMemory({ initial: 1, contents: Uint8Array.of(1, 2, 3) });
 
 using store = pool.openStore();
 const memory = store.allocate({ module }); // copy-on-write, until it is written
