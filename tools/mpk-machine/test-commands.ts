@@ -11,6 +11,9 @@ export const TEST_ENVIRONMENT = ['CI=true', 'NO_COLOR=1', 'GUARDSTRIPE_REQUIRE_M
 /** An emulated processor is some ten times slower; a test that hangs must still end before the machine's time limit. */
 const TEST_TIMEOUT_MILLISECONDS = 300_000;
 
+/** Reading modules and counting a million times are the same on any processor, and take minutes on an emulated one. */
+const SAME_ANYWHERE = ['test/wasm/**', 'test/soak*'];
+
 export interface TestRun {
   readonly packageName: string;
   /** Relative to the workspace. */
@@ -50,6 +53,7 @@ export function testRuns(
       // Every test is slow there; saying so for each hides the rest.
       `--slowTestThreshold=${TEST_TIMEOUT_MILLISECONDS}`,
       `--maxWorkers=${target.numWorkers}`,
+      ...SAME_ANYWHERE.map((files) => `--exclude=${files}`),
       ...(filters.length > 0 ? ['--passWithNoTests', ...filters] : []),
     ],
   }));
