@@ -7,6 +7,8 @@ import { size } from './errors.js';
 interface Bound {
   readonly name: string;
   readonly used: number;
+  /** What the refused call would have added, at most. */
+  readonly wanted: number;
   readonly limit: number;
   readonly show: (amount: number) => string;
   readonly advice: string;
@@ -15,9 +17,9 @@ interface Bound {
 /** How near a limit must be to be named as the likely reason. */
 const NEAR = 0.95;
 /** Counting the mappings of a process that has all it may takes tens of milliseconds: not for each of many refusals. */
-const EXPLANATION_LIFETIME_MS = 1000;
+const COUNT_LIFETIME_MS = 1000;
 
-let lastExplanation: { readonly text: string; readonly madeAt: number } | undefined;
+let lastCount = { mappings: 0, countedAt: Number.NEGATIVE_INFINITY };
 
 /** The host's bounds in one line. */
 export function describeHost(): string {
@@ -38,71 +40,71 @@ export function explainRefusal(action: string, error: unknown): unknown {
     ...(byteLength === undefined ? {} : { byteLength }),
   };
   const explained = new SystemError(-errno, { syscall, ...range }, { cause: error });
-  const reason = error.code === 'ENOMEM' ? `. ${explainOnce()}` : '';
+  const reason = error.code === 'ENOMEM' ? `. ${explain(bounds(byteLength ?? 0))}` : '';
   explained.message = `Cannot ${action}: ${error.message}${reason}`;
   // The stack begins with the message as it was.
   Error.captureStackTrace(explained, explainRefusal);
   return explained;
 }
 
-function explainOnce(): string {
-  const now = performance.now();
-  if (lastExplanation === undefined || now - lastExplanation.madeAt > EXPLANATION_LIFETIME_MS) {
-    lastExplanation = { text: explain(bounds()), madeAt: now };
-  }
-  return lastExplanation.text;
-}
-
 function explain(all: readonly Bound[]): string {
-  const near = all.filter(({ used, limit }) => used >= limit * NEAR);
+  const near = all.filter(({ used, wanted, limit }) => used + wanted >= limit * NEAR);
   if (near.length === 0) return 'No limit of this process is near: the machine itself may be out of memory';
   return near
     .map(({ name, used, limit, show, advice }) => `${name}: ${show(used)} of ${show(limit)}; ${advice}`)
     .join('. ');
 }
 
-function bounds(): Bound[] {
+function bounds(byteLength: number): Bound[] {
   const { maxMapCount, addressSpaceLimitBytes, overcommit } = host();
   const status = read('/proc/self/status');
-  const all: Bound[] = [];
-  const add = (
-    name: string,
-    used: number,
-    limit: number | undefined,
-    show: Bound['show'],
-    advice: string,
-  ) => {
-    if (limit !== undefined) all.push({ name, used, limit, show, advice });
-  };
-  add(
-    'vm.max_map_count is reached',
-    countMappings(),
-    maxMapCount,
-    asCount,
-    'hold fewer memories at once, or raise it',
-  );
-  const addressSpace = kibibytes(status, 'VmSize');
-  const advice = 'raise it (ulimit -v), or reserve less';
-  add('RLIMIT_AS is near', addressSpace, addressSpaceLimitBytes, size, advice);
-  const data = kibibytes(status, 'VmData');
-  add('RLIMIT_DATA is near', data, dataLimitBytes(), size, 'raise it (ulimit -d), or hold less memory');
-  if (overcommit === 'never') {
-    const meminfo = read('/proc/meminfo');
-    add(
-      'vm.overcommit_memory is 2, and the commit limit is near',
-      kibibytes(meminfo, 'Committed_AS'),
-      kibibytes(meminfo, 'CommitLimit'),
-      size,
-      'accessible pages count, touched or not: hold less, or raise vm.overcommit_ratio',
-    );
-  }
-  return all;
+  const meminfo = overcommit === 'never' ? read('/proc/meminfo') : '';
+  const all: (Omit<Bound, 'limit'> & { readonly limit: number | undefined })[] = [
+    {
+      name: 'vm.max_map_count is reached',
+      used: countMappings(),
+      // A change in the middle of a mapping makes three of it.
+      wanted: 2,
+      limit: maxMapCount,
+      show: asCount,
+      advice: 'hold fewer memories at once, or raise it',
+    },
+    {
+      name: 'RLIMIT_AS is near',
+      used: kibibytes(status, 'VmSize'),
+      wanted: byteLength,
+      limit: addressSpaceLimitBytes,
+      show: size,
+      advice: 'raise it (ulimit -v), or reserve less',
+    },
+    {
+      name: 'RLIMIT_DATA is near',
+      used: kibibytes(status, 'VmData'),
+      wanted: byteLength,
+      limit: dataLimitBytes(),
+      show: size,
+      advice: 'raise it (ulimit -d), or hold less memory',
+    },
+    {
+      name: 'vm.overcommit_memory is 2, and the commit limit is near',
+      used: kibibytes(meminfo, 'Committed_AS'),
+      wanted: byteLength,
+      limit: meminfo === '' ? undefined : kibibytes(meminfo, 'CommitLimit'),
+      show: size,
+      advice: 'accessible pages count, touched or not: hold less, or raise vm.overcommit_ratio',
+    },
+  ];
+  return all.filter((bound): bound is Bound => bound.limit !== undefined);
 }
 
 const asCount = (mappings: number) => `${mappings} mappings`;
 
 function countMappings(): number {
-  return read('/proc/self/maps').split('\n').length - 1;
+  const now = performance.now();
+  if (now - lastCount.countedAt > COUNT_LIFETIME_MS) {
+    lastCount = { mappings: read('/proc/self/maps').split('\n').length - 1, countedAt: now };
+  }
+  return lastCount.mappings;
 }
 
 function dataLimitBytes(): number | undefined {

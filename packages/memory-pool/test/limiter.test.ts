@@ -10,7 +10,15 @@ import {
   type PooledMemory,
   type Store,
 } from '../src/index.js';
-import { checkBooks, contents, imageBytes, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
+import {
+  checkBooks,
+  contents,
+  imageBytes,
+  imageModule,
+  PAGE,
+  smallPool,
+  zeroModule,
+} from './support/memories.js';
 
 let pool: MemoryPool;
 
@@ -55,7 +63,8 @@ describe('a limiter', () => {
       const store = open(() => allows);
       const module = imageModule(0x51);
       for (let i = 0; i < 5; i++) {
-        const denied = how === 'allocate' ? () => store.allocate({ module }) : store.allocateAsync({ module });
+        const denied =
+          how === 'allocate' ? () => store.allocate({ module }) : store.allocateAsync({ module });
         const error = { code: 'ERR_MEMORY_LIMIT', currentBytes: 0, desiredBytes: 2 * PAGE };
         if (typeof denied === 'function') expect(denied).toThrow(expect.objectContaining(error));
         else await expect(denied).rejects.toThrow(expect.objectContaining(error));
@@ -115,13 +124,16 @@ describe('a limiter', () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it.each([undefined, 'no', 1])('that answers an asynchronous call with %s has not said yes', async (answer) => {
-    const store = open(() => Promise.resolve(answer as never));
-    await expect(store.allocateAsync({ module: zeroModule() })).rejects.toThrow(
-      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
-    );
-    expect(pool.isEmpty).toBe(true);
-  });
+  it.each([undefined, 'no', 1])(
+    'that answers an asynchronous call with %s has not said yes',
+    async (answer) => {
+      const store = open(() => Promise.resolve(answer as never));
+      await expect(store.allocateAsync({ module: zeroModule() })).rejects.toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+      );
+      expect(pool.isEmpty).toBe(true);
+    },
+  );
 
   it('may answer any time later, while others come and go', async () => {
     let answer: (yes: boolean) => void = () => undefined;
@@ -129,7 +141,8 @@ describe('a limiter', () => {
     const other = pool.openStore();
     const coming = slow.allocateAsync({ module: imageModule(0x51) });
     const module = zeroModule();
-    for (let i = 0; i < 3; i++) for (const memory of [1, 2].map(() => other.allocate({ module }))) memory.free();
+    for (let i = 0; i < 3; i++)
+      for (const memory of [1, 2].map(() => other.allocate({ module }))) memory.free();
     answer(true);
     const memory = await coming;
     expect(contents(memory).equals(imageBytes(0x51))).toBe(true);

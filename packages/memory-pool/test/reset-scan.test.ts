@@ -16,7 +16,7 @@ import {
   smallPool,
   zeroModule,
 } from './support/memories.js';
-import { itUnless } from './support/requirement.js';
+import { needing } from './support/requirement.js';
 import { residentBytes } from './support/resident.js';
 import { encodeModule } from './wasm/encode.js';
 
@@ -62,71 +62,92 @@ function roundTrip(pool: MemoryPool, dirty: (memory: PooledMemory) => void): voi
 const everySecond = (pages: number) => Array.from({ length: pages / 2 }, (_, i) => 2 * i + 1);
 
 describe('a scan', () => {
-  itUnless(noScan, 'that finds more regions than it can report leaves the rest to be dropped', () => {
-    using pool = keepingPool();
-    roundTrip(pool, (memory) => dirtyPages(memory, everySecond(BIG_HOST_PAGES)));
-    // Every second page of 256 is a region of its own.
-    expect(pool.metrics()).toMatchObject({
-      resets: { scan: 1, write: 0, decommit: 0 },
-      bytesCopied: MAX_REGIONS * HOST_PAGE,
-      decommits: 1,
-      unusedBytesResident: 0,
-    });
-  });
+  it(
+    'that finds more regions than it can report leaves the rest to be dropped',
+    needing(noScan, () => {
+      using pool = keepingPool();
+      roundTrip(pool, (memory) => dirtyPages(memory, everySecond(BIG_HOST_PAGES)));
+      // Every second page of 256 is a region of its own.
+      expect(pool.metrics()).toMatchObject({
+        resets: { scan: 1, write: 0, decommit: 0 },
+        bytesCopied: MAX_REGIONS * HOST_PAGE,
+        decommits: 1,
+        unusedBytesResident: 0,
+      });
+    }),
+  );
 
-  itUnless(noScan, 'that finds exactly as many regions as it can report misses none', () => {
-    using pool = keepingPool();
-    roundTrip(pool, (memory) => dirtyPages(memory, everySecond(2 * MAX_REGIONS)));
-    expect(pool.metrics().bytesCopied).toBe(MAX_REGIONS * HOST_PAGE);
-  });
+  it(
+    'that finds exactly as many regions as it can report misses none',
+    needing(noScan, () => {
+      using pool = keepingPool();
+      roundTrip(pool, (memory) => dirtyPages(memory, everySecond(2 * MAX_REGIONS)));
+      expect(pool.metrics().bytesCopied).toBe(MAX_REGIONS * HOST_PAGE);
+    }),
+  );
 
-  itUnless(noScan, 'that finds more bytes than may stay writes as many, and the rest is dropped', () => {
-    using pool = keepingPool({ linearMemoryKeepResident: 7 * HOST_PAGE });
-    roundTrip(pool, (memory) => scribble(memory));
-    expect(pool.metrics()).toMatchObject({
-      resets: { scan: 1 },
-      bytesCopied: 7 * HOST_PAGE,
-      decommits: 1,
-    });
-  });
+  it(
+    'that finds more bytes than may stay writes as many, and the rest is dropped',
+    needing(noScan, () => {
+      using pool = keepingPool({ linearMemoryKeepResident: 7 * HOST_PAGE });
+      roundTrip(pool, (memory) => scribble(memory));
+      expect(pool.metrics()).toMatchObject({
+        resets: { scan: 1 },
+        bytesCopied: 7 * HOST_PAGE,
+        decommits: 1,
+      });
+    }),
+  );
 
-  itUnless(noScan, 'stops within a region when that holds more than may stay', () => {
-    using pool = keepingPool({ linearMemoryKeepResident: 40 * HOST_PAGE });
-    // One region of 100 pages across the start of the image, and one behind it.
-    const region = Array.from({ length: 100 }, (_, i) => 10 + i);
-    roundTrip(pool, (memory) => dirtyPages(memory, [...region, 200]));
-    expect(pool.metrics()).toMatchObject({ bytesCopied: 40 * HOST_PAGE, decommits: 1 });
-  });
+  it(
+    'stops within a region when that holds more than may stay',
+    needing(noScan, () => {
+      using pool = keepingPool({ linearMemoryKeepResident: 40 * HOST_PAGE });
+      // One region of 100 pages across the start of the image, and one behind it.
+      const region = Array.from({ length: 100 }, (_, i) => 10 + i);
+      roundTrip(pool, (memory) => dirtyPages(memory, [...region, 200]));
+      expect(pool.metrics()).toMatchObject({ bytesCopied: 40 * HOST_PAGE, decommits: 1 });
+    }),
+  );
 
-  itUnless(noScan, 'passes over pages that were only read', () => {
-    using pool = keepingPool();
-    roundTrip(pool, (memory) => contents(memory));
-    expect(pool.metrics()).toMatchObject({ resets: { scan: 1 }, bytesCopied: 0, decommits: 0 });
-  });
+  it(
+    'passes over pages that were only read',
+    needing(noScan, () => {
+      using pool = keepingPool();
+      roundTrip(pool, (memory) => contents(memory));
+      expect(pool.metrics()).toMatchObject({ resets: { scan: 1 }, bytesCopied: 0, decommits: 0 });
+    }),
+  );
 
-  itUnless(noScan, 'finds a page that was read first and written later', () => {
-    using pool = keepingPool();
-    roundTrip(pool, (memory) => {
-      contents(memory);
-      dirtyPages(memory, [0, 45, 255]);
-    });
-    expect(pool.metrics()).toMatchObject({ bytesCopied: 3 * HOST_PAGE, decommits: 0 });
-  });
+  it(
+    'finds a page that was read first and written later',
+    needing(noScan, () => {
+      using pool = keepingPool();
+      roundTrip(pool, (memory) => {
+        contents(memory);
+        dirtyPages(memory, [0, 45, 255]);
+      });
+      expect(pool.metrics()).toMatchObject({ bytesCopied: 3 * HOST_PAGE, decommits: 0 });
+    }),
+  );
 
-  itUnless(noScan, "finds what a grown memory's new pages hold", () => {
-    using pool = keepingPool();
-    const store = pool.openStore();
-    const module = zeroModule(1, 16);
-    const memory = store.allocate({ module });
-    memory.grow(15);
-    dirtyPages(memory, [0, 17, 255]);
-    memory.free();
-    expect(pool.metrics()).toMatchObject({ bytesCopied: 3 * HOST_PAGE, decommits: 0 });
-    expect(residentBytes(pool, memory.slot)).toBe(3 * HOST_PAGE);
-    const again = store.allocate({ module });
-    again.grow(15);
-    expect(contents(again).equals(new Uint8Array(BIG))).toBe(true);
-  });
+  it(
+    "finds what a grown memory's new pages hold",
+    needing(noScan, () => {
+      using pool = keepingPool();
+      const store = pool.openStore();
+      const module = zeroModule(1, 16);
+      const memory = store.allocate({ module });
+      memory.grow(15);
+      dirtyPages(memory, [0, 17, 255]);
+      memory.free();
+      expect(pool.metrics()).toMatchObject({ bytesCopied: 3 * HOST_PAGE, decommits: 0 });
+      expect(residentBytes(pool, memory.slot)).toBe(3 * HOST_PAGE);
+      const again = store.allocate({ module });
+      again.grow(15);
+      expect(contents(again).equals(new Uint8Array(BIG))).toBe(true);
+    }),
+  );
 
   it('is not made for a memory of one page', () => {
     const faulty = faultyMemory();
@@ -151,20 +172,23 @@ describe('a scan', () => {
 });
 
 describe('a scan that fails', () => {
-  itUnless(noScan, 'is counted, and the reset goes the way without', () => {
-    const faulty = faultyMemory();
-    using pool = keepingPool({
-      virtualMemory: faulty.virtualMemory,
-      linearMemoryKeepResident: 50 * HOST_PAGE,
-    });
-    faulty.fail('scanDirtyPages');
-    roundTrip(pool, (memory) => scribble(memory));
-    expect(pool.metrics()).toMatchObject({
-      resets: { scan: 0, write: 1, decommit: 0 },
-      failedScans: 1,
-      failedResets: 0,
-    });
-  });
+  it(
+    'is counted, and the reset goes the way without',
+    needing(noScan, () => {
+      const faulty = faultyMemory();
+      using pool = keepingPool({
+        virtualMemory: faulty.virtualMemory,
+        linearMemoryKeepResident: 50 * HOST_PAGE,
+      });
+      faulty.fail('scanDirtyPages');
+      roundTrip(pool, (memory) => scribble(memory));
+      expect(pool.metrics()).toMatchObject({
+        resets: { scan: 0, write: 1, decommit: 0 },
+        failedScans: 1,
+        failedResets: 0,
+      });
+    }),
+  );
 
   it("is refused at the pool's creation where it is a must", () => {
     const blind = Object.assign(faultyMemory().virtualMemory, { canScanDirtyPages: false });

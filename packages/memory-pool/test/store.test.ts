@@ -4,7 +4,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MemoryPool, PooledMemory } from '../src/index.js';
 import { faultyMemory } from './support/fault-injection.js';
-import { checkBooks, contents, imageModule, PAGE, scribble, smallPool, zeroModule } from './support/memories.js';
+import {
+  checkBooks,
+  contents,
+  imageModule,
+  PAGE,
+  scribble,
+  smallPool,
+  zeroModule,
+} from './support/memories.js';
 
 const SLOTS = 6;
 

@@ -41,7 +41,13 @@ export function imageModule(
     virtualMemory?: VirtualMemory;
   } = {},
 ): PoolModule {
-  const { initial = 2, maximum = 8, byteLength = HOST_PAGE, offset = 0, virtualMemory = platform() } = options;
+  const {
+    initial = 2,
+    maximum = 8,
+    byteLength = HOST_PAGE,
+    offset = 0,
+    virtualMemory = platform(),
+  } = options;
   const bytes = new Uint8Array(byteLength).fill(value);
   const description = { initial, maximum, contents: bytes, contentsOffset: offset };
   return closedLater(describeMemory(description, { virtualMemory }));
