@@ -230,7 +230,9 @@ describe('properties', () => {
       memoryProtectionKeys: fc.constantFrom('auto', 'disable'),
       maxMemoryProtectionKeys: fc.nat(16),
     })
-    .map(({ spareBytes, ...rest }) => ({ ...rest, memoryReservation: rest.maxMemorySize + spareBytes }));
+    .map(({ spareBytes, ...rest }) =>
+      Object.assign(rest, { memoryReservation: rest.maxMemorySize + spareBytes }),
+    );
   const anyHost = fc.record({
     pageSize: fc.constantFrom(4096, 16_384, 65_536),
     addressBits: fc.integer({ min: 20, max: 53 }),

@@ -116,8 +116,9 @@ function planJson({ layout, ...rest }: Plan): object {
 }
 
 function layoutJson(layout: SlabLayout): object {
+  // The getters are not fields of its own.
   const { totalSlabBytes, bytesToNextStripeSlot } = layout;
-  return { ...layout, totalSlabBytes, bytesToNextStripeSlot };
+  return Object.assign(Object.fromEntries(Object.entries(layout)), { totalSlabBytes, bytesToNextStripeSlot });
 }
 
 function json(value: object): string {

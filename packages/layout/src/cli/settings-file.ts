@@ -19,7 +19,7 @@ export function readSettingsFile(path: string): PlanInput {
   }
   return 'optimize' in parsed && typeof parsed.optimize === 'object'
     ? (parsed.optimize as PlanInput)
-    : (parsed as PlanInput);
+    : parsed;
 }
 
 function read(path: string, name: string): string {

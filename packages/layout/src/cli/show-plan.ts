@@ -77,14 +77,13 @@ function bounds(plan: Plan, style: Style): string {
 
 function costs({ costs, layout }: Plan, style: Style): string {
   if (costs.length === 0 || layout.numSlots === 0) return '';
-  const name = (cost: SettingCost) => `${cost.setting} ${show(cost.value)}`;
   const rows = costs.map((cost) => {
     const change =
       cost.savedBytes === 0
         ? 'the same slab'
         : `${formatBytes(Math.abs(cost.savedBytes))} ${cost.savedBytes > 0 ? 'less' : 'more'}`;
     return [
-      name(cost),
+      `${cost.setting} ${show(cost.value)}`,
       `with ${show(cost.instead)}: ${change}, room for ${formatCount(cost.slotsByAddressSpace)} slots`,
     ] as const;
   });
