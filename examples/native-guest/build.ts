@@ -1,11 +1,12 @@
 /** Compiles every guest into `dist`. Without tools it says what is missing and changes nothing. */
-import { faultsGuest, faultsGuestWithDataCopies, realGuests } from './src/guests.ts';
+import { faultsGuest, faultsGuestWithDataCopies, pluginLibrary, realGuests } from './src/guests.ts';
 import { MissingToolError } from './src/toolchain.ts';
 
 try {
   const own = [await faultsGuest(), await faultsGuestWithDataCopies()];
+  await pluginLibrary();
   const real = await realGuests();
-  console.log(`${own.length + real.length} guests are in dist`);
+  console.log(`${own.length + real.length} guests and a plugin are in dist`);
 } catch (error) {
   if (!(error instanceof MissingToolError)) throw error;
   console.log(`Native guests were not compiled: ${error.message}`);

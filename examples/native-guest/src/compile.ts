@@ -107,6 +107,27 @@ export async function assemble(wat: string, folder: string = DIST): Promise<Uint
   return readFileSync(path);
 }
 
+/** A guest in C that calls the bridge itself: `<name>-<key>.so`, to be loaded after {@link TrapBridge.load}. */
+export async function compilePlugin(
+  source: string,
+  folder: string = DIST,
+): Promise<{ readonly library: string; readonly bridge: string }> {
+  const sources = sourceHash();
+  const bridge = join(folder, `libguest-trap-${sources}.so`);
+  if (!existsSync(bridge)) await compileBridge(bridge);
+  const library = join(folder, `${basename(source, '.c')}-${hash(sources, readFileSync(source))}.so`);
+  if (!existsSync(library)) {
+    requireTools();
+    await inScratch(folder, async (scratch) => {
+      const made = join(scratch, 'plugin.so');
+      const link = ['-shared', '-Wl,-rpath,$ORIGIN', '-Wl,--no-undefined', bridge, '-Wall', '-Wextra'];
+      await tool('cc', [...COMMON_FLAGS, '-fstack-clash-protection', '-o', made, source, ...link]);
+      renameSync(made, library);
+    });
+  }
+  return { library, bridge };
+}
+
 async function compileBridge(path: string): Promise<void> {
   requireTools();
   await inScratch(join(path, '..'), async (scratch) => {

@@ -1,6 +1,6 @@
 /** Every guest that tests, benchmark and demo use, compiled or found compiled. */
 import { fileURLToPath } from 'node:url';
-import { assemble, type BuiltGuest, compileGuest } from './compile.ts';
+import { assemble, type BuiltGuest, compileGuest, compilePlugin } from './compile.ts';
 import { realModules } from './real-modules.ts';
 
 const FAULTS = fileURLToPath(new URL('../guests/faults.wat', import.meta.url));
@@ -29,4 +29,9 @@ export async function realGuests(): Promise<readonly BuiltGuest[]> {
   };
   await Promise.all([work(), work()]);
   return guests;
+}
+
+/** The guest in plain C, `guests/plugin.c`: a library, not a module. */
+export function pluginLibrary(): Promise<{ readonly library: string; readonly bridge: string }> {
+  return compilePlugin(fileURLToPath(new URL('../guests/plugin.c', import.meta.url)));
 }

@@ -1,6 +1,9 @@
 /** The real modules: out of npm packages, one of which hides them in its JavaScript. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+
+/** `import.meta.resolve` is not there under vitest. */
+const { resolve } = createRequire(import.meta.url);
 
 export interface RealModule {
   readonly name: string;
@@ -11,7 +14,7 @@ export interface RealModule {
 const EMBEDDED_MODULE = /name\S* = "(\w+)";\s*var data\S* = "(AGFzb[\w+/=]+)"/g;
 
 export function hashWasmModules(): readonly RealModule[] {
-  const bundle = readFileSync(fileURLToPath(import.meta.resolve('hash-wasm')), 'latin1');
+  const bundle = readFileSync(resolve('hash-wasm'), 'latin1');
   return Array.from(bundle.matchAll(EMBEDDED_MODULE), ([, name = '', base64 = '']) => ({
     name: `hash-wasm-${name}`,
     bytes: Buffer.from(base64, 'base64'),
@@ -32,5 +35,5 @@ export function realModules(): readonly RealModule[] {
 }
 
 function fromPackage(name: string, path: string): RealModule {
-  return { name, bytes: readFileSync(fileURLToPath(import.meta.resolve(path))) };
+  return { name, bytes: readFileSync(resolve(path)) };
 }
