@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { PAGE } from './support/memories.js';
 
 /** Reads one byte of the slab in a child process, `offset` bytes from the second memory's start. */
-function touch(offset: number): { signal: string | null; stdout: string } {
+function touch(offset: number, ...how: string[]): { signal: string | null; stdout: string } {
   const child = spawnSync(
     process.execPath,
-    [join(import.meta.dirname, 'fixtures', 'touch.mjs'), String(offset)],
+    [join(import.meta.dirname, 'fixtures', 'touch.mjs'), String(offset), ...how],
     {
       encoding: 'utf8',
     },
@@ -29,5 +29,13 @@ describe('native code that reads', () => {
     ['far before its start, past the first memory', -3 * PAGE],
   ])('%s, at %d, dies of SIGSEGV and prints nothing', (_, offset) => {
     expect(touch(offset)).toEqual({ signal: 'SIGSEGV', stdout: '' });
+  });
+
+  it.each([
+    ['just past its end', 2 * PAGE],
+    ['at the end of what the slot was before', 4 * PAGE - 1],
+  ])('%s, at %d, of a slot whose last tenant was larger, dies as well', (_, offset) => {
+    expect(touch(0, 'reused')).toEqual({ signal: null, stdout: 'read 66' });
+    expect(touch(offset, 'reused')).toEqual({ signal: 'SIGSEGV', stdout: '' });
   });
 });

@@ -304,6 +304,6 @@ async function live(config: MemoryPoolConfig, actions: readonly Action[]): Promi
 describe('the pool', () => {
   it('does what a plain model does, in any configuration, whatever happens in whatever order', async () => {
     const lives = fc.array(fc.oneof(...commands), { minLength: 1, maxLength: 60, size: 'max' });
-    await fc.assert(fc.asyncProperty(configs, lives, live), { numRuns: 300 });
+    await fc.assert(fc.asyncProperty(configs, lives, live), { numRuns: 200 });
   });
 });
