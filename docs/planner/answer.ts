@@ -36,6 +36,8 @@ function showVerdict(plan: Plan): void {
   const { settings, fits, liveMemories, boundBy } = plan;
   const verdict = byId('verdict', HTMLElement);
   const wanted = count(settings.totalMemories);
+  const one = settings.totalMemories === 1;
+  const fit = fits ? (one ? 'slot fits.' : 'slots fit.') : one ? 'slot does not fit.' : 'slots do not fit.';
   const bounds: Readonly<Record<Plan['boundBy'], string>> = {
     totalMemories: 'as many as the settings ask for',
     'address space': 'more do not fit into the address space',
@@ -44,8 +46,8 @@ function showVerdict(plan: Plan): void {
   };
   verdict.className = `verdict ${fits ? (boundBy === 'totalMemories' ? 'good' : 'warning') : 'error'}`;
   verdict.replaceChildren(
-    html('strong', {}, fits ? `${wanted} slots fit. ` : `${wanted} slots do not fit. `),
-    `${count(liveMemories)} memories can be live at once: ${bounds[boundBy]}.`,
+    html('strong', {}, `${wanted} ${fit} `),
+    `${liveMemories === 1 ? '1 memory' : `${count(liveMemories)} memories`} can be live at once: ${bounds[boundBy]}.`,
   );
 }
 

@@ -7,6 +7,7 @@ import { Form } from './form.ts';
 import { ScaleView } from './scale-view.ts';
 import { defaults, fromHash, planFor, toHash } from './state.ts';
 
+let shown: Plan | undefined;
 const results = byId('results', HTMLElement);
 const location_ = byId('locate-offset', HTMLInputElement);
 const form = new Form(update);
@@ -14,8 +15,6 @@ const view = new ScaleView((offset) => {
   location_.value = `0x${offset.toString(16)}`;
   showPlace();
 });
-let shown: Plan | undefined;
-
 buildTargets();
 location_.addEventListener('input', showPlace);
 byId('reset', HTMLButtonElement).addEventListener('click', () => {
@@ -43,6 +42,7 @@ function update(): void {
   const values = form.values();
   const outcome = planFor(values);
   results.classList.toggle('stale', outcome.kind === 'mistake');
+  results.hidden = outcome.kind === 'mistake' && shown === undefined;
   if (outcome.kind === 'mistake') {
     form.showMistakes(outcome.fields);
     showMistake(outcome.message);

@@ -28,9 +28,10 @@ const ORDER = [
   'troubleshooting',
 ];
 
+const rank = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+
 /** Reads and renders every guide. */
 export function readGuides(folder: string, errorCodes: ReadonlyMap<string, readonly string[]>): Guide[] {
-  const rank = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
   return globSync('*.md', { cwd: folder })
     .map((file) => renderGuide(basename(file, '.md'), readFileSync(join(folder, file), 'utf8'), errorCodes))
     .toSorted((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
@@ -55,14 +56,13 @@ function renderGuide(
       },
       // Blocks and tables may be wider than a phone: they scroll by themselves, and by keyboard.
       code({ text, lang = 'text' }: Tokens.Code): string {
-        const label = `Code, ${escapeHtml(lang)}`;
-        return `<pre tabindex="0" role="region" aria-label="${label}"><code>${escapeHtml(text)}\n</code></pre>\n`;
+        return `<pre tabindex="0" data-language="${escapeHtml(lang)}"><code>${escapeHtml(text)}\n</code></pre>\n`;
       },
       table(token: Tokens.Table): string {
         const row = (cells: Tokens.TableCell[], tag: string) =>
           `<tr>${cells.map(({ tokens }) => `<${tag}>${this.parser.parseInline(tokens)}</${tag}>`).join('')}</tr>`;
         const rows = token.rows.map((cells) => row(cells, 'td')).join('\n');
-        return `<div class="table" tabindex="0" role="region" aria-label="Table"><table><thead>${row(token.header, 'th')}</thead>\n<tbody>${rows}</tbody></table></div>\n`;
+        return `<div class="table" tabindex="0" role="group" aria-label="Table"><table><thead>${row(token.header, 'th')}</thead>\n<tbody>${rows}</tbody></table></div>\n`;
       },
       link({ href, tokens }: Tokens.Link): string {
         return `<a href="${escapeHtml(siteHref(href))}">${this.parser.parseInline(tokens)}</a>`;
@@ -70,7 +70,7 @@ function renderGuide(
     },
   });
   const html = marked.parse(markdown, { async: false });
-  const [heading = '', rest = ''] = splitAfterTitle(html);
+  const [heading, rest] = splitAfterTitle(html);
   const list = contents.map((entry) => `<li><a href="#${entry.id}">${entry.html}</a></li>`).join('');
   const toc =
     contents.length < 3 ? '' : `<nav class="toc" aria-label="On this page"><ol>${list}</ol></nav>\n`;

@@ -39,9 +39,9 @@ space, many guarded slots, copy-on-write images, and a reset that takes microsec
 <a class="button" href="planner/index.html">Plan a slab</a> <a class="button" href="api/index.html">API</a></p>
 <div class="strip" aria-hidden="true">${'<i></i>'.repeat(24)}</div>
 </section>
-<pre tabindex="0" role="region" aria-label="Install"><code>npm install @guardstripe/memory-pool
+<pre tabindex="0"><code>npm install @guardstripe/memory-pool
 </code></pre>
-<pre tabindex="0" role="region" aria-label="Example"><code>${escapeHtml(EXAMPLE)}</code></pre>
+<pre tabindex="0"><code>${escapeHtml(EXAMPLE)}</code></pre>
 <h2>Guides</h2>
 <ul class="cards">
 ${links.join('\n')}

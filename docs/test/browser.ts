@@ -1,8 +1,6 @@
 /** A real Chromium for the tests of the pages, or the reason why there is none. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 /** Debian's; another one by this environment variable. */
 const executablePath = process.env['GUARDSTRIPE_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -35,33 +33,28 @@ export interface Device {
   readonly colorScheme?: 'light' | 'dark';
 }
 
-/** A browser with a profile of its own, gone when it is disposed. Offline: what the pages need they have. */
-export async function openBrowser(
-  device: Device = {},
-): Promise<AsyncDisposable & { readonly page: Page; readonly complaints: string[] }> {
-  const profile = mkdtempSync(join(tmpdir(), 'guardstripe-chromium-'));
+/** A browser with a profile of its own, which Playwright makes anew and removes. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath, args: ARGUMENTS });
+}
+
+/** A page, and everything it complained of so far. */
+export interface OpenPage extends AsyncDisposable {
+  readonly page: Page;
+  readonly complaints: readonly string[];
+}
+
+/** A page without cookies, cache or history of others. Offline: what the site's pages need they have. */
+export async function openPage(browser: Browser, url: string, device: Device = {}): Promise<OpenPage> {
   const { width = 1280, height = 900, colorScheme = 'light' } = device;
-  const context: BrowserContext = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    args: ARGUMENTS,
-    viewport: { width, height },
-    colorScheme,
-    reducedMotion: 'reduce',
-    offline: true,
-  });
-  const page = context.pages()[0] ?? (await context.newPage());
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, offline: true });
+  const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
-  return {
-    page,
-    complaints,
-    async [Symbol.asyncDispose]() {
-      await context.close();
-      rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
-    },
-  };
+  await page.goto(url);
+  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
 }
