@@ -135,6 +135,7 @@ describe('resize of anonymous memory', () => {
     for (const name of ['accessOf', 'mapZeros'] as const) {
       faulty.fail(name);
       expect(() => map.resize(4 * pageSize)).toThrow(`injected-${name}`);
+      expect(faulty.calls.at(-1)).toBe('resize');
       expect(map.byteLength).toBe(3 * pageSize);
       expect([bytesOf(map)[5], bytesOf(map).at(-1)]).toEqual([99, 4]);
       expect(() => map.view(3 * pageSize, 1)).toThrow(RangeError);
