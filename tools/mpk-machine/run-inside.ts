@@ -95,10 +95,15 @@ async function run(machine: MachineOptions, inside: Inside): Promise<number> {
   }
 }
 
-/** `GUARDSTRIPE_FORBID_SKIPS` and the like mean the same inside as outside. */
+const OF_THIS_MACHINE = new Set(['GUARDSTRIPE_MPK_KERNEL', 'GUARDSTRIPE_FORBID_SKIPS']);
+
+/**
+ * What is set outside holds inside, but for what speaks of this machine: its kernel, and what it must not skip. The kernel
+ * inside is older, and the tests of what it has not skip there; those that need keys are held to it by their own switch.
+ */
 function switchesOfThisProcess(): readonly string[] {
   return Object.entries(process.env)
-    .filter(([name]) => name.startsWith('GUARDSTRIPE_') && name !== 'GUARDSTRIPE_MPK_KERNEL')
+    .filter(([name]) => name.startsWith('GUARDSTRIPE_') && !OF_THIS_MACHINE.has(name))
     .map(([name, value]) => `${name}=${value}`);
 }
 
