@@ -6,6 +6,7 @@
  */
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { findErrorCodes } from './site/error-codes.ts';
 import { readGuides, type Guide } from './site/guides.ts';
@@ -67,7 +68,7 @@ async function buildPlanner(outFolder: string): Promise<void> {
   writeFileSync(join(outFolder, 'planner', 'index.html'), renderPage({ ...PLANNER, body }));
   cpSync(join(docs, 'planner', 'planner.css'), join(outFolder, 'planner', 'planner.css'));
   await build({
-    entryPoints: [join(docs, 'planner', 'planner.ts')],
+    entryPoints: [fileURLToPath(import.meta.resolve('./planner/planner.ts'))],
     outfile: join(outFolder, 'planner', 'planner.js'),
     bundle: true,
     // A classic script: browsers load no modules from file://.
