@@ -20,11 +20,11 @@ import { glue, GUEST_MODULE_NAME } from './glue.ts';
 import { type GuestFunction, type ImportedFunction, readGuestHeader } from './guest-header.ts';
 import { requireTools, runtimeSource, tool } from './toolchain.ts';
 
-/** A module that was compiled. */
+/** A module that was compiled. Plain data. */
 export interface BuiltGuest {
   readonly name: string;
-  /** The WebAssembly that it was. */
-  readonly bytes: Uint8Array;
+  /** The WebAssembly that it was, a path. */
+  readonly wasm: string;
   /** The guest's shared library, a path. */
   readonly library: string;
   /** The trap bridge's shared library, a path. */
@@ -91,7 +91,7 @@ export async function compileGuest(
     BuiltGuest,
     'imports' | 'exports' | 'memoryNames' | 'reachBytes'
   >;
-  return { name, bytes, library: `${stem}.so`, bridge, ...built };
+  return { name, wasm: `${stem}.wasm`, library: `${stem}.so`, bridge, ...built };
 }
 
 /** A module in WebAssembly's text format, in bytes. Kept beside what is compiled, for machines without tools. */
@@ -164,6 +164,7 @@ async function compileLibrary(
     const link = ['-shared', '-Wl,-rpath,$ORIGIN', '-Wl,--no-undefined', bridge, '-lm'];
     await tool('cc', [...COMMON_FLAGS, ...GUEST_FLAGS, '-o', at('guest.so'), ...objects, ...link]);
     renameSync(at('guest.so'), `${stem}.so`);
+    renameSync(at('guest.wasm'), `${stem}.wasm`);
     writeFileSync(at('guest.json'), JSON.stringify(built));
     renameSync(at('guest.json'), `${stem}.json`);
   });

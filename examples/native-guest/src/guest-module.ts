@@ -1,4 +1,5 @@
 /** A compiled module, ready to be instantiated in a pool. */
+import { readFileSync } from 'node:fs';
 import { describeModule, type MemoryPool, type PoolModule, type Store } from '@guardstripe/memory-pool';
 import type { BuiltGuest } from './compile.ts';
 import { UnsupportedGuestError } from './guest-header.ts';
@@ -40,7 +41,7 @@ export class GuestModule implements Disposable {
    * @throws {@link UnsupportedGuestError} for a module that does not define exactly one memory
    */
   static load(guest: BuiltGuest): GuestModule {
-    const poolModule = describeModule(guest.bytes);
+    const poolModule = describeModule(readFileSync(guest.wasm));
     if (poolModule.memories.length !== 1 || poolModule.memories[0]?.kind !== 'defined') {
       poolModule.close();
       throw new UnsupportedGuestError('it must define one memory, and import none');

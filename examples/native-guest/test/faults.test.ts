@@ -1,4 +1,5 @@
 /** The hardware stops a guest, and nobody but the guest notices. */
+import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import type { MemoryPool } from '@guardstripe/memory-pool';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -178,7 +179,7 @@ describeGuests('a guest that goes wrong', () => {
   });
 
   it('leaves V8 its own traps', () => {
-    const v8 = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(guests().faults.bytes)), {
+    const v8 = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(guests().faults.wasm)), {
       env: { ask: () => 1 },
     });
     const load = v8.exports['load8'] as (at: number) => number;

@@ -1,4 +1,5 @@
 /** The guest of `guests/faults.wat`, natively and in V8. */
+import { readFileSync } from 'node:fs';
 import type { MemoryPool, Store } from '@guardstripe/memory-pool';
 import { GuestInstance } from '../../src/guest-instance.ts';
 import { GuestModule } from '../../src/guest-module.ts';
@@ -27,7 +28,7 @@ export interface FaultsInV8 {
 }
 
 export function faultsInV8(ask: Ask = echo): FaultsInV8 {
-  const module = new WebAssembly.Module(Buffer.from(guests().faults.bytes));
+  const module = new WebAssembly.Module(readFileSync(guests().faults.wasm));
   return new WebAssembly.Instance(module, { env: { ask } }) as unknown as FaultsInV8;
 }
 

@@ -1,0 +1,52 @@
+/** Worker threads: each with a pool, a stack for signals and a record of its own. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { faultsInstance, faultsModule, trapOf } from './support/faults.ts';
+import { describeGuests, guests, smallPool } from './support/prepared.ts';
+import { processState } from './support/process-state.ts';
+
+const WORKER = join(import.meta.dirname, 'fixtures', 'worker.ts');
+
+describeGuests('worker threads', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'native-guest-'));
+    writeFileSync(join(folder, 'prepared.json'), JSON.stringify(guests()));
+  });
+  afterAll(() => folder !== undefined && rmSync(folder, { recursive: true, force: true }));
+
+  const work = async (times: number): Promise<{ trapped: number; traps: number }> => {
+    const worker = new Worker(WORKER, { workerData: { prepared: join(folder, 'prepared.json'), times } });
+    try {
+      return await new Promise((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      });
+    } finally {
+      await worker.terminate();
+    }
+  };
+
+  it('trap at the same time, and this one with them', async () => {
+    const done = Promise.all([1, 2, 3, 4].map(() => work(2000)));
+    using module = faultsModule();
+    using pool = smallPool();
+    using guest = faultsInstance(module, pool);
+    for (let n = 0; n < 2000; n++) trapOf(() => guest.exports['load8']?.(-1));
+    for (const { trapped, traps } of await done) expect({ trapped, traps }).toEqual({ trapped: 2000, traps: 2000 });
+    expect(guest.exports['load8']?.(16)).toBe('g'.charCodeAt(0));
+  });
+
+  it('take with them what they had', async () => {
+    for (let n = 0; n < 5; n++) await work(10);
+    const before = processState();
+    for (let n = 0; n < 30; n++) await work(10);
+    const after = processState();
+    expect(after.mappings - before.mappings).toBeLessThan(60);
+    expect(after.descriptors - before.descriptors).toBeLessThan(10);
+    expect(after.residentBytes - before.residentBytes).toBeLessThan(48 * 2 ** 20);
+  });
+});
