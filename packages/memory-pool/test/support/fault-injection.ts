@@ -56,11 +56,7 @@ export function faultyMemory(): FaultyMemory {
     ]),
   );
   return {
-    virtualMemory: {
-      pageSize: real.pageSize,
-      canScanDirtyPages: real.canScanDirtyPages,
-      ...wrapped,
-    } as unknown as VirtualMemory,
+    virtualMemory: Object.assign(Object.create(real), wrapped) as VirtualMemory,
     calls,
     clearCalls: () => (calls.length = 0),
     fail: (primitive, times = 1, skip = 0) => plans.set(primitive, { times, skip }),
