@@ -26,7 +26,7 @@ const space = addressSpace(!args.quick);
 printAddressSpace(space);
 
 const switched = isSupported()
-  ? await switching(args.quick ? { rounds: 5, turnMs: 20 } : { rounds: 21, turnMs: 20 })
+  ? await switching(args.quick ? { rounds: 5, turnMs: 100 } : { rounds: 21, turnMs: 100 })
   : undefined;
 if (switched === undefined) console.log(`\nSwitching was not measured: ${supportReason()}`);
 else printSwitching(switched);
