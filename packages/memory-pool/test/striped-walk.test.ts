@@ -92,7 +92,7 @@ describeWithKeys('what a guest can touch', () => {
     ['the byte before its own', 16, -1, false],
     ['the byte after its own', 16, PAGE, false],
     ['the next memory', 16, slotBytes, false],
-    ['the memory before', 16, -slotBytes, false],
+    ['the memory before', 16, 0 - slotBytes, false],
     ['the memory before the next of its stripe', 16, 14 * slotBytes, false],
     ['the first guard', 0, -1, false],
     ['the end of its guard, in the guard behind the slab', 30, 45 * PAGE - 1, false],

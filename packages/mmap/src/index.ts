@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 
-export type { Advice } from './advice.js';
+export { ADVICES, type Advice } from './advice.js';
 export type { AnonymousOptions, MmapOptions } from './anonymous.js';
 export {
   FfiUnavailableError,
