@@ -21,6 +21,7 @@ import { invalidArgValue } from './errors.js';
  */
 export type Advice = (typeof ADVICES)[number];
 
+/** Every hint, as {@link Advice} describes them. */
 export const ADVICES = [
   'normal',
   'sequential',
