@@ -2,6 +2,7 @@
 import type { MemoryPool, PooledMemory, Store } from '@guardstripe/memory-pool';
 import { ProtectionMask, withMask } from '@guardstripe/mpk';
 import type { BuiltGuest } from './compile.ts';
+import type { Exporter, ExportsOf, GuestExports, GuestMemory } from './guest-exports.ts';
 import { type GuestLibrary, type RunningGuest, setRunning } from './guest-library.ts';
 import { TrapError } from './trap-error.ts';
 import { fromNative, toNative, type WasmNumber } from './values.ts';
@@ -9,17 +10,6 @@ import { fromNative, toNative, type WasmNumber } from './values.ts';
 /** An imported function. Numbers come and go as in WebAssembly: i64 as bigint. */
 // eslint-disable-next-line typescript/no-explicit-any -- any parameters, as the module has it
 export type HostFunction = (...args: any[]) => unknown;
-// eslint-disable-next-line typescript/no-explicit-any -- an i32 or an i64, as the module has it
-export type ExportedFunction = (...args: any[]) => any;
-
-/** The memory as its instance exports it, shaped like `WebAssembly.Memory`. */
-export interface GuestMemory {
-  readonly buffer: ArrayBuffer;
-  grow(deltaPages: number): number;
-}
-
-export type GuestExports = Readonly<Record<string, ExportedFunction>> & { readonly memory: GuestMemory };
-
 /** The instance was freed, or its store, or its pool. */
 export class GuestFreedError extends Error {
   override readonly name = 'GuestFreedError';
@@ -41,14 +31,16 @@ interface Parts {
   readonly store: Store;
   readonly memory: PooledMemory;
   readonly functions: readonly HostFunction[];
+  readonly exportsOf: ExportsOf;
 }
 
 const WASM_PAGE_BYTES = 65_536;
 
-export class GuestInstance implements Disposable, RunningGuest {
+export class GuestInstance implements Disposable, RunningGuest, Exporter {
   readonly #parts: Parts;
   readonly #striped: boolean;
   #exports: GuestExports | undefined;
+  #memory: GuestMemory | undefined;
   /** Address of the native instance; 0 once it was freed. */
   #native = 0;
   /** Calls that are under way. */
@@ -74,10 +66,15 @@ export class GuestInstance implements Disposable, RunningGuest {
     return this.#parts.memory;
   }
 
+  /** The memory, shaped like `WebAssembly.Memory`. */
+  get memory(): GuestMemory {
+    this.#memory ??= memoryOf(this, this.#parts.memory);
+    return this.#memory;
+  }
+
   /** Functions by name, and the memory under each name that the module exports it as. */
   get exports(): GuestExports {
-    this.#exports ??= this.#makeExports();
-    return this.#exports;
+    return (this.#exports ??= this.#parts.exportsOf(this));
   }
 
   /** Whether the instance, its store or its pool is gone. */
@@ -178,22 +175,15 @@ export class GuestInstance implements Disposable, RunningGuest {
     const trap = library.bridge.takeTrap();
     return trap.kind === 'host' ? trap.error : new TrapError(trap, pool, memory);
   }
+}
 
-  #makeExports(): GuestExports {
-    const { guest, memory } = this.#parts;
-    const exports: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-    for (const [index, { name }] of guest.exports.entries()) {
-      exports[name] = (...args: unknown[]) => this.call(index, args);
-    }
-    const exported: GuestMemory = {
-      get buffer() {
-        return memory.buffer;
-      },
-      grow: (deltaPages) => this.grow(deltaPages),
-    };
-    for (const name of guest.memoryNames) exports[name] = exported;
-    return exports as GuestExports;
-  }
+function memoryOf(instance: GuestInstance, pooled: PooledMemory): GuestMemory {
+  return {
+    get buffer() {
+      return pooled.buffer;
+    },
+    grow: (deltaPages) => instance.grow(deltaPages),
+  };
 }
 
 /** What the pool says when it refuses a growth: past the maximum, the limiter said no, or the system did. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describeModule, type MemoryPool, type PoolModule, type Store } from '@guardstripe/memory-pool';
 import type { BuiltGuest } from './compile.ts';
+import { exportsOf, type ExportsOf } from './guest-exports.ts';
 import { UnsupportedGuestError } from './guest-header.ts';
 import { GuestInstance, type HostFunction } from './guest-instance.ts';
 import { GuestLibrary } from './guest-library.ts';
@@ -27,12 +28,14 @@ export class GuestModule implements Disposable {
   readonly guest: BuiltGuest;
   readonly #library: GuestLibrary;
   readonly #poolModule: PoolModule;
+  readonly #exportsOf: ExportsOf;
   readonly #checked = new WeakSet<MemoryPool>();
 
   private constructor(guest: BuiltGuest, library: GuestLibrary, poolModule: PoolModule) {
     this.guest = guest;
     this.#library = library;
     this.#poolModule = poolModule;
+    this.#exportsOf = exportsOf(guest);
   }
 
   /**
@@ -65,7 +68,9 @@ export class GuestModule implements Disposable {
     });
     const memory = store.allocate({ module: this.#poolModule });
     try {
-      return new GuestInstance({ guest: this.guest, library: this.#library, pool, store, memory, functions });
+      const { guest } = this;
+      const exportsOf = this.#exportsOf;
+      return new GuestInstance({ guest, library: this.#library, pool, store, memory, functions, exportsOf });
     } catch (error) {
       memory.free();
       throw error;

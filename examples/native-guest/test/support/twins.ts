@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { MemoryPool, Store } from '@guardstripe/memory-pool';
 import type { BuiltGuest } from '../../src/compile.ts';
-import type { GuestMemory } from '../../src/guest-instance.ts';
+import type { GuestMemory } from '../../src/guest-exports.ts';
 import { GuestModule, type HostFunctions } from '../../src/guest-module.ts';
 
 /** What both have in common. */
