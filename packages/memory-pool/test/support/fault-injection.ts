@@ -56,7 +56,11 @@ export function faultyMemory(): FaultyMemory {
     ]),
   );
   return {
-    virtualMemory: Object.assign(Object.create(real), wrapped) as VirtualMemory,
+    virtualMemory: {
+      pageSize: real.pageSize,
+      canScanDirtyPages: real.canScanDirtyPages,
+      ...wrapped,
+    } as unknown as VirtualMemory,
     calls,
     clearCalls: () => (calls.length = 0),
     fail: (primitive, times = 1, skip = 0) => plans.set(primitive, { times, skip }),
