@@ -109,7 +109,7 @@ describeWithKeys('masks', () => {
   }
 
   function expectTruth(model: Model, held: readonly ProtectionKey[]): void {
-    const wanted = [...model.open].toSorted();
+    const wanted = [...model.open].toSorted((a, b) => a - b);
     expect(held.map(({ id }, i) => (rawRights(id) === 0 ? i : -1)).filter((i) => i >= 0)).toEqual(wanted);
     const now = currentMask();
     expect(held.map((key, i) => (now.allows(key) ? i : -1)).filter((i) => i >= 0)).toEqual(wanted);
