@@ -133,7 +133,14 @@ async function compileBridge(path: string): Promise<void> {
   await inScratch(join(path, '..'), async (scratch) => {
     const made = join(scratch, 'bridge.so');
     // Never unloaded: the kernel would call a handler that is gone.
-    const link = ['-shared', '-pthread', '-Wl,-z,nodelete', `-Wl,-soname,${basename(path)}`, '-Wall', '-Wextra'];
+    const link = [
+      '-shared',
+      '-pthread',
+      '-Wl,-z,nodelete',
+      `-Wl,-soname,${basename(path)}`,
+      '-Wall',
+      '-Wextra',
+    ];
     await tool('cc', [...COMMON_FLAGS, ...link, '-o', made, join(BRIDGE, 'guest-trap.c')]);
     renameSync(made, path);
   });
@@ -157,7 +164,14 @@ async function compileLibrary(
     if (!keepDataCopies && poolWritesData(bytes)) writeFileSync(at('guest.c'), withoutDataCopies(c));
     writeFileSync(at('glue.c'), glue(header, 'guest.h'));
 
-    const runtime = ['-include', join(BRIDGE, 'runtime-options.h'), '-c', runtimeSource(), '-o', at('runtime.o')];
+    const runtime = [
+      '-include',
+      join(BRIDGE, 'runtime-options.h'),
+      '-c',
+      runtimeSource(),
+      '-o',
+      at('runtime.o'),
+    ];
     await tool('cc', [...COMMON_FLAGS, ...WASM2C_FLAGS, '-w', ...runtime]);
     const objects = [at('guest.c'), at('glue.c'), join(BRIDGE, 'pooled-memory.c'), at('runtime.o')];
     // The bridge is looked for beside the guest, wherever both are taken.

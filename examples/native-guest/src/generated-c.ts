@@ -2,7 +2,8 @@
 import { UnsupportedGuestError } from './guest-header.ts';
 
 const ACCESS_CALL = /\b[if]\w+_(?:load|store)(?:8|16|32)?(?:_[su])?\(&/g;
-const ACCESS = /\b[if]\w+_(?:load|store)(?:8|16|32)?(?:_[su])?\(&[\w>-]+, \(u64\)\(\w+\)(?: \+ (\d+)u?)?[,)]/g;
+const ACCESS =
+  /\b[if]\w+_(?:load|store)(?:8|16|32)?(?:_[su])?\(&[\w>-]+, \(u64\)\(\w+\)(?: \+ (\d+)u?)?[,)]/g;
 /** Bytes of the widest access, i64 or f64. */
 const WIDEST_ACCESS_BYTES = 8;
 const GIB_4 = 2 ** 32;

@@ -54,8 +54,9 @@ const INSTANTIATE = /^void \w+_instantiate\((.*)\);$/m;
  * @throws {@link UnsupportedGuestError} for imports that are no functions, and for types beyond numbers
  */
 export function readGuestHeader(text: string): GuestHeader {
-  const exports = [...text.matchAll(EXPORT)].flatMap(([, name = '', result = '', symbol = '', params = '']) =>
-    result.endsWith('*') ? [] : [guestFunction(name, symbol, result, params)],
+  const exports = [...text.matchAll(EXPORT)].flatMap(
+    ([, name = '', result = '', symbol = '', params = '']) =>
+      result.endsWith('*') ? [] : [guestFunction(name, symbol, result, params)],
   );
   const imports = [...text.matchAll(IMPORT)].map(
     ([, module = '', name = '', result = '', symbol = '', params = '']): ImportedFunction => ({

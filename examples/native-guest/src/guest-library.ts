@@ -64,11 +64,9 @@ export class GuestLibrary {
     const grow = (_address: number, deltaPages: number): number =>
       this.#inHost(-1, (guest) => guest.growFromGuest(deltaPages));
     const growType = koffi.proto('int32_t', ['double', 'uint32_t']);
-    declare<(f: bigint) => void>(
-      'ng_bind_grow',
-      'void',
-      ['void *'],
-    )(koffi.register(grow, koffi.pointer(growType)));
+    declare<(f: bigint) => void>('ng_bind_grow', 'void', ['void *'])(
+      koffi.register(grow, koffi.pointer(growType)),
+    );
 
     const bind = declare<(index: number, f: bigint) => void>('ng_bind', 'void', ['int32_t', 'void *']);
     for (const [index, imported] of guest.imports.entries()) {

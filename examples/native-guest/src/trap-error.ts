@@ -107,9 +107,7 @@ function sentence({ address, access, memoryOffset, location, protectionKey }: Fa
   const verb = access === 'write' ? 'wrote to' : access === 'read' ? 'read' : 'touched';
   const before = memoryOffset < 0 ? `, ${-memoryOffset} bytes before its memory` : '';
   const key = protectionKey === undefined ? '' : `, refused by protection key ${protectionKey}`;
-  return (
-    `${inSlot(memory)} ${verb} 0x${address.toString(16)}${before}${key}: ` + describeLocation(location)
-  );
+  return `${inSlot(memory)} ${verb} 0x${address.toString(16)}${before}${key}: ` + describeLocation(location);
 }
 
 function inSlot({ slot, stripe }: PooledMemory): string {

@@ -119,7 +119,8 @@ describeGuests('a guest that goes wrong', () => {
         protectionKey: undefined,
       });
       expect(error.fault?.location).toMatchObject({ slot, memoryBytes: PAGE, bytesPastEnd });
-      const distance = bytesPastEnd === 0 ? 'the first byte' : `${bytesPastEnd.toLocaleString('en-US')} bytes`;
+      const distance =
+        bytesPastEnd === 0 ? 'the first byte' : `${bytesPastEnd.toLocaleString('en-US')} bytes`;
       expect(error.message).toContain(`${distance} past the end of the memory in slot ${slot}`);
       expect(bytesOfOthers(slot)).toEqual(before);
     }

@@ -71,7 +71,8 @@ describe('readGuestHeader', () => {
 });
 
 describe('reachBytes', () => {
-  const access = (offset: string): string => `w2c_i0 = i32_load(&instance->w2c_memory, (u64)(w2c_i0)${offset});\n`;
+  const access = (offset: string): string =>
+    `w2c_i0 = i32_load(&instance->w2c_memory, (u64)(w2c_i0)${offset});\n`;
 
   it('is 4 GiB, the largest constant and the widest access', () => {
     expect(reachBytes('')).toBe(2 ** 32 + 8);
@@ -88,7 +89,8 @@ describe('reachBytes', () => {
 
 describe('withoutDataCopies', () => {
   it('takes out what init_memories copies, and nothing else', () => {
-    const kept = '  wasm_rt_allocate_memory(&instance->w2c_memory, 1, 4);\n  LOAD_DATA((*dest), a, src + b, n);\n';
+    const kept =
+      '  wasm_rt_allocate_memory(&instance->w2c_memory, 1, 4);\n  LOAD_DATA((*dest), a, src + b, n);\n';
     const copies = '  LOAD_DATA(instance->w2c_memory, 16u, data_segment_data_w2c_d0, 11);\n'.repeat(3);
     expect(withoutDataCopies(kept + copies)).toBe(kept);
   });

@@ -69,6 +69,7 @@ function hash({ digestBytes, init, final = 0 }: Hash): Driver {
 
 /** A buffer of the size; the module grows its memory where it must. */
 function sizedBuffer(twin: Twin, bytes: number): Uint8Array {
+  twin.call('Hash_GetBuffer'); // makes the buffer, which the next call sizes
   twin.call('Hash_SetMemorySize', bytes);
   // First, for it may grow the memory, which detaches the buffer.
   const address = twin.call('Hash_GetBuffer') >>> 0;
@@ -119,8 +120,14 @@ describeGuests('hash-wasm, natively', () => {
   afterAll(() => pool?.close({ force: true }));
 
   it('has all its modules here', () => {
-    const names = guests().real.map(({ name }) => name).filter((name) => name.startsWith('hash-wasm-'));
-    expect(names.toSorted()).toEqual(Object.keys(DRIVERS).map((name) => `hash-wasm-${name}`).toSorted());
+    const names = guests()
+      .real.map(({ name }) => name)
+      .filter((name) => name.startsWith('hash-wasm-'));
+    expect(names.toSorted()).toEqual(
+      Object.keys(DRIVERS)
+        .map((name) => `hash-wasm-${name}`)
+        .toSorted(),
+    );
   });
 
   it.each(Object.entries(DRIVERS))('%s', (name, driver) => {

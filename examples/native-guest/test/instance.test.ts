@@ -110,7 +110,9 @@ describeGuests('an instance', () => {
     expect(pool.isEmpty).toBe(true);
     using enough = smallPool({ memoryGuardSize: 2 ** 24 + 4096 });
     using guest = faultsInstance(module, enough);
-    expect(trapOf(() => guest.exports['load8_far']?.(-1)).fault?.bytesPastEnd).toBe(2 ** 32 + 2 ** 24 - 1 - 65_536);
+    expect(trapOf(() => guest.exports['load8_far']?.(-1)).fault?.bytesPastEnd).toBe(
+      2 ** 32 + 2 ** 24 - 1 - 65_536,
+    );
   });
 
   it('is refused without its imports', () => {

@@ -33,7 +33,11 @@ describeGuests('100,000 traps', () => {
     const { before, after } = JSON.parse(stdout) as { before: Held; after: Held };
 
     expect(after.traps - before.traps).toBe(NUM_TRAPS);
-    expect(after).toMatchObject({ liveMemories: before.liveMemories, failedResets: 0, blocked: before.blocked });
+    expect(after).toMatchObject({
+      liveMemories: before.liveMemories,
+      failedResets: 0,
+      blocked: before.blocked,
+    });
     expect(after.descriptors).toBe(before.descriptors);
     // V8's heap comes and goes by some; what leaked with each trap would be a hundred thousand times as much.
     expect(after.mappings - before.mappings).toBeLessThan(50);

@@ -71,7 +71,15 @@ describeGuests('the native guest', () => {
     using pool = smallPool();
     using native = faultsInstance(module, pool);
     const v8 = faultsInV8();
-    for (const args of [[undefined], ['16'], [16.9], [2 ** 32 + 16], [null], [true], [{ valueOf: () => 17 }]]) {
+    for (const args of [
+      [undefined],
+      ['16'],
+      [16.9],
+      [2 ** 32 + 16],
+      [null],
+      [true],
+      [{ valueOf: () => 17 }],
+    ]) {
       expect((native.exports['load8'] as Call)(...args)).toBe((v8.exports['load8'] as Call)(...args));
     }
     for (const { exports } of [native, v8]) {

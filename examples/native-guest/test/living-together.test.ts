@@ -56,7 +56,9 @@ describeGuests('beside Node', () => {
   it('an uncaught trap ends the process like any other error', () => {
     const { status, stderr } = child('uncaught trap');
     expect(status).toBe(1);
-    expect(stderr).toContain('TrapError: memory access out of bounds: the guest in slot 0 (stripe 0) read 0x');
+    expect(stderr).toContain(
+      'TrapError: memory access out of bounds: the guest in slot 0 (stripe 0) read 0x',
+    );
     expect(stderr).toContain("code: 'ERR_GUEST_TRAP'");
   });
 
@@ -75,7 +77,10 @@ describeGuests('beside Node', () => {
   });
 
   it('says when somebody has put a handler before it', () => {
-    expect(child('a handler from after')).toMatchObject({ stdout: `${TRAPPED}true, then false\n`, status: 0 });
+    expect(child('a handler from after')).toMatchObject({
+      stdout: `${TRAPPED}true, then false\n`,
+      status: 0,
+    });
     expect(child('a listener for SIGSEGV').stdout).toBe(`${TRAPPED}false\n`);
   });
 });

@@ -85,7 +85,11 @@ describe.skipIf(!isSupported())('in a striped pool, a guest', () => {
           [() => from.exports['store8']?.(address + 100, 1), 'write'],
         ] as const) {
           const error = trapOf(call);
-          expect(error).toMatchObject({ slot: own.slot, stripe: own.stripe, reason: 'memory access out of bounds' });
+          expect(error).toMatchObject({
+            slot: own.slot,
+            stripe: own.stripe,
+            reason: 'memory access out of bounds',
+          });
           expect(error.fault).toMatchObject({ access, siCode: SEGV_PKUERR });
           expect(error.fault?.protectionKey).toBeGreaterThan(0);
           expect(error.fault?.location).toMatchObject({
@@ -105,7 +109,10 @@ describe.skipIf(!isSupported())('in a striped pool, a guest', () => {
 
   it('is stopped just past its memory, at 4 GiB - 1, far out and backwards', () => {
     for (const guest of tenants) {
-      expect(trapOf(() => guest.exports['load8']?.(PAGE)).fault).toMatchObject({ bytesPastEnd: 0, siCode: 2 });
+      expect(trapOf(() => guest.exports['load8']?.(PAGE)).fault).toMatchObject({
+        bytesPastEnd: 0,
+        siCode: 2,
+      });
       trapOf(() => guest.exports['load8']?.(-1));
       trapOf(() => guest.exports['load8_far']?.(-1));
       trapOf(() => guest.exports['store64']?.(-4096, 1n));
@@ -162,7 +169,8 @@ describe.skipIf(!isSupported())('in a striped pool, a guest', () => {
     const store = pool.openStore();
     const asking = faultsInstance(module, pool, {
       store,
-      ask: () => tenants.reduce((sum, { pooledMemory }) => sum + (new Uint8Array(pooledMemory.buffer)[9] ?? 0), 0),
+      ask: () =>
+        tenants.reduce((sum, { pooledMemory }) => sum + (new Uint8Array(pooledMemory.buffer)[9] ?? 0), 0),
     });
     new Uint8Array(asking.pooledMemory.buffer)[210] = 42;
     expect(asking.exports['ask_then_load']?.(0)).toBe(42);

@@ -36,7 +36,8 @@ describeGuests('worker threads', () => {
     using pool = smallPool();
     using guest = faultsInstance(module, pool);
     for (let n = 0; n < 2000; n++) trapOf(() => guest.exports['load8']?.(-1));
-    for (const { trapped, traps } of await done) expect({ trapped, traps }).toEqual({ trapped: 2000, traps: 2000 });
+    for (const { trapped, traps } of await done)
+      expect({ trapped, traps }).toEqual({ trapped: 2000, traps: 2000 });
     expect(guest.exports['load8']?.(16)).toBe('g'.charCodeAt(0));
   });
 

@@ -5,7 +5,7 @@ export class RandomBytes {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = (Math.imul(seed + 1, 0x9e37_79b1) | 0) || 1;
+    this.#state = Math.imul(seed + 1, 0x9e37_79b1) | 0 || 1;
   }
 
   /** 0 to `below - 1`. */

@@ -19,10 +19,18 @@ export class Twins implements Disposable {
   readonly #store: Store;
 
   /** @param imports - makes the imports of one twin, which it is given once it is there */
-  constructor(guest: BuiltGuest, pool: MemoryPool, imports: (twin: () => Twin) => HostFunctions = () => ({})) {
+  constructor(
+    guest: BuiltGuest,
+    pool: MemoryPool,
+    imports: (twin: () => Twin) => HostFunctions = () => ({}),
+  ) {
     this.#module = GuestModule.load(guest);
     this.#store = pool.openStore();
-    const native = this.#module.instantiate({ pool, store: this.#store, imports: imports(() => this.native) });
+    const native = this.#module.instantiate({
+      pool,
+      store: this.#store,
+      imports: imports(() => this.native),
+    });
     this.native = twin('native', native.exports, guest.memoryNames);
     const v8 = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(guest.wasm)), {
       ...imports(() => this.v8),
