@@ -28,7 +28,7 @@ const GOOD: Facts = {
   overcommit: 'heuristic',
   maxMapCount: 1_048_576,
   addressSpaceLimitBytes: undefined,
-  features: { memfd: true, pagemapScan: true, processMadvise: true },
+  features: { memfd: true, pagemapScan: true, processMadvise: true, sharedZeroPage: true },
   nodeVersion: '24.0.0',
   kernelRelease: '6.18.0',
   largestReservationBytes: 64 * 2 ** 40,
@@ -104,6 +104,7 @@ describe('doctor: other hosts', () => {
     ['memfd', { features: { ...GOOD.features, memfd: false } }, 'note'],
     ['PAGEMAP_SCAN', { features: { ...GOOD.features, pagemapScan: false } }, 'note'],
     ['process_madvise', { features: { ...GOOD.features, processMadvise: false } }, 'note'],
+    ['zero page', { features: { ...GOOD.features, sharedZeroPage: false } }, 'note'],
     ['views', { hasViews: false }, 'note'],
   ])('%s with %j: %s, and nothing else changes', (subject, change, state) => {
     const facts = { ...GOOD, ...change };

@@ -3,11 +3,12 @@
  * distributions backport, and containers filter calls.
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 
 import { ffi } from './ffi.js';
 import { createMemoryFile } from './linux.js';
 import { platform } from './platform.js';
+import { createView, detachView } from './view.js';
 
 /** What this kernel offers beyond the calls that the package cannot do without. */
 export interface KernelFeatures {
@@ -17,12 +18,22 @@ export interface KernelFeatures {
   readonly pagemapScan: boolean;
   /** Dropping many ranges in one call (`process_madvise` with `MADV_DONTNEED` on oneself, Linux 6.13). */
   readonly processMadvise: boolean;
+  /**
+   * An untouched page that is only read is mapped to one page of zeros that all share. Some virtual machines and s390
+   * guests have none: there a read takes a page, which looks as if it had been written.
+   */
+  readonly sharedZeroPage: boolean;
 }
 
 // x86-64 and arm64 share these numbers (asm-generic/unistd.h).
 const SYS_PIDFD_OPEN = 434;
 const SYS_PROCESS_MADVISE = 440;
 const MADV_DONTNEED = 4;
+/** Bytes of an entry of `/proc/self/pagemap`, one for each page of the address space (`pagemap.rst` of the kernel). */
+const PAGEMAP_ENTRY_BYTES = 8;
+/** Of an entry's upper half: bit 63, the page is there; bit 56, mapped here and nowhere else. */
+const PRESENT = 2 ** 31;
+const EXCLUSIVE = 2 ** 24;
 
 /** Tries them all. Anything that goes wrong on the way counts as "not there". */
 export function probeFeatures(): KernelFeatures {
@@ -30,6 +41,7 @@ export function probeFeatures(): KernelFeatures {
     memfd: works(probeMemfd),
     pagemapScan: works(() => platform().canScanDirtyPages),
     processMadvise: works(() => withScratchPage(probeProcessMadvise)),
+    sharedZeroPage: works(() => withScratchPage(probeSharedZeroPage)),
   };
 }
 
@@ -69,6 +81,26 @@ function probeProcessMadvise(address: number, byteLength: number): boolean {
   try {
     const ranges = BigUint64Array.of(BigInt(address), BigInt(byteLength));
     return processMadvise(SYS_PROCESS_MADVISE, fd, ranges, 1, MADV_DONTNEED, 0) === byteLength;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function probeSharedZeroPage(address: number, byteLength: number): boolean {
+  platform().protect(address, byteLength, 'read');
+  const view = createView(address, byteLength);
+  const isZero = new Uint8Array(view)[0] === 0;
+  detachView(view);
+  const upper = pagemapEntry(address, byteLength).readUInt32LE(PAGEMAP_ENTRY_BYTES / 2);
+  return isZero && (upper & PRESENT) !== 0 && (upper & EXCLUSIVE) === 0;
+}
+
+function pagemapEntry(address: number, pageSize: number): Buffer {
+  const fd = openSync('/proc/self/pagemap', 'r');
+  try {
+    const entry = Buffer.alloc(PAGEMAP_ENTRY_BYTES);
+    readSync(fd, entry, 0, PAGEMAP_ENTRY_BYTES, (address / pageSize) * PAGEMAP_ENTRY_BYTES);
+    return entry;
   } finally {
     closeSync(fd);
   }

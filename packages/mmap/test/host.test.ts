@@ -18,6 +18,18 @@ describe('host', () => {
     expect(host().features).toBe(info.features);
   });
 
+  it('tells whether pages that are only read take memory, as the resident size does', () => {
+    const residentPages = () => Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]);
+    const numPages = 8192;
+    using map = Mmap.anonymous(numPages * platform().pageSize);
+    map.advise(0, map.byteLength, 'nohugepage');
+    const bytes = new Uint8Array(map.view());
+    const before = residentPages();
+    for (let page = 0; page < numPages; page++) expect(bytes[page * platform().pageSize]).toBe(0);
+    const taken = residentPages() - before;
+    expect(taken < numPages / 2).toBe(host().features.sharedZeroPage);
+  });
+
   it('every address handed out fits the address bits', () => {
     const { addressBits } = host();
     expect(addressBits).toBeGreaterThanOrEqual(38);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { memoryImage, Mmap, platform, SystemError, type Access, type DirtyPages } from '../src/index.js';
+import { host, memoryImage, Mmap, platform, SystemError, type Access, type DirtyPages } from '../src/index.js';
 import { permissionsAt } from './support/process-maps.js';
 
 const system = platform();
@@ -96,7 +96,9 @@ describe.runIf(system.canScanDirtyPages)('scanDirtyPages (skipped on kernels bef
     expect(bytes[10 * pageSize]).toBe(0);
     const found = DIRTY();
     system.scanDirtyPages(map.address, map.byteLength, 100, found);
-    expect(dirtyPages(map, found)).toEqual([1, 2, 5, 9]);
+    // Without a shared page of zeros the read has taken page 10.
+    const taken = host().features.sharedZeroPage ? [] : [10];
+    expect(dirtyPages(map, found)).toEqual([1, 2, 5, 9, ...taken]);
     expect(found.walkEnd).toBe(map.address + map.byteLength);
     map.decommit(0, map.byteLength);
     system.scanDirtyPages(map.address, map.byteLength, 100, found);

@@ -213,6 +213,21 @@ const memfd: Rule = ({ features }) =>
         advice: 'Let the container call memfd_create with seals.',
       };
 
+const sharedZeroPage: Rule = ({ features }) =>
+  features.sharedZeroPage
+    ? {
+        subject: 'zero page',
+        state: 'ok',
+        found: 'yes',
+        effect: 'a page that is only read takes no RAM, and a reset passes over it',
+      }
+    : {
+        subject: 'zero page',
+        state: 'note',
+        found: 'no',
+        effect: 'a page that is only read takes RAM and counts as dirty: resets after long reads cost more',
+      };
+
 const HUGE_PAGES: Readonly<Record<Facts['transparentHugePages'], string>> = {
   always: 'a memory of 2 MiB or more may take 2 MiB of RAM for each byte that it touches',
   madvise: 'slots get ordinary pages: they take the RAM that they touch',
@@ -253,6 +268,7 @@ const RULES: readonly Rule[] = [
   memfd,
   pagemapScan,
   processMadvise,
+  sharedZeroPage,
   views,
 ];
 
