@@ -173,7 +173,7 @@ describe('closing', () => {
   it('a module whose image the system does not take closes its other images', () => {
     const faulty = faultyMemory();
     const module = imageModule(1, { virtualMemory: faulty.virtualMemory });
-    faulty.fail('closeImage');
+    faulty.fail('closeFile');
     expect(() => module.close()).toThrow(SystemError);
     expect(module.closed).toBe(true);
     module.close();

@@ -29,6 +29,8 @@ export interface Ffi {
   errno: () => number;
   /** Runs a declared function on a thread of libuv's pool. Throws at once when too many such calls are running. */
   callAsync: (declared: unknown, ...args: readonly number[]) => Promise<AsyncResult>;
+  /** Where the bytes of a buffer are. They stay there, but only as long as the buffer is reachable. */
+  addressOf: (buffer: ArrayBuffer) => number;
   /** An array buffer over foreign memory. */
   view: (address: number, byteLength: number) => ArrayBuffer;
 }
@@ -57,6 +59,7 @@ function load(): Ffi {
             else reject(error);
           });
         }),
+      addressOf: (buffer) => Number(koffi.address(buffer)),
       view: (address, byteLength) => koffi.view(address, byteLength),
     };
   } catch (error) {

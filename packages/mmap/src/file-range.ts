@@ -61,31 +61,18 @@ export function mapFile(file: number | string | URL, options: FromFileOptions): 
   const settings = checkSettings(options);
   if (typeof file === 'number') {
     checkInteger('file', file);
-    const name = `descriptor ${file}`;
-    if (!settings.resizable) return mapDescriptor(file, settings, name);
-    return mapOwnDescriptor(settings.virtualMemory.duplicateFile(file), settings, name);
+    return mapDescriptor(file, settings, `descriptor ${file}`);
   }
   if (typeof file !== 'string' && !(file instanceof URL)) {
     throw invalidArgType('file', 'a descriptor, a path or a file URL', file);
   }
   // A private map copies before it writes, so reading is all it needs from the file.
   const flags = settings.access === 'read-write' && settings.sharing === 'shared' ? 'r+' : 'r';
-  return mapOwnDescriptor(
-    attempt(String(file), () => openSync(file, flags)),
-    settings,
-    String(file),
-  );
-}
-
-/** Maps a descriptor that nobody else knows: kept for a resizable map, closed otherwise. */
-function mapOwnDescriptor(fd: number, settings: Settings, name: string): MappedPages {
-  let keep = false;
+  const fd = attempt(String(file), () => openSync(file, flags));
   try {
-    const mapped = mapDescriptor(fd, settings, name);
-    keep = settings.resizable;
-    return mapped;
+    return mapDescriptor(fd, settings, String(file));
   } finally {
-    if (!keep) closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -118,10 +105,16 @@ function mapDescriptor(fd: number, settings: Settings, name: string): MappedPage
   const { pageSize } = virtualMemory;
   const leadBytes = offset % pageSize;
   const mapBytes = Math.ceil((leadBytes + byteLength) / pageSize) * pageSize;
-  const mapAddress = virtualMemory.mapFile(fd, offset - leadBytes, 0, mapBytes, access, sharing);
-  const writesFile = sharing === 'shared' && access === 'read-write';
-  const mappedFile = { fd: resizable ? fd : undefined, offset, writesFile };
-  return { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file: mappedFile };
+  const keptFd = resizable ? virtualMemory.duplicateFile(fd) : undefined;
+  try {
+    const mapAddress = virtualMemory.mapFile(fd, offset - leadBytes, 0, mapBytes, access, sharing);
+    const writesFile = sharing === 'shared' && access === 'read-write';
+    const mappedFile = { fd: keptFd, offset, writesFile };
+    return { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file: mappedFile };
+  } catch (error) {
+    if (keptFd !== undefined) virtualMemory.closeFile(keptFd);
+    throw error;
+  }
 }
 
 function attempt<T>(file: string, call: () => T): T {

@@ -5,7 +5,6 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 
-import { ffi } from './ffi.js';
 import { createMemoryFile } from './linux.js';
 import { platform } from './platform.js';
 import { createView, detachView } from './view.js';
@@ -25,10 +24,6 @@ export interface KernelFeatures {
   readonly sharedZeroPage: boolean;
 }
 
-// x86-64 and arm64 share these numbers (asm-generic/unistd.h).
-const SYS_PIDFD_OPEN = 434;
-const SYS_PROCESS_MADVISE = 440;
-const MADV_DONTNEED = 4;
 /** Bytes of an entry of `/proc/self/pagemap`, one for each page of the address space (`pagemap.rst` of the kernel). */
 const PAGEMAP_ENTRY_BYTES = 8;
 /** Of an entry's upper half: bit 63, the page is there; bit 56, mapped here and nowhere else. */
@@ -40,7 +35,7 @@ export function probeFeatures(): KernelFeatures {
   return {
     memfd: works(probeMemfd),
     pagemapScan: works(() => platform().canScanDirtyPages),
-    processMadvise: works(() => withScratchPage(probeProcessMadvise)),
+    processMadvise: works(() => platform().decommitsManyInOneCall),
     sharedZeroPage: works(() => withScratchPage(probeSharedZeroPage)),
   };
 }
@@ -64,26 +59,8 @@ function withScratchPage(probe: (address: number, byteLength: number) => boolean
 }
 
 function probeMemfd(): boolean {
-  closeSync(createMemoryFile('guardstripe-probe'));
+  platform().closeFile(createMemoryFile('guardstripe-probe'));
   return true;
-}
-
-function probeProcessMadvise(address: number, byteLength: number): boolean {
-  const { declare } = ffi();
-  const pidfdOpen = declare<(call: number, pid: number, flags: number) => number>(
-    'long syscall(long number, long pid, long flags)',
-  );
-  const processMadvise = declare<
-    (call: number, fd: number, ranges: BigUint64Array, count: number, advice: number, flags: number) => number
-  >('long syscall(long number, long pidfd, const void *ranges, size_t count, long advice, long flags)');
-  const fd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
-  if (fd < 0) return false;
-  try {
-    const ranges = BigUint64Array.of(BigInt(address), BigInt(byteLength));
-    return processMadvise(SYS_PROCESS_MADVISE, fd, ranges, 1, MADV_DONTNEED, 0) === byteLength;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function probeSharedZeroPage(address: number, byteLength: number): boolean {

@@ -1,6 +1,6 @@
 /**
- * Linux calls that take or return many ranges. Their structures live in a few pages of our own, whose address never
- * moves, and are read and written as 32-bit halves: a 64-bit BigInt costs more than the call.
+ * Linux calls that take or return many ranges. Their structures live in a buffer, whose address never moves, and are
+ * read and written as 32-bit halves: a 64-bit BigInt costs more than the call.
  *
  *     scan:     ├ pm_scan_arg, 96 bytes ┤ page_region[0], 24 bytes ┤ page_region[1] ┤ ...
  *     decommit: ├ iovec[0], 16 bytes ┤ iovec[1] ┤ ...
@@ -8,9 +8,9 @@
 
 import { openSync } from 'node:fs';
 
+import { closeDescriptor } from './descriptor.js';
 import { SystemError } from './errors.js';
 import { ffi } from './ffi.js';
-import { createView } from './view.js';
 import type { DirtyPages } from './virtual-memory.js';
 
 /** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h; Linux 6.7. */
@@ -25,6 +25,8 @@ const PAGE_IS_PFNZERO = 1 << 5;
 
 // x86-64 and arm64 share these numbers (asm-generic/unistd.h).
 const SYS_PIDFD_OPEN = 434;
+/** Stands for a descriptor of the calling thread's process (linux/pidfd.h, Linux 6.14). */
+const PIDFD_SELF = -10_000;
 const SYS_PROCESS_MADVISE = 440;
 const MADV_DONTNEED = 4;
 const IOVEC_BYTES = 16;
@@ -36,14 +38,14 @@ const SCRATCH_BYTES = MAX_RANGES_PER_CALL * IOVEC_BYTES;
 const MAX_SCAN_REGIONS = Math.floor((SCRATCH_BYTES - PM_SCAN_ARG_BYTES) / PAGE_REGION_BYTES);
 const WORD = 2 ** 32;
 
-/** Pages for the kernel to read and write structures in. */
+/** Bytes for the kernel to read and write structures in. No pages of our own: those would outlive a worker thread. */
 interface Scratch {
   readonly address: number;
   readonly words: Uint32Array;
 }
 
-/** Maps pages that the process keeps: `(byteLength) => address`. */
-export type MapScratch = (byteLength: number) => number;
+/** Runs a function on the address of a fresh page that can be read and written, and unmaps it. */
+export type WithPage = <T>(use: (address: number, byteLength: number) => T) => T;
 
 /** The two calls. Either is `undefined` where this kernel, or a sandbox around us, has it not. */
 export interface BulkCalls {
@@ -55,17 +57,18 @@ export interface BulkCalls {
   readonly maxRangesPerCall: number;
 }
 
-/** Probes the calls by making them on scratch pages. */
-export function bulkCalls(mapScratch: MapScratch): BulkCalls {
-  const scratch = (): Scratch => {
-    const address = mapScratch(SCRATCH_BYTES);
-    return { address, words: new Uint32Array(createView(address, SCRATCH_BYTES)) };
-  };
+/** Probes the calls by making them on a page of their own. */
+export function bulkCalls(withPage: WithPage): BulkCalls {
   return {
-    scan: probed(() => scanner(scratch())),
-    decommit: probed(() => decommitter(scratch())),
+    scan: probed(() => scanner(scratch(), withPage)),
+    decommit: probed(() => decommitter(scratch(), withPage)),
     maxRangesPerCall: MAX_RANGES_PER_CALL,
   };
+}
+
+function scratch(): Scratch {
+  const words = new Uint32Array(SCRATCH_BYTES / Uint32Array.BYTES_PER_ELEMENT);
+  return { address: ffi().addressOf(words.buffer), words };
 }
 
 function probed<T>(build: () => T): T | undefined {
@@ -85,7 +88,10 @@ function get(words: Uint32Array, index: number): number {
   return (words[index] as number) + (words[index + 1] as number) * WORD;
 }
 
-function scanner({ address: scratchAddress, words }: Scratch): NonNullable<BulkCalls['scan']> {
+function scanner(
+  { address: scratchAddress, words }: Scratch,
+  withPage: WithPage,
+): NonNullable<BulkCalls['scan']> {
   const c = ffi();
   const ioctl = c.declare<(fd: number, request: number, argument: number) => number>(
     'int ioctl(int fd, unsigned long request, uintptr_t argument)',
@@ -115,28 +121,22 @@ function scanner({ address: scratchAddress, words }: Scratch): NonNullable<BulkC
     into.count = count;
     into.walkEnd = get(words, 8);
   };
-  scan(scratchAddress, SCRATCH_BYTES, 1, {
-    starts: new Float64Array(1),
-    ends: new Float64Array(1),
-    count: 0,
-    walkEnd: 0,
-  });
+  const found = { starts: new Float64Array(1), ends: new Float64Array(1), count: 0, walkEnd: 0 };
+  withPage((address, byteLength) => scan(address, byteLength, 1, found));
   return scan;
 }
 
-function decommitter({ address: scratchAddress, words }: Scratch): NonNullable<BulkCalls['decommit']> {
+function decommitter(
+  { address: scratchAddress, words }: Scratch,
+  withPage: WithPage,
+): NonNullable<BulkCalls['decommit']> {
   const c = ffi();
-  const pidfdOpen = c.declare<(call: number, pid: number, flags: number) => number>(
-    'long syscall(long number, long pid, long flags)',
-  );
   const processMadvise = c.declare<
     (call: number, fd: number, ranges: number, count: number, advice: number, flags: number) => number
   >('long syscall(long number, long pidfd, uintptr_t ranges, size_t count, long advice, long flags)');
-  // A descriptor of the process, and not PIDFD_SELF: that one is a Linux younger.
-  const pidfd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
+  let pidfd = PIDFD_SELF;
   const refused = () =>
     new SystemError(c.errno(), { syscall: 'process_madvise', details: { advice: MADV_DONTNEED } });
-  if (pidfd < 0) throw refused();
   const decommit: NonNullable<BulkCalls['decommit']> = (addresses, byteLengths, from, count) => {
     for (let i = 0; i < count; i++) {
       put(words, i * 4, addresses[from + i] as number);
@@ -146,8 +146,29 @@ function decommitter({ address: scratchAddress, words }: Scratch): NonNullable<B
     if (dropped < 0) throw refused();
     return dropped;
   };
-  // The upper half of the scratch pages is ours to drop, and nothing is in it.
-  const half = SCRATCH_BYTES / 2;
-  decommit(Float64Array.of(scratchAddress + half), Float64Array.of(half), 0, 1);
+  const probe = () =>
+    withPage((address, byteLength) => decommit(Float64Array.of(address), Float64Array.of(byteLength), 0, 1));
+  try {
+    probe();
+  } catch {
+    // Linux 6.13 makes the call, but wants a real descriptor. It stays open for as long as the process lives.
+    pidfd = openPidfd();
+    try {
+      probe();
+    } catch (error) {
+      closeDescriptor(pidfd);
+      throw error;
+    }
+  }
   return decommit;
+}
+
+function openPidfd(): number {
+  const c = ffi();
+  const pidfdOpen = c.declare<(call: number, pid: number, flags: number) => number>(
+    'long syscall(long number, long pid, long flags)',
+  );
+  const pidfd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
+  if (pidfd < 0) throw new SystemError(c.errno(), { syscall: 'pidfd_open' });
+  return pidfd;
 }

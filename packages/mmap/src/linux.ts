@@ -3,12 +3,13 @@
  * other architectures number some of them differently and are not accepted by {@link platform}.
  */
 
-import { closeSync, ftruncateSync, writeSync } from 'node:fs';
+import { ftruncateSync, writeSync } from 'node:fs';
 
 import { fromNodeError, SystemError } from './errors.js';
 import { ffi } from './ffi.js';
 import { hex } from './format.js';
-import { bulkCalls, type BulkCalls } from './linux-bulk.js';
+import { closeDescriptor } from './descriptor.js';
+import { bulkCalls, type BulkCalls, type WithPage } from './linux-bulk.js';
 import { pagePrimitives } from './linux-pages.js';
 import type { Access, Sharing, VirtualMemory } from './virtual-memory.js';
 
@@ -118,10 +119,15 @@ function declareCalls(): Calls {
 export function linux(): VirtualMemory {
   const { pageSize, map, munmap, mprotect, pkeyMprotect, madvise, refused } = declareCalls();
   let probedBulk: BulkCalls | undefined;
-  const bulk = () =>
-    (probedBulk ??= bulkCalls((byteLength) =>
-      map(0, byteLength, PROTECTION['read-write'], MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-    ));
+  const withPage: WithPage = (use) => {
+    const address = map(0, pageSize, PROTECTION['read-write'], MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    try {
+      return use(address, pageSize);
+    } finally {
+      munmap(address, pageSize);
+    }
+  };
+  const bulk = () => (probedBulk ??= bulkCalls(withPage));
 
   return {
     ...pagePrimitives(),
@@ -160,6 +166,9 @@ export function linux(): VirtualMemory {
       let done = dropRanges(bulk(), addresses, byteLengths, count);
       for (; done < count; done++) this.decommit(addresses[done] as number, byteLengths[done] as number);
     },
+    get decommitsManyInOneCall() {
+      return bulk().decommit !== undefined;
+    },
     get canScanDirtyPages() {
       return bulk().scan !== undefined;
     },
@@ -169,13 +178,7 @@ export function linux(): VirtualMemory {
       scan(address, byteLength, maxPages, into);
     },
     createImage: (bytes, name) => createSealedFile(bytes, name, pageSize),
-    closeImage(fd) {
-      try {
-        closeSync(fd);
-      } catch (error) {
-        throw fromNodeError(error);
-      }
-    },
+    closeFile: closeDescriptor,
   };
 }
 
@@ -238,7 +241,7 @@ function createSealedFile(bytes: Uint8Array, name: string, pageSize: number): nu
     }
     return fd;
   } catch (error) {
-    closeSync(fd);
+    closeDescriptor(fd);
     throw fromNodeError(error, { name });
   }
 }

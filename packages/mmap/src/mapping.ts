@@ -13,8 +13,6 @@
  * part of one. The first page is then reached by a range that starts at offset 0, the last by one that ends at `byteLength`.
  */
 
-import { closeSync } from 'node:fs';
-
 import { checkBytes, checkInteger } from './checks.js';
 import { MmapClosedError, outOfRange } from './errors.js';
 import type { MappedFile } from './file-range.js';
@@ -53,7 +51,7 @@ function closeFile(resources: Resources): void {
   const { fd } = resources;
   // Forgotten first: close(2) frees the number even when it reports an error.
   resources.fd = undefined;
-  if (fd !== undefined) closeSync(fd);
+  if (fd !== undefined) resources.virtualMemory.closeFile(fd);
 }
 
 /**

@@ -35,7 +35,7 @@ export class MemoryImage implements Disposable {
     this.#virtualMemory = virtualMemory;
     this.#fd = fd;
     this.byteLength = byteLength;
-    watchForLeak(this, `MemoryImage with descriptor ${fd}`, () => virtualMemory.closeImage(fd));
+    watchForLeak(this, `MemoryImage with descriptor ${fd}`, () => virtualMemory.closeFile(fd));
   }
 
   /**
@@ -58,7 +58,7 @@ export class MemoryImage implements Disposable {
     // Closed first: close(2) frees the number even when it reports an error, so it must not be tried twice.
     this.#closed = true;
     forgetLeak(this);
-    this.#virtualMemory.closeImage(this.#fd);
+    this.#virtualMemory.closeFile(this.#fd);
   }
 
   /** The same as `close()`. */

@@ -73,6 +73,8 @@ export interface VirtualMemory {
    * any of them may or may not have been dropped.
    */
   decommitMany(addresses: Float64Array, byteLengths: Float64Array, count: number): void;
+  /** Whether {@link VirtualMemory.decommitMany} is one call here: `process_madvise` on oneself, Linux 6.13. */
+  readonly decommitsManyInOneCall: boolean;
   /** Whether {@link VirtualMemory.scanDirtyPages} works here: on Linux 6.7 and later, `PAGEMAP_SCAN`. */
   readonly canScanDirtyPages: boolean;
   /**
@@ -107,10 +109,13 @@ export interface VirtualMemory {
   mapHugePages(byteLength: number, hugePageBytes: number): number;
   /** Names anonymous pages for `/proc/self/maps`; `null` removes the name. False where the kernel knows no names. */
   name(address: number, byteLength: number, name: string | null): boolean;
-  /** Another descriptor of the same open file, which the caller closes. */
+  /** Another descriptor of the same open file, for {@link VirtualMemory.closeFile}. */
   duplicateFile(fd: number): number;
   /** Makes a sealed, unchangeable memory file that holds `bytes`, and returns its descriptor. */
   createImage(bytes: Uint8Array, name: string): number;
-  /** Closes a descriptor that {@link VirtualMemory.createImage} returned. */
-  closeImage(fd: number): void;
+  /**
+   * Closes a descriptor that {@link VirtualMemory.createImage} or {@link VirtualMemory.duplicateFile} returned. Not for
+   * those of `node:fs`, which keeps account of its own in worker threads.
+   */
+  closeFile(fd: number): void;
 }

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import { host, memoryImage, Mmap, platform, SystemError, type Access, type DirtyPages } from '../src/index.js';
+import {
+  host,
+  memoryImage,
+  Mmap,
+  platform,
+  SystemError,
+  type Access,
+  type DirtyPages,
+} from '../src/index.js';
 import { permissionsAt } from './support/process-maps.js';
 
 const system = platform();

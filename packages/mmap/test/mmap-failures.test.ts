@@ -170,11 +170,11 @@ describe('injected failures', () => {
     faulty.heal();
     const image = memoryImage(new Uint8Array(1), { virtualMemory });
     const { fd } = image;
-    faulty.fail('closeImage');
+    faulty.fail('closeFile');
     failure(() => image.close());
     expect(image.closed).toBe(true);
     image.close();
-    platform().closeImage(fd);
+    platform().closeFile(fd);
     expect(existsSync(`/proc/self/fd/${fd}`)).toBe(false);
   });
 

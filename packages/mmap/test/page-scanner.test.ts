@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { host, memoryImage, Mmap, MmapClosedError, PageScanner, platform, type PageRange } from '../src/index.js';
+import {
+  host,
+  memoryImage,
+  Mmap,
+  MmapClosedError,
+  PageScanner,
+  platform,
+  type PageRange,
+} from '../src/index.js';
 import { temporaryFiles } from './support/files.js';
 
 const { pageSize } = platform();

@@ -3,7 +3,10 @@ import { constants } from 'node:os';
 import { platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 
 /** The primitives that make a system call. */
-export type Primitive = Exclude<keyof VirtualMemory, 'pageSize' | 'canScanDirtyPages'>;
+export type Primitive = Exclude<
+  keyof VirtualMemory,
+  'pageSize' | 'canScanDirtyPages' | 'decommitsManyInOneCall'
+>;
 
 export const PRIMITIVES = [
   'reserve',
@@ -16,7 +19,7 @@ export const PRIMITIVES = [
   'decommitMany',
   'scanDirtyPages',
   'createImage',
-  'closeImage',
+  'closeFile',
 ] as const satisfies readonly Primitive[];
 
 /** A `VirtualMemory` that fails on command. Everything that is not told to fail happens for real. */

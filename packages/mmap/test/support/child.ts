@@ -23,7 +23,7 @@ export function runFixture(
     {
       encoding: 'utf8',
       env,
-      timeout: 60_000,
+      timeout: 110_000,
     },
   );
   if (error !== undefined) throw error;
