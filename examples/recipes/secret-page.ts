@@ -49,6 +49,7 @@ function makeSigner() {
     sign: (text: string) => openWhile(() => createHmac('sha256', secret).update(text).digest('hex')),
     /** No signer would hand this out: it stands for an address that leaked. */
     leaked: secret,
+    [Symbol.dispose]: () => map.close(),
   };
 }
 
@@ -65,7 +66,8 @@ function describeHost(): void {
 }
 
 function tryOutside(): void {
-  const { sign, leaked } = makeSigner();
+  using signer = makeSigner();
+  const { sign, leaked } = signer;
   const [first, second] = [sign('hello'), sign('hello')];
   console.log(`inside    sign('hello') = ${first.slice(0, 16)}..., again the same: ${first === second}`);
   try {
@@ -79,9 +81,9 @@ function tryOutside(): void {
 }
 
 if (process.argv[2] === 'read') {
-  const { sign, leaked } = makeSigner();
-  sign('hello');
-  writeSync(1, `outside   read it: ${leaked[0]}\n`);
+  using signer = makeSigner();
+  signer.sign('hello');
+  writeSync(1, `outside   read it: ${signer.leaked[0]}\n`);
 } else {
   describeHost();
   tryOutside();

@@ -2,16 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { sumLine, sumReports } from '../test-reports/sum.ts';
 import { EXIT_STATUS_FILE } from './guest-init.ts';
 import { OUT } from './paths.ts';
-
-/** The parts of vitest's JSON report that are read here. */
-interface Report {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numPendingTests: number;
-  readonly numTodoTests: number;
-}
 
 export function emptyOut(): void {
   rmSync(OUT, { recursive: true, force: true });
@@ -39,17 +32,9 @@ export function unpackResults(archive: string): number | undefined {
  * status of the whole: the commands' own, or 1 if no test ran at all.
  */
 export function concludeTests(status: number): number {
-  let passed = 0;
-  let failed = 0;
-  let skipped = 0;
-  for (const file of globSync(join(OUT, reportFileName('*')))) {
-    const report = JSON.parse(readFileSync(file, 'utf8')) as Report;
-    passed += report.numPassedTests;
-    failed += report.numFailedTests;
-    skipped += report.numPendingTests + report.numTodoTests;
-  }
-  console.log(`protection keys: ${passed} passed, ${failed} failed, ${skipped} skipped`);
-  if (status !== 0 || passed + failed > 0) return status;
+  const sum = sumReports(globSync(join(OUT, reportFileName('*'))));
+  console.log(`protection keys: ${sumLine(sum)}`);
+  if (status !== 0 || sum.passed + sum.failed > 0) return status;
   console.error('no test ran: no file of these packages matches');
   return 1;
 }

@@ -9,12 +9,13 @@ import { findOrFetchKernel } from './kernel.ts';
 import type { MachineOptions } from './options.ts';
 import { CACHE, GUEST_NODE, GUEST_OUT, GUEST_WORKSPACE, WORKSPACE } from './paths.ts';
 import { emptyOut, concludeTests, unpackResults } from './results.ts';
-import { TEST_ENVIRONMENT, testRuns } from './test-commands.ts';
+import { compileGuests, TEST_ENVIRONMENT, testRuns } from './test-commands.ts';
 
 /** Throws `MissingPart`. */
 export async function runTestsInside(filters: readonly string[], machine: MachineOptions): Promise<number> {
+  if (!compileGuests(WORKSPACE)) return 1;
   const target = { workspace: GUEST_WORKSPACE, out: GUEST_OUT, numWorkers: machine.numCpus };
-  const runs = testRuns(WORKSPACE, target, filters);
+  const runs = testRuns(target, filters);
   const status = await run(machine, {
     steps: runs.map(({ folder, args }) => ({
       folder: join(GUEST_WORKSPACE, folder),
@@ -22,7 +23,7 @@ export async function runTestsInside(filters: readonly string[], machine: Machin
     })),
     environment: TEST_ENVIRONMENT,
     files: [],
-    folders: [],
+    folders: runs.map(({ folder }) => join(WORKSPACE, folder)),
   });
   return concludeTests(status);
 }

@@ -1,9 +1,31 @@
 /** The test runs of the packages that protection keys concern, as they are given to Node here or in the machine. */
-import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { basename, join } from 'node:path';
 import { reportFileName } from './results.ts';
 
-const PACKAGES = ['mpk', 'memory-pool'];
+/** The machine has no compiler: its guests are compiled before, here. */
+const NATIVE_GUEST = 'examples/native-guest';
+
+interface TestedPackage {
+  /** Relative to the workspace. */
+  readonly folder: string;
+  /** Test files that are the same on any processor, and take minutes on an emulated one. */
+  readonly sameAnywhere: readonly string[];
+}
+
+const PACKAGES: readonly TestedPackage[] = [
+  { folder: 'packages/mpk', sameAnywhere: [] },
+  // Reading modules, and counting to a million.
+  { folder: 'packages/memory-pool', sameAnywhere: ['test/wasm/**', 'test/soak*'] },
+  // What compares with V8, and what starts many processes and threads.
+  {
+    folder: NATIVE_GUEST,
+    sameAnywhere: [
+      'test/{argon2-browser,generated-c,hashes,like-v8,source-map}.test.ts',
+      'test/{leaks,living-together,workers}.test.ts',
+    ],
+  },
+];
 
 /** Turns "protection keys are not supported" into a failure, and tells the tests where they are. */
 export const TEST_ENVIRONMENT = ['CI=true', 'NO_COLOR=1', 'GUARDSTRIPE_REQUIRE_MPK=1'];
@@ -11,11 +33,7 @@ export const TEST_ENVIRONMENT = ['CI=true', 'NO_COLOR=1', 'GUARDSTRIPE_REQUIRE_M
 /** An emulated processor is some ten times slower; a test that hangs must still end before the machine's time limit. */
 const TEST_TIMEOUT_MILLISECONDS = 300_000;
 
-/** Reading modules and counting a million times are the same on any processor, and take minutes on an emulated one. */
-const SAME_ANYWHERE = ['test/wasm/**', 'test/soak*'];
-
 export interface TestRun {
-  readonly packageName: string;
   /** Relative to the workspace. */
   readonly folder: string;
   /** What follows `node`; paths are absolute where the run takes place. */
@@ -31,30 +49,28 @@ export interface TestTarget {
   readonly numWorkers: number;
 }
 
-export function testRuns(
-  workspace: string,
-  target: TestTarget,
-  filters: readonly string[],
-): readonly TestRun[] {
-  const withTests = PACKAGES.filter(
-    (name) => globSync(join(workspace, 'packages', name, 'test', '**', '*.test.ts')).length > 0,
-  );
-  return withTests.map((packageName) => ({
-    packageName,
-    folder: join('packages', packageName),
+export function testRuns(target: TestTarget, filters: readonly string[]): readonly TestRun[] {
+  return PACKAGES.map(({ folder, sameAnywhere }) => ({
+    folder,
     args: [
       join(target.workspace, 'node_modules', 'vitest', 'vitest.mjs'),
       'run',
       '--reporter=default',
       '--reporter=json',
-      `--outputFile.json=${join(target.out, reportFileName(packageName))}`,
+      `--outputFile.json=${join(target.out, reportFileName(basename(folder)))}`,
       `--testTimeout=${TEST_TIMEOUT_MILLISECONDS}`,
       `--hookTimeout=${TEST_TIMEOUT_MILLISECONDS}`,
       // Every test is slow there; saying so for each hides the rest.
       `--slowTestThreshold=${TEST_TIMEOUT_MILLISECONDS}`,
       `--maxWorkers=${target.numWorkers}`,
-      ...SAME_ANYWHERE.map((files) => `--exclude=${files}`),
+      ...sameAnywhere.map((files) => `--exclude=${files}`),
       ...(filters.length > 0 ? ['--passWithNoTests', ...filters] : []),
     ],
   }));
+}
+
+/** Compiles the native guests; without tools that is said, and their tests are skipped. False where they must not be. */
+export function compileGuests(workspace: string): boolean {
+  const build = join(workspace, NATIVE_GUEST, 'build.ts');
+  return spawnSync(process.execPath, [build], { stdio: 'inherit' }).status === 0;
 }

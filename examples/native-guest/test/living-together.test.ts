@@ -21,7 +21,7 @@ describeGuests('beside Node', () => {
     const { stdout, stderr, signal, status } = spawnSync(
       process.execPath,
       [...flags, CHILD, join(folder, 'prepared.json'), deed],
-      { encoding: 'utf8', cwd: folder, timeout: 60_000 },
+      { encoding: 'utf8', cwd: folder, timeout: 110_000 },
     );
     return { stdout, stderr, signal, status };
   };

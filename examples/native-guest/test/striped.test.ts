@@ -13,7 +13,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { GuestInstance } from '../src/guest-instance.ts';
 import type { GuestModule } from '../src/guest-module.ts';
 import { faultsInstance, faultsModule, trapOf } from './support/faults.ts';
-import { guests, loadPlugin, type Plugin } from './support/prepared.ts';
+import { guests, hasGuests, loadPlugin, type Plugin } from './support/prepared.ts';
 
 const PAGE = 65_536;
 const SEGV_PKUERR = 4;
@@ -33,7 +33,7 @@ function stripedPool(): MemoryPool {
   });
 }
 
-describe.skipIf(!isSupported())('in a striped pool, a guest', () => {
+describe.skipIf(!isSupported() || !hasGuests)('in a striped pool, a guest', () => {
   let module: GuestModule;
   let plugin: Plugin;
   let pool: MemoryPool;

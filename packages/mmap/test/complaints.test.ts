@@ -249,7 +249,7 @@ describe('installing', () => {
     unpack(native, '@koromix');
     const program = `
       import { Mmap } from '@guardstripe/mmap';
-      using map = Mmap.anonymous(65536);
+      const map = Mmap.anonymous(65536);
       new Uint8Array(map.view())[5] = 42;
       console.log(new Uint8Array(map.view())[5]);`;
     const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {

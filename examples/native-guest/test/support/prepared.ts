@@ -7,8 +7,11 @@ import type { Prepared } from './setup.ts';
 
 const prepared = inject('prepared');
 
-/** Tests of native guests; skipped where they could not be compiled, which `setup.ts` has said. */
-export const describeGuests = describe.skipIf(prepared === undefined);
+/** Whether there are guests: where they could not be compiled, `setup.ts` has said so. */
+export const hasGuests = prepared !== undefined;
+
+/** Tests of native guests. */
+export const describeGuests = describe.skipIf(!hasGuests);
 
 /** What was compiled; to be called in tests only. */
 export function guests(): Prepared {
