@@ -88,7 +88,9 @@ function writeSvg(path: string, svg: string): void {
   try {
     writeFileSync(path, svg);
   } catch (error) {
-    throw new UsageError(`cannot write ${path || 'a file without a name'}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new UsageError(
+      `cannot write ${path || 'a file without a name'}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+    );
   }
 }
 
