@@ -212,7 +212,7 @@ describe('slab-plan: bad usage and pipes', () => {
     [[''], 2, 'unknown command ""'],
     [['draw', '--svg', ''], 2, 'cannot write a file without a name: ENOENT'],
     [['--settings', ''], 2, 'cannot read a file without a name: ENOENT'],
-    [['--total-memories', '-1'], 2, '--total-memories'],
+    [['--total-memories', '-1'], 2, "'--total-memories' argument is ambiguous\n"],
     [['--total-memories=-1'], 2, 'a whole number'],
     [['--max-memory-size', '99999999TiB'], 2, 'max-memory-size'],
     [['--svg', 'x'], 2, '--svg belongs to the command draw'],

@@ -98,7 +98,7 @@ function parseWords(words: readonly string[]) {
   } catch (error) {
     // Node adds advice on words that begin with a dash; the first sentence says what is wrong.
     const [sentence = 'bad command line'] = (error as Error).message.split(/\.?(?: To specify|\n)/);
-    const isNegative = words.some((word) => /^-\d/.test(word));
+    const isNegative = /^Unknown option '-\d/.test(sentence);
     throw new UsageError(
       isNegative ? `${sentence}; a negative OFFSET goes behind --, as in: locate -- -16` : sentence,
     );
