@@ -4,10 +4,12 @@
  *
  *   dist/index.html   guides/*.html   planner/index.html, planner.js, planner.css   site.css   api/ (typedoc)
  */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { findCodeBlocks } from './site/code-blocks.ts';
+import { findDeadLinks } from './site/dead-links.ts';
 import { findErrorCodes } from './site/error-codes.ts';
 import { readGuides, type Guide } from './site/guides.ts';
 import { homeBody } from './site/home.ts';
@@ -19,10 +21,11 @@ const docs = import.meta.dirname;
 export async function buildSite(outFolder: string): Promise<void> {
   for (const folder of ['guides', 'planner']) mkdirSync(join(outFolder, folder), { recursive: true });
   const write = (path: string, text: string) => writeFileSync(join(outFolder, path), text);
-  const guides = readGuides(join(docs, 'guides'), findErrorCodes(join(docs, '..')));
+  const root = join(docs, '..');
+  const guides = readGuides(join(docs, 'guides'), findErrorCodes(root));
 
   cpSync(join(docs, 'site', 'site.css'), join(outFolder, 'site.css'));
-  write('index.html', renderPage({ ...HOME, body: homeBody(guides) }));
+  write('index.html', renderPage({ ...HOME, body: homeBody(guides, firstExample(root)) }));
   write('guides/index.html', renderPage({ ...GUIDES, body: guideListBody(guides) }));
   for (const { name, title, summary, body } of guides) {
     write(
@@ -31,6 +34,15 @@ export async function buildSite(outFolder: string): Promise<void> {
     );
   }
   await buildPlanner(outFolder);
+}
+
+/** The README's, for that one is run by a test. */
+function firstExample(root: string): string {
+  const example = findCodeBlocks(root).find(
+    ({ page, language }) => page === 'README.md' && language === 'ts',
+  );
+  if (example === undefined) throw new Error('The README has no example');
+  return example.code;
 }
 
 const HOME = {
@@ -80,4 +92,10 @@ async function buildPlanner(outFolder: string): Promise<void> {
   });
 }
 
-if (import.meta.main) await buildSite(join(docs, 'dist'));
+if (import.meta.main) {
+  const site = join(docs, 'dist');
+  await buildSite(site);
+  // Without typedoc's pages the links to them are dead, and nothing can be said.
+  const dead = existsSync(join(site, 'api')) ? findDeadLinks(site) : [];
+  if (dead.length > 0) throw new Error(`The site has dead links:\n${dead.join('\n')}`);
+}

@@ -1,6 +1,7 @@
-/** The answer in words and numbers: what fits, what bounds it, what stands out. */
+/** The answer in words and numbers: what fits, what bounds it, what it costs, what stands out. */
 import { formatBytes, type Plan } from '@guardstripe/layout';
-import { byId, html } from './dom.ts';
+import { showCosts } from './costs.ts';
+import { byId, count, html } from './dom.ts';
 
 /** Writes a plan's numbers and advice to the page. */
 export function showAnswer(plan: Plan): void {
@@ -22,6 +23,7 @@ export function showAnswer(plan: Plan): void {
   byId('figures', HTMLElement).replaceChildren(
     ...figures.map(([name, value]) => html('div', {}, html('dt', {}, name), html('dd', {}, value))),
   );
+  showCosts(plan);
   showAdvice(plan);
 }
 
@@ -91,8 +93,4 @@ function showAdvice({ advice }: Plan): void {
       ),
     ),
   );
-}
-
-function count(amount: number): string {
-  return amount.toLocaleString('en');
 }

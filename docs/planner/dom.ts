@@ -33,3 +33,8 @@ function withAttributes<E extends Element>(
   element.append(...children);
   return element;
 }
+
+/** A count as a reader writes it: `12,345`. */
+export function count(amount: number): string {
+  return amount.toLocaleString('en');
+}

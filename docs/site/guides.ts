@@ -1,7 +1,9 @@
-/** Guides: Markdown to HTML, with a table of contents and anchors, and for error codes the packages that throw them. */
+/** Guides: Markdown to HTML, with a table of contents and anchors, and for error codes where they come from. */
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Marked, type Tokens } from 'marked';
+import type { ErrorSource } from './error-codes.ts';
+import { errorOriginHtml } from './error-origin.ts';
 import { escapeHtml } from './page.ts';
 
 /** A guide, rendered. */
@@ -31,17 +33,13 @@ const ORDER = [
 const rank = (name: string) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
 
 /** Reads and renders every guide. */
-export function readGuides(folder: string, errorCodes: ReadonlyMap<string, readonly string[]>): Guide[] {
+export function readGuides(folder: string, errorCodes: ReadonlyMap<string, ErrorSource>): Guide[] {
   return globSync('*.md', { cwd: folder })
     .map((file) => renderGuide(basename(file, '.md'), readFileSync(join(folder, file), 'utf8'), errorCodes))
     .toSorted((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
 }
 
-function renderGuide(
-  name: string,
-  markdown: string,
-  errorCodes: ReadonlyMap<string, readonly string[]>,
-): Guide {
+function renderGuide(name: string, markdown: string, errorCodes: ReadonlyMap<string, ErrorSource>): Guide {
   const contents: { readonly id: string; readonly html: string }[] = [];
   const marked = new Marked({ gfm: true });
   marked.use({
@@ -50,9 +48,10 @@ function renderGuide(
         const html = this.parser.parseInline(tokens);
         const id = slug(text);
         if (depth === 2) contents.push({ id, html });
+        const origin = errorOriginHtml(errorCodes.get(text.replaceAll('`', '')));
         const anchor =
           depth === 1 ? '' : ` <a class="anchor" href="#${id}" aria-label="Link to this section">#</a>`;
-        return `<h${depth} id="${id}">${html}${anchor}</h${depth}>\n${thrownBy(text, errorCodes)}`;
+        return `<h${depth} id="${id}">${html}${anchor}</h${depth}>\n${origin}`;
       },
       // Blocks and tables may be wider than a phone: they scroll by themselves, and by keyboard.
       code({ text, lang = 'text' }: Tokens.Code): string {
@@ -82,6 +81,9 @@ function renderGuide(
   };
 }
 
+/** Longer summaries end with their first sentence. */
+const SUMMARY_CHARS = 150;
+
 /** The first sentences below the title, without marks, as many as make a short text. */
 function summaryOf(markdown: string): string {
   const paragraph = /^# .+\n+((?:.+\n)+)/m.exec(markdown)?.[1] ?? '';
@@ -90,22 +92,18 @@ function summaryOf(markdown: string): string {
     .replaceAll(/[`*_]/g, '')
     .replaceAll(/\s+/g, ' ')
     .trim();
-  const [first = '', ...others] = text.split(/(?<=[.:]) (?=[A-Z])/);
-  return others.reduce(
-    (summary, next) => (summary.length + next.length < 150 ? `${summary} ${next}` : summary),
-    first,
-  );
+  let summary = '';
+  for (const sentence of text.split(/(?<=[.:]) (?=[A-Z])/)) {
+    // What follows a sentence that was left out may speak of it.
+    if (summary !== '' && summary.length + sentence.length >= SUMMARY_CHARS) break;
+    summary = `${summary} ${sentence}`.trim();
+  }
+  return summary;
 }
 
 function splitAfterTitle(html: string): [string, string] {
   const end = html.indexOf('</h1>') + '</h1>'.length;
   return html.startsWith('<h1') ? [html.slice(0, end), html.slice(end)] : ['', html];
-}
-
-function thrownBy(heading: string, errorCodes: ReadonlyMap<string, readonly string[]>): string {
-  const packages = errorCodes.get(heading.replaceAll('`', ''));
-  if (packages === undefined) return '';
-  return `<p class="thrown-by">In ${packages.map((name) => `<code>${name}</code>`).join(', ')}</p>\n`;
 }
 
 /** Links between guides are written as the repository has them, and lead to the pages of the site. */

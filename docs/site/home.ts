@@ -1,5 +1,6 @@
 /** The front page. */
 import type { Guide } from './guides.ts';
+import { apiPage } from './api-page.ts';
 import { escapeHtml } from './page.ts';
 
 const PACKAGES = [
@@ -10,22 +11,11 @@ const PACKAGES = [
   ['mpk', 'memory protection keys'],
 ] as const;
 
-const EXAMPLE = `import { describeMemory, MemoryPool } from '@guardstripe/memory-pool';
-
-using pool = MemoryPool.create({ totalMemories: 100, maxMemorySize: 16 * 2 ** 20 });
-const module = describeMemory({ initial: 1, contents: Uint8Array.of(1, 2, 3) });
-
-using store = pool.openStore();
-const memory = store.allocate({ module }); // copy-on-write, until it is written
-new Uint8Array(memory.buffer)[0] = 42;     // or hand memory.address to native code
-memory.free();                             // reset in microseconds, ready for the next
-`;
-
 /** The front page's own HTML. */
-export function homeBody(guides: readonly Guide[]): string {
+export function homeBody(guides: readonly Guide[], example: string): string {
   const packages = PACKAGES.map(
     ([name, what]) =>
-      `<li><a href="api/modules/_guardstripe_${name}.html"><code>@guardstripe/${name}</code></a><p>${what}</p></li>`,
+      `<li><a href="${apiPage(`@guardstripe/${name}`)}"><code>@guardstripe/${name}</code></a><p>${what}</p></li>`,
   );
   const links = guides.map(
     ({ name, title, summary }) =>
@@ -40,8 +30,10 @@ space, many guarded slots, copy-on-write images, and a reset that takes microsec
 <div class="strip" aria-hidden="true">${'<i></i>'.repeat(24)}</div>
 </section>
 <pre tabindex="0"><code>npm install @guardstripe/memory-pool
+npx @guardstripe/memory-pool doctor   # what this machine offers, and what to change
+npx @guardstripe/layout --this-host   # how many memories fit it
 </code></pre>
-<pre tabindex="0"><code>${escapeHtml(EXAMPLE)}</code></pre>
+<pre tabindex="0"><code>${escapeHtml(example)}</code></pre>
 <h2>Guides</h2>
 <ul class="cards">
 ${links.join('\n')}

@@ -15,7 +15,8 @@ export interface Page {
   readonly head?: string;
 }
 
-const NAVIGATION = [
+/** The parts of the site: their names here, the paths of their first pages, and what the reader sees. */
+export const NAVIGATION = [
   ['home', 'index.html', 'Home'],
   ['guides', 'guides/index.html', 'Guides'],
   ['planner', 'planner/index.html', 'Slab planner'],

@@ -1,17 +1,26 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+/** The code in the Markdown pages is run, so that a reader who copies it gets what the page says. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findExamples } from './readme-examples.js';
+import { findCodeBlocks, findCommands } from '../site/code-blocks.js';
 
 const docs = join(import.meta.dirname, '..');
+const root = join(docs, '..');
 const scratch = join(docs, 'out', 'examples');
-const examples = findExamples(join(docs, '..'));
+const blocks = findCodeBlocks(root);
+
+/** JavaScript that is not run, and why. */
+const NOT_RUN: Readonly<Record<string, string>> = {
+  'docs/guides/native-guests.md': 'needs wasm2c and gcc; examples/native-guest has the same in its tests',
+};
 
 beforeAll(() => mkdirSync(scratch, { recursive: true }));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe('the examples in the documentation', () => {
+  const examples = blocks.filter(({ language }) => language === 'ts');
+
   it('are found', () => {
     expect(examples.length).toBeGreaterThan(3);
   });
@@ -22,4 +31,50 @@ describe('the examples in the documentation', () => {
     // A thrown error, a failed assertion or a crash fails the test with what the program printed.
     execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', file], { encoding: 'utf8' });
   });
+
+  it('are fenced as ts, but for those with a reason not to be run', () => {
+    const others = blocks.filter(({ language }) =>
+      /^(?:[cm]?js|[cm]ts|[jt]sx|javascript|typescript)$/.test(language),
+    );
+    expect(others.map(({ page }) => page)).toEqual(Object.keys(NOT_RUN));
+  });
+
+  it('say their language, pictures too', () => {
+    expect(blocks.filter(({ language }) => language === '').map(({ where }) => where)).toEqual([]);
+  });
+});
+
+describe('the commands in the documentation', () => {
+  const commands = findCommands(root);
+  const ours = commands.filter((command) => command.startsWith('npx '));
+
+  it('are found', () => {
+    expect(ours.length).toBeGreaterThan(3);
+  });
+
+  it.each(ours)('runs as it stands: %s', (command) => {
+    const [, name = '', ...words] = command.split(/\s+/);
+    const folder = join(root, 'packages', name.replace('@guardstripe/', ''));
+    const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      bin: Record<string, string>;
+    };
+    const [program = ''] = Object.values(bin);
+    const json = blocks.find(({ page, language }) => page.includes('layout') && language === 'json');
+    writeFileSync(join(scratch, 'pool.json'), json?.code ?? '');
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, program), ...words], {
+      cwd: scratch,
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    // 1 is an answer: this host, or the one in the example, cannot have that pool.
+    expect([0, 1]).toContain(status);
+  });
+
+  it.each(commands.filter((command) => command.startsWith('node ')))(
+    'names a program that is there: %s',
+    (command) => {
+      const [, program = ''] = command.split(' ');
+      expect(program.includes('<') || existsSync(join(root, program))).toBe(true);
+    },
+  );
 });

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { formatBytes, plan } from '@guardstripe/layout';
 import axe from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -85,6 +86,23 @@ describe.runIf(chromiumIsHere)('the slab planner in Chromium', () => {
     expect(await field(page, 'Guard').getAttribute('aria-invalid')).toBeNull();
     expect(await verdict(page)).toContain('slots fit.');
     expect(complaints).toEqual([]);
+  });
+
+  it('says what each setting costs', async () => {
+    await using opened = await open('planner/index.html#maxMemorySize=256+MiB&protectionKeys=15');
+    const { page } = opened;
+    const row = (setting: string) => page.locator('#costs tr', { hasText: setting }).innerText();
+    const { costs } = plan({ maxMemorySize: '256 MiB' }, { protectionKeys: 15 });
+    expect(costs.length).toBeGreaterThan(2);
+    for (const { setting, savedBytes, slotsByAddressSpace } of costs) {
+      const size = formatBytes(Math.abs(savedBytes));
+      const slots = slotsByAddressSpace.toLocaleString('en');
+      expect(await row(setting)).toMatch(
+        new RegExp(`${size} ${savedBytes > 0 ? 'less' : 'more'}\\s+${slots}$`),
+      );
+    }
+    await field(page, 'Memories').fill('0');
+    expect(await page.locator('#costs-section').isVisible()).toBe(false);
   });
 
   it('draws stripes when the host has keys', async () => {
@@ -186,6 +204,7 @@ describe.runIf(chromiumIsHere)('the slab planner in Chromium', () => {
       ['home', 'index.html'],
       ['guides', 'guides/index.html'],
       ['troubleshooting', 'guides/troubleshooting.html'],
+      ['coming-from-wasmtime', 'guides/coming-from-wasmtime.html'],
     ] as const) {
       await using opened = await open(path, { colorScheme, ...size });
       const { page, complaints } = opened;

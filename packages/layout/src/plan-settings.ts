@@ -23,6 +23,7 @@ export interface PlanSettings {
   readonly linearMemoryKeepResident: number;
   /** Freed slots that are kept for their modules. */
   readonly maxUnusedWarmSlots: number;
+  /** Whether neighbouring slots carry different keys. */
   readonly memoryProtectionKeys: KeySetting;
   /** Most protection keys to take. */
   readonly maxMemoryProtectionKeys: number;
@@ -52,7 +53,10 @@ type Reader = (value: unknown, name: string) => unknown;
 const MAX_COUNT = 2 ** 32 - 1;
 
 const count: Reader = (value, name) => {
-  const number = typeof value === 'string' && COUNT.test(value) ? Number(value) : value;
+  if (typeof value === 'string' && !COUNT.test(value)) {
+    throw wrongValue(name, 'a whole number such as 1000 or 0x3e8', value);
+  }
+  const number = typeof value === 'string' ? Number(value) : value;
   checkInteger(number, name, 0, MAX_COUNT);
   return number;
 };

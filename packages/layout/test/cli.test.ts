@@ -1,6 +1,15 @@
 /** The built command as a child, as a person runs it. */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync, type StdioOptions } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -198,6 +207,14 @@ describe('slab-plan: bad usage and pipes', () => {
     [['locate', 'here'], 2, '"here"'],
     [['locate', '0', '--stripe', '15', '--keys', '3'], 2, 'stripe'],
     [['locate', '0', '--base', '-1'], 2, '--base'],
+    [['locate', '-0x10'], 2, 'behind --, as in: locate -- -16'],
+    [['locate', ''], 2, 'offset'],
+    [[''], 2, 'unknown command ""'],
+    [['draw', '--svg', ''], 2, 'cannot write a file without a name: ENOENT'],
+    [['--settings', ''], 2, 'cannot read a file without a name: ENOENT'],
+    [['--total-memories', '-1'], 2, "'--total-memories' argument is ambiguous\n"],
+    [['--total-memories=-1'], 2, 'a whole number'],
+    [['--max-memory-size', '99999999TiB'], 2, 'max-memory-size'],
     [['--svg', 'x'], 2, '--svg belongs to the command draw'],
     [['draw', '--stripe', '1'], 2, '--stripe belongs to the command locate'],
     [['draw', '--width', 'wide'], 2, '--width takes a whole number'],
@@ -237,6 +254,17 @@ describe('slab-plan: bad usage and pipes', () => {
     for (const name of options) expect(stdout).toContain(name === 'wasmtime' ? '-O' : `--${name}`);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(120);
     expect(existsSync(join(scratch, 'slab.svg'))).toBe(true);
+  });
+
+  it.runIf(existsSync('/dev/full'))('ends with one line when the answer cannot be written', () => {
+    const full = openSync('/dev/full', 'w');
+    const stdio: StdioOptions = ['ignore', full, 'pipe'];
+    const { status, stderr } = spawnSync(process.execPath, [CLI], { stdio, encoding: 'utf8' });
+    closeSync(full);
+    expect({ status, stderr }).toStrictEqual({
+      status: 2,
+      stderr: 'slab-plan: cannot write the answer: ENOSPC\n',
+    });
   });
 
   it('ends quietly when nobody reads on', async () => {

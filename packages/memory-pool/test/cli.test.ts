@@ -1,6 +1,6 @@
 /** The built command as a child, and what it makes of hosts that this one is not. */
-import { spawn, spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { spawn, spawnSync, type StdioOptions } from 'node:child_process';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { plan } from '@guardstripe/layout';
 import { host } from '@guardstripe/mmap';
@@ -139,6 +139,8 @@ describe('guardstripe-memory-pool: usage', () => {
     [['cure'], 'unknown command "cure"'],
     [['doctor', 'twice'], 'one word too many: "twice"'],
     [['doctor', '--bogus'], "Unknown option '--bogus'"],
+    [['doctor', '--json=1'], "'--json' does not take an argument"],
+    [[''], 'unknown command ""'],
   ])('%j ends with 2 and one line', (words, text) => {
     const { status, stdout, stderr } = run(words);
     expect({ status, stdout }).toStrictEqual({ status: 2, stdout: '' });
@@ -155,6 +157,17 @@ describe('guardstripe-memory-pool: usage', () => {
 
   it('is a program', () => {
     expect(statSync(CLI).mode & 0o111).toBe(0o111);
+  });
+
+  it.runIf(existsSync('/dev/full'))('ends with one line when the answer cannot be written', () => {
+    const full = openSync('/dev/full', 'w');
+    const stdio: StdioOptions = ['ignore', full, 'pipe'];
+    const { status, stderr } = spawnSync(process.execPath, [CLI, 'doctor'], { stdio, encoding: 'utf8' });
+    closeSync(full);
+    expect({ status, stderr }).toStrictEqual({
+      status: 2,
+      stderr: 'guardstripe-memory-pool: cannot write the answer: ENOSPC\n',
+    });
   });
 
   it('ends quietly when nobody reads on', async () => {

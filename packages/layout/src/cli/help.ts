@@ -45,6 +45,7 @@ locate
   --json                        the answer as JSON, alone, on standard output
   -h, --help                    print this
 
-Exit codes: 0 the pool fits (or was drawn, or the byte was found), 1 it does not, 2 the command line is wrong or a
-file cannot be read or written. What does not fit bounds nothing but the plan: draw and locate take any slab.
+Exit codes: 0 the pool fits (or was drawn, or the byte was found), 1 it does not, 2 the command line is wrong, a file
+cannot be read, or the answer cannot be written. What does not fit bounds nothing but the plan: draw and locate take any
+slab. An OFFSET below 0 goes behind --, as in: locate -- -16
 `;

@@ -28,9 +28,10 @@ const BAD_USAGE = 2;
 
 /** Runs the command and returns its exit code. Answers go to standard output, one line of error to the other. */
 export function main(words: readonly string[]): number {
-  // Whoever reads may have enough, as `head` does.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // Whoever reads may have enough, as `head` does.
+    if (error.code === 'EPIPE') return;
+    process.exitCode = complain(new UsageError(`cannot write the answer: ${error.code ?? error.message}`));
   });
   try {
     const line = readCommandLine(words);
@@ -41,9 +42,13 @@ export function main(words: readonly string[]): number {
     return COMMANDS[line.command](line);
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error || error instanceof UsageError)) throw error;
-    process.stderr.write(`slab-plan: ${printable(error.message)}\n`);
-    return error instanceof SlabTooLargeError ? DOES_NOT_FIT : BAD_USAGE;
+    return complain(error);
   }
+}
+
+function complain(error: Error): number {
+  process.stderr.write(`slab-plan: ${printable(error.message)}\n`);
+  return error instanceof SlabTooLargeError ? DOES_NOT_FIT : BAD_USAGE;
 }
 
 const COMMANDS: Readonly<Record<CommandLine['command'], (line: CommandLine) => number>> = {
@@ -83,7 +88,9 @@ function writeSvg(path: string, svg: string): void {
   try {
     writeFileSync(path, svg);
   } catch (error) {
-    throw new UsageError(`cannot write ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new UsageError(
+      `cannot write ${path || 'a file without a name'}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+    );
   }
 }
 

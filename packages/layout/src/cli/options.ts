@@ -97,8 +97,11 @@ function parseWords(words: readonly string[]) {
     return parseArgs({ args: [...words], allowPositionals: true, options: OPTIONS });
   } catch (error) {
     // Node adds advice on words that begin with a dash; the first sentence says what is wrong.
-    const [sentence] = (error as Error).message.split(/\.?(?: To specify|\n)/);
-    throw new UsageError(sentence ?? 'bad command line');
+    const [sentence = 'bad command line'] = (error as Error).message.split(/\.?(?: To specify|\n)/);
+    const isNegative = /^Unknown option '-\d/.test(sentence);
+    throw new UsageError(
+      isNegative ? `${sentence}; a negative OFFSET goes behind --, as in: locate -- -16` : sentence,
+    );
   }
 }
 

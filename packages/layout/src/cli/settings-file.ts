@@ -12,7 +12,7 @@ const STANDARD_INPUT = 0;
  * @throws {@link UsageError} if it cannot be read, or is not one object in JSON
  */
 export function readSettingsFile(path: string): PlanInput {
-  const name = path === '-' ? 'standard input' : path;
+  const name = path === '-' ? 'standard input' : path || 'a file without a name';
   const parsed = parse(name, read(path, name));
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new UsageError(`${name} holds no object of settings`);

@@ -16,7 +16,7 @@ Options:
 Exit codes:
   0  a pool with the default settings can be made here
   1  it cannot; the lines marked "fix" say why
-  2  the command line is wrong
+  2  the command line is wrong, or the answer cannot be written
 `;
 
 const WORKS = 0;
@@ -27,9 +27,11 @@ class UsageError extends Error {}
 
 /** Runs the command and returns its exit code. Answers go to standard output, one line of error to the other. */
 export function run(words: readonly string[]): number {
-  // Whoever reads may have enough, as `head` does.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    // Whoever reads may have enough, as `head` does.
+    if (error.code === 'EPIPE') return;
+    complain(`cannot write the answer: ${error.code ?? error.message}`);
+    process.exitCode = BAD_USAGE;
   });
   try {
     const { json, help } = readOptions(words);
@@ -40,9 +42,14 @@ export function run(words: readonly string[]): number {
     return doctor(json);
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof HostUnusableError)) throw error;
-    process.stderr.write(`guardstripe-memory-pool: ${error.message.replaceAll(/\p{Cc}+/gu, ' ')}\n`);
+    complain(error.message);
     return error instanceof UsageError ? BAD_USAGE : DOES_NOT_WORK;
   }
+}
+
+/** One line, without anything that a terminal would obey: messages quote what was typed. */
+function complain(message: string): void {
+  process.stderr.write(`guardstripe-memory-pool: ${message.replaceAll(/\p{Cc}+/gu, ' ')}\n`);
 }
 
 function doctor(json: boolean): number {
