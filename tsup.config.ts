@@ -5,7 +5,8 @@ export default defineConfig({
   entry: ['src/index.ts'],
   format: 'esm',
   target: 'node22',
-  dts: true,
+  // Of commands there is nothing to import, so no types.
+  dts: { entry: 'src/index.ts' },
   clean: true,
   sourcemap: true,
   treeshake: true,

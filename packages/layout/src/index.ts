@@ -21,14 +21,17 @@ export { SlabTooLargeError } from './errors.js';
 export { formatBytes, formatHexBytes } from './format-bytes.js';
 export {
   locate,
+  type LocatedOffset,
   type LocateOptions,
   type MemoryLocation,
   type NeighbourLocation,
   type OutsideLocation,
+  type OverrunLocation,
   type PostGuardLocation,
   type PreGuardLocation,
   type SlabLocation,
   type SlotGuardLocation,
+  type SlotLocation,
   type UngrownLocation,
 } from './locate.js';
 export {

@@ -19,13 +19,13 @@ import { wrongType } from './errors.js';
 import { checkLayout, type SlabLayout } from './slab-layout.js';
 
 /** What every place has. */
-interface Place {
+export interface LocatedOffset {
   /** The offset that was asked for, in bytes from the slab's first byte. */
   readonly offset: number;
 }
 
 /** Before the slab's first byte or after its last. */
-export interface OutsideLocation extends Place {
+export interface OutsideLocation extends LocatedOffset {
   /** Tells the places apart. */
   readonly kind: 'outside';
   /** On which end of the slab. */
@@ -35,7 +35,7 @@ export interface OutsideLocation extends Place {
 }
 
 /** In the guard before the first slot. */
-export interface PreGuardLocation extends Place {
+export interface PreGuardLocation extends LocatedOffset {
   /** Tells the places apart. */
   readonly kind: 'pre-guard';
   /** Bytes from here to the end of the guard, where slot 0 begins if there is one; at least 1. */
@@ -43,7 +43,7 @@ export interface PreGuardLocation extends Place {
 }
 
 /** What the places in and behind a slot have in common. */
-interface SlotLocation extends Place {
+export interface SlotLocation extends LocatedOffset {
   /** The slot whose memory is meant. */
   readonly slot: number;
   /** That slot's stripe. */
@@ -61,7 +61,7 @@ export interface MemoryLocation extends SlotLocation {
 }
 
 /** A place behind a memory. */
-interface OverrunLocation extends SlotLocation {
+export interface OverrunLocation extends SlotLocation {
   /** Bytes from the memory's end; 0 is the first byte that is not its own. */
   readonly bytesPastEnd: number;
 }

@@ -56,7 +56,7 @@ export interface AllocationRequest {
   readonly trace: string | undefined;
 }
 
-/** @internal */
+/** The pool behind its faces: who holds which slot, what is in it, and who waits. */
 export class PoolCore {
   readonly layout: SlabLayout;
   readonly records: SlotRecords;

@@ -42,7 +42,7 @@ export interface PoolMetrics {
   readonly failedResets: number;
 }
 
-/** @internal What is behind a pool's face, for tests that check the books. */
+/** What is behind a pool's face, for tests that check the books. */
 export let poolCoreOf: (pool: MemoryPool) => PoolCore;
 
 /** A pool of linear memories: one reserved slab, many guarded slots, reset and reused. */

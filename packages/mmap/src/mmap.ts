@@ -25,6 +25,8 @@ const TOKEN = Symbol('Mmap');
 /** For the classes of this package that work on a map. */
 export let mappingOf: (map: Mmap) => Mapping;
 
+let make: (pages: MappedPages) => Mmap;
+
 /**
  * A range of mapped pages. Made by {@link Mmap.reserve}, {@link Mmap.anonymous}, {@link Mmap.accessibleReserved} and
  * {@link Mmap.fromFile}; given back by {@link Mmap.close} or `using`.
@@ -38,10 +40,11 @@ export class Mmap implements Disposable {
 
   static {
     mappingOf = (map) => map.#mapping;
+    // Not by name: a class that names itself is renamed by the bundler, and its name shows in messages.
+    make = (pages) => new this(TOKEN, pages);
   }
 
-  /** @internal */
-  constructor(token: typeof TOKEN, pages: MappedPages) {
+  private constructor(token: typeof TOKEN, pages: MappedPages) {
     if (token !== TOKEN)
       throw new TypeError('Use Mmap.reserve, .anonymous, .accessibleReserved or .fromFile');
     this.#mapping = new Mapping(pages);
@@ -309,9 +312,4 @@ export class Mmap implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/** Outside of the class: a class that names itself is renamed by the bundler, and its name shows in messages. */
-function make(pages: MappedPages): Mmap {
-  return new Mmap(TOKEN, pages);
 }

@@ -15,7 +15,7 @@ export class ProtectionMask {
   static readonly zero: ProtectionMask = new ProtectionMask(TOKEN, 0, []);
   /** Every key of ours is open, those that are taken later included. */
   static readonly all: ProtectionMask = new ProtectionMask(TOKEN, 0xffff_ffff, []);
-  /** @internal Rights bits of the open keys, unsigned. */
+  /** The rights bits of the open keys, unsigned: masks with the same bits open the same keys. */
   readonly openBits: number;
   readonly #keys: readonly ProtectionKey[];
   /** The value of `ownKeys.releases` at which all keys of the mask were seen to be held. */
