@@ -8,15 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const WORKSPACE = new URL('../../', import.meta.url).href;
 
-function knowsUsing() {
-  try {
-    // oxlint-disable-next-line no-new-func -- the only way to ask whether a syntax is known
-    new Function('using resource = null;');
-    return true;
-  } catch {
-    return false;
-  }
-}
+const KNOWS_USING = Number.parseInt(process.versions.node, 10) >= 24;
 
 function isOurs(url) {
   return url.startsWith(WORKSPACE) && /\.m?[jt]s$/.test(url) && !url.includes('/node_modules/');
@@ -30,11 +22,16 @@ function lower(url) {
   const path = fileURLToPath(url);
   return typescript.transpileModule(readFileSync(path, 'utf8'), {
     fileName: path,
-    compilerOptions: { target: 'ES2022', module: 'ESNext', verbatimModuleSyntax: true, inlineSourceMap: true },
+    compilerOptions: {
+      target: 'ES2022',
+      module: 'ESNext',
+      verbatimModuleSyntax: true,
+      inlineSourceMap: true,
+    },
   }).outputText;
 }
 
-if (!knowsUsing()) {
+if (!KNOWS_USING) {
   registerHooks({
     load(url, context, nextLoad) {
       if (!isOurs(url)) return nextLoad(url, context);
