@@ -15,8 +15,11 @@ interface TestedPackage {
 
 const PACKAGES: readonly TestedPackage[] = [
   { folder: 'packages/mpk', sameAnywhere: [] },
-  // Reading modules, and counting to a million.
-  { folder: 'packages/memory-pool', sameAnywhere: ['test/wasm/**', 'test/soak*'] },
+  // Reading modules, counting to a million, pools of one stripe, and what starts a process for each test.
+  {
+    folder: 'packages/memory-pool',
+    sameAnywhere: ['test/wasm/**', 'test/{soak,every-call-fails,slab,leak-net,guards,cli}.test.ts'],
+  },
   // What compares with V8, and what starts many processes and threads.
   {
     folder: NATIVE_GUEST,
