@@ -1,17 +1,24 @@
 /**
- * How changesets become lines of a changelog: as they do by default, except that new versions of our other packages are
- * one line, and not one more for each changeset behind them.
+ * How changesets become lines of a changelog, for people who use the package: the summary without the hash of a commit, and
+ * new versions of our other packages in one line.
  */
-import byDefault from '@changesets/cli/changelog';
+interface Changeset {
+  readonly summary: string;
+}
 
 interface Dependency {
   readonly name: string;
   readonly newVersion: string;
 }
 
-export const { getReleaseLine } = byDefault;
+export function getReleaseLine({ summary }: Changeset): string {
+  return `- ${summary.replaceAll('\n', '\n  ')}`;
+}
 
-export function getDependencyReleaseLine(_changesets: unknown, updated: readonly Dependency[]): string {
+export function getDependencyReleaseLine(
+  _changesets: readonly Changeset[],
+  updated: readonly Dependency[],
+): string {
   if (updated.length === 0) return '';
   return `- Updated dependencies: ${updated.map(({ name, newVersion }) => `${name}@${newVersion}`).join(', ')}`;
 }

@@ -1,34 +1,45 @@
 /**
- * A whole release without publishing, in a scratch clone of the last commit: versions and changelogs from the changesets,
- * build, package checks, tarballs installed and used. Prints what would be published. The working tree is not touched.
+ * A whole release without publishing, in a scratch repository that holds the last commit: versions and changelogs from the
+ * changesets, build, package checks, tarballs installed and used. Prints what would be published. The working tree is not
+ * touched.
  */
-import { execFileSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pnpm, show } from './support/command.ts';
+import { outputOf, pnpm, show } from './support/command.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'guardstripe-release-'));
-const clone = join(scratch, 'guardstripe');
+const copy = join(scratch, 'guardstripe');
 try {
-  execFileSync('git', ['clone', '--quiet', process.cwd(), clone], { stdio: 'inherit' });
-  show(clone, pnpm('install', '--frozen-lockfile', '--prefer-offline'));
+  copyLastCommit();
+  show(copy, pnpm('install', '--frozen-lockfile', '--prefer-offline'));
   // None are left in the commit that is itself a release: its versions stand.
-  if (globSync('.changeset/*.md', { cwd: clone }).length > 0)
-    show(clone, pnpm('exec', 'changeset', 'version'));
-  // As on the machine that publishes: versions alone must not ask for another lockfile.
-  show(clone, pnpm('install', '--frozen-lockfile', '--prefer-offline'));
-  show(clone, pnpm('build', '--output-logs=errors-only'));
-  show(clone, pnpm('check:packages'));
-  show(clone, pnpm('check:packs'));
+  if (globSync('.changeset/*.md', { cwd: copy }).length > 0) show(copy, pnpm('exec', 'changeset', 'version'));
+  // As on the machine that publishes: new versions must not ask for another lockfile.
+  show(copy, pnpm('install', '--frozen-lockfile', '--prefer-offline'));
+  show(copy, pnpm('build', '--output-logs=errors-only'));
+  show(copy, pnpm('check:packages'));
+  show(copy, pnpm('check:packs'));
   console.log(`\nWould be published:\n\n${releaseNotes().join('\n')}`);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 
+/** Not with `git clone`: of a shallow repository it makes a shallow one, in which changesets looks for history for ever. */
+function copyLastCommit(): void {
+  const archive = join(scratch, 'commit.tar');
+  mkdirSync(copy);
+  outputOf('.', ['git', 'archive', `--output=${archive}`, 'HEAD']);
+  outputOf(copy, ['tar', '-xf', archive]);
+  const author = ['-c', 'user.name=release:dry', '-c', 'user.email=release-dry@localhost'];
+  outputOf(copy, ['git', 'init', '--quiet', '--initial-branch=main']);
+  outputOf(copy, ['git', 'add', '--all']);
+  outputOf(copy, ['git', ...author, 'commit', '--quiet', '--message=The last commit']);
+}
+
 /** What each changelog says of the version that its package has now. */
 function releaseNotes(): string[] {
-  return globSync(join(clone, 'packages/*/package.json'))
+  return globSync(join(copy, 'packages/*/package.json'))
     .toSorted()
     .map((file) => {
       const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name: string; version: string };
