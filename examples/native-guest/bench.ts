@@ -65,6 +65,6 @@ console.log(`\nLoad average over 1, 5 and 15 minutes: ${load.join(', ')}`);
 if (options.json !== undefined) {
   writeFileSync(
     options.json,
-    `${JSON.stringify({ when: new Date().toISOString(), machine, load, served, live }, undefined, 2)}\n`,
+    `${JSON.stringify({ when: new Date().toISOString(), machine, load, numLive: NUM_LIVE, served, live }, undefined, 2)}\n`,
   );
 }
