@@ -51,6 +51,7 @@ describeGuests('worker threads', () => {
     const after = processState();
     expect(after.mappings - before.mappings).toBeLessThan(times * (KOFFI_MAPPINGS + 1));
     expect(after.descriptors - before.descriptors).toBeLessThan(times / 3);
-    expect(after.residentBytes - before.residentBytes).toBeLessThan(48 * 2 ** 20);
+    // A heap that stayed would be 4 MiB and more; glibc keeps some of what the threads freed.
+    expect(after.residentBytes - before.residentBytes).toBeLessThan(times * 3 * 2 ** 20);
   });
 });
