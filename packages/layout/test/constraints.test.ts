@@ -48,7 +48,8 @@ describe('slabConstraints()', () => {
   });
 
   it('keeps every promise for any settings that it takes', () => {
-    const size = fc.tuple(fc.integer({ min: 0, max: 44 }), fc.maxSafeNat()).map(([bits, n]) => n % 2 ** bits);
+    // 300 slots of twice 2^43 bytes, and their guards, are below 2^53: none is refused as too large.
+    const size = fc.tuple(fc.integer({ min: 0, max: 43 }), fc.maxSafeNat()).map(([bits, n]) => n % 2 ** bits);
     const page = fc.constantFrom(4096, 16_384, 65_536);
     fc.assert(
       fc.property(size, size, size, fc.nat(300), fc.nat(16), page, (a, b, guard, slots, keys, pageSize) => {
