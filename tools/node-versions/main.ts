@@ -97,7 +97,9 @@ async function testVersion(version: Version, filters: readonly string[]): Promis
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
-for (const version of installVersions()) {
-  if (values.only === undefined || version.name === `node-${values.only}`)
-    await testVersion(version, positionals);
-}
+const chosen = installVersions().filter(
+  ({ name }) => values.only === undefined || name === `node-${values.only}`,
+);
+if (chosen.length === 0)
+  throw new RangeError(`--only must be a version that is pinned here, received "${values.only}"`);
+for (const version of chosen) await testVersion(version, positionals);
