@@ -26,11 +26,12 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
+export const DESKTOP = { width: 1280, height: 900 };
+
 /** What the reader's device is like. */
 export interface Device {
-  readonly width?: number;
-  readonly height?: number;
-  readonly colorScheme?: 'light' | 'dark';
+  /** @defaultValue {@link DESKTOP} */
+  readonly viewport?: { readonly width: number; readonly height: number };
 }
 
 /** A browser with a profile of its own, which Playwright makes anew and removes. */
@@ -46,8 +47,8 @@ export interface OpenPage extends AsyncDisposable {
 
 /** A page without cookies, cache or history of others. Offline: what the site's pages need they have. */
 export async function openPage(browser: Browser, url: string, device: Device = {}): Promise<OpenPage> {
-  const { width = 1280, height = 900, colorScheme = 'light' } = device;
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, offline: true });
+  const { viewport = DESKTOP } = device;
+  const context = await browser.newContext({ viewport, offline: true });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
