@@ -1,5 +1,6 @@
 /** Events on `node:diagnostics_channel`. A channel that nobody listens to costs one property read. */
 import { channel } from 'node:diagnostics_channel';
+import { SystemError } from '@guardstripe/mmap';
 
 /** Published on `guardstripe.memory-pool.allocate`. */
 export interface AllocateEvent {
@@ -38,3 +39,9 @@ export const onFree = channel('guardstripe.memory-pool.free');
 export const onGrow = channel('guardstripe.memory-pool.grow');
 export const onExhausted = channel('guardstripe.memory-pool.exhausted');
 export const onFailure = channel('guardstripe.memory-pool.failure');
+
+/** Publishes a system call's failure. Everything else is a mistake of ours, and thrown. */
+export function reportFailure(slot: number, error: unknown): void {
+  if (!(error instanceof SystemError)) throw error;
+  if (onFailure.hasSubscribers) onFailure.publish({ slot, error } satisfies FailureEvent);
+}
