@@ -1,12 +1,17 @@
 /** A real Chromium for the tests of the pages, or the reason why there is none. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { buildSite } from '../build.js';
 
 /** Debian's; another one by this environment variable. */
 const executablePath = process.env['GUARDSTRIPE_CHROMIUM'] ?? '/usr/bin/chromium';
 
 /** Whether the pages can be tested here. Where tests must not be skipped, the missing browser is an error. */
-export function hasChromium(): boolean {
+function hasChromium(): boolean {
   if (existsSync(executablePath)) return true;
   const reason = `no Chromium at ${executablePath}: apt-get install --no-install-recommends chromium`;
   if (process.env['GUARDSTRIPE_FORBID_SKIPS'] === '1')
@@ -26,18 +31,13 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-export const DESKTOP = { width: 1280, height: 900 };
-
-/** What the reader's device is like. */
-export interface Device {
-  /** @defaultValue {@link DESKTOP} */
-  readonly viewport?: { readonly width: number; readonly height: number };
+/** Pixels of a window. */
+export interface WindowSize {
+  readonly width: number;
+  readonly height: number;
 }
 
-/** A browser with a profile of its own, which Playwright makes anew and removes. */
-export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath, args: ARGUMENTS });
-}
+export const DESKTOP: WindowSize = { width: 1280, height: 900 };
 
 /** A page, and everything it complained of so far. */
 export interface OpenPage extends AsyncDisposable {
@@ -45,9 +45,31 @@ export interface OpenPage extends AsyncDisposable {
   readonly complaints: readonly string[];
 }
 
+/** Opens a page of the site, by its path and what follows it. */
+export type OpenInSite = (path: string, viewport?: WindowSize) => Promise<OpenPage>;
+
+/** Tests of the site, which is built for them, in a browser that has a profile of its own. */
+export function describeSite(name: string, tests: (open: OpenInSite) => void): void {
+  describe.runIf(hasChromium())(name, () => {
+    const site = mkdtempSync(join(tmpdir(), 'guardstripe-site-'));
+    let browser: Browser | undefined;
+    beforeAll(async () => {
+      await buildSite(site);
+      browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+    });
+    afterAll(async () => {
+      await browser?.close();
+      rmSync(site, { recursive: true, force: true });
+    });
+    tests((path, viewport) => {
+      if (browser === undefined) throw new Error('Pages are opened in tests only');
+      return openPage(browser, `${pathToFileURL(site).href}/${path}`, viewport);
+    });
+  });
+}
+
 /** A page without cookies, cache or history of others. Offline: what the site's pages need they have. */
-export async function openPage(browser: Browser, url: string, device: Device = {}): Promise<OpenPage> {
-  const { viewport = DESKTOP } = device;
+async function openPage(browser: Browser, url: string, viewport = DESKTOP): Promise<OpenPage> {
   const context = await browser.newContext({ viewport, offline: true });
   const page = await context.newPage();
   const complaints: string[] = [];

@@ -1,52 +1,18 @@
-/** The slab planner page in a real browser, from files, offline. The test builds the site that it opens. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+/** The slab planner page in a real browser, from files, offline. */
 import { formatBytes, plan } from '@guardstripe/layout';
-import axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildSite } from '../build.js';
-import { DESKTOP, hasChromium, launchChromium, openPage, type Device } from './browser.js';
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { describeSite } from './browser.js';
 
-const site = mkdtempSync(join(tmpdir(), 'guardstripe-site-'));
-const screenshots = join(import.meta.dirname, '..', 'out', 'screenshots');
 const STRIPED = 'maxMemorySize=256+MiB&protectionKeys=15&totalMemories=100000';
-const PHONE = { width: 360, height: 780 };
-
-const chromiumIsHere = hasChromium();
-let browser: Browser;
-
-beforeAll(async () => {
-  mkdirSync(screenshots, { recursive: true });
-  await buildSite(site);
-  if (chromiumIsHere) browser = await launchChromium();
-});
-afterAll(async () => {
-  if (chromiumIsHere) await browser.close();
-  rmSync(site, { recursive: true, force: true });
-});
-
-const open = (path = 'planner/index.html', device: Device = {}) =>
-  openPage(browser, `${pathToFileURL(site).href}/${path}`, device);
 
 const verdict = (page: Page) => page.locator('#verdict').innerText();
 const drawing = (page: Page) => page.locator('#scale-stage').innerHTML();
 const field = (page: Page, label: string) => page.getByLabel(label, { exact: true });
 
-/** What axe, once it is in the page, finds, one line each. It may not load style sheets anew: from files that is forbidden. */
-const violations = (page: Page) =>
-  page.evaluate<string[]>(
-    `axe.run({ preload: false }).then(({ violations }) =>
-      violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => [id, target, failureSummary].join(' '))))`,
-  );
+describeSite('the slab planner in Chromium', (openInSite) => {
+  const open = (path = 'planner/index.html') => openInSite(path);
 
-/** How far the page is wider than its window. */
-const overflowPx = (page: Page) =>
-  page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-
-describe.runIf(chromiumIsHere)('the slab planner in Chromium', () => {
   it('answers for the defaults at once, without a complaint', async () => {
     await using opened = await open();
     const { page, complaints } = opened;
@@ -187,31 +153,6 @@ describe.runIf(chromiumIsHere)('the slab planner in Chromium', () => {
       await page.locator('#targets').getByText(label, { exact: true }).click();
       expect(await config.innerText()).toContain(text);
     }
-  });
-
-  it.each([
-    ['planner', `planner/index.html#${STRIPED}`],
-    ['planner-small-host', 'planner/index.html#addressBits=39'],
-    ['planner-mistake', 'planner/index.html#memoryGuardSize=much'],
-    ['home', 'index.html'],
-    ['guides', 'guides/index.html'],
-    ['troubleshooting', 'guides/troubleshooting.html'],
-    ['coming-from-wasmtime', 'guides/coming-from-wasmtime.html'],
-  ])('is accessible and fits its window, in light and dark, on phone and desktop: %s', async (name, path) => {
-    await using opened = await open(path, { viewport: PHONE });
-    const { page, complaints } = opened;
-    await page.addScriptTag({ content: axe.source });
-    for (const [device, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
-      await page.setViewportSize(viewport);
-      for (const colorScheme of ['light', 'dark'] as const) {
-        await page.emulateMedia({ colorScheme });
-        const look = `${name}-${device}-${colorScheme}`;
-        await page.screenshot({ path: join(screenshots, `${look}.png`), fullPage: true });
-        expect(await overflowPx(page), look).toBe(0);
-        expect(await violations(page), look).toEqual([]);
-      }
-    }
-    expect(complaints).toEqual([]);
   });
 
   it('is worked by keyboard alone', async () => {

@@ -19,8 +19,8 @@ const OUT = join(HERE, 'out');
 /** Each takes a core for most of its time, and vitest starts workers of its own. */
 const PACKAGES_AT_A_TIME = 2;
 
-/** Pages in Chromium: the same files in the same browser, whatever Node built them. */
-const SAME_ON_ANY_NODE = 'test/planner.test.ts';
+/** How pages look in Chromium: the same files in the same browser, whatever Node built them. */
+const SAME_ON_ANY_NODE = 'test/looks.test.ts';
 
 const ENVIRONMENT = {
   NODE_OPTIONS: `--import=${join(HERE, 'lower-using.mjs')}`,
