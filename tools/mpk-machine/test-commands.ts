@@ -25,7 +25,7 @@ const PACKAGES: readonly TestedPackage[] = [
     folder: NATIVE_GUEST,
     sameAnywhere: [
       'test/{argon2-browser,generated-c,hashes,like-v8,source-map}.test.ts',
-      'test/{leaks,living-together,workers}.test.ts',
+      'test/{leaks,living-together,shown,workers}.test.ts',
     ],
   },
 ];
