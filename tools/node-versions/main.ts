@@ -10,6 +10,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { outputOf, pnpm } from '../support/command.ts';
 import { sumLine, sumReports } from '../test-reports/sum.ts';
 import { testedFolders } from '../test-reports/tested-folders.ts';
 
@@ -35,12 +36,7 @@ interface Version {
 }
 
 function installVersions(): readonly Version[] {
-  const { status } = spawnSync(
-    'npx',
-    ['-y', 'pnpm@12', 'install', '--ignore-workspace', '--frozen-lockfile', '--prefer-offline'],
-    { cwd: HERE, stdio: ['ignore', 'ignore', 'inherit'] },
-  );
-  if (status !== 0) throw new Error(`The versions of Node could not be installed: exit status ${status}`);
+  outputOf(HERE, pnpm('install', '--ignore-workspace', '--frozen-lockfile', '--prefer-offline'));
   const manifest = JSON.parse(readFileSync(join(HERE, 'package.json'), 'utf8')) as {
     readonly dependencies: Readonly<Record<string, string>>;
   };

@@ -1,10 +1,12 @@
 /** Commands that the tools run as children. */
 import { execFileSync } from 'node:child_process';
 
-/** `pnpm` as it comes with nothing installed. */
-const PNPM = ['npx', '-y', 'pnpm@12'] as const;
-
 export type Command = readonly [string, ...string[]];
+
+/** The one that runs this script; else the one that comes with nothing installed, which `npx` takes seconds to find. */
+const PNPM: Command = process.env['npm_config_user_agent']?.startsWith('pnpm/')
+  ? ['pnpm']
+  : ['npx', '-y', 'pnpm@12'];
 
 export const pnpm = (...args: readonly string[]): Command => [...PNPM, ...args];
 
