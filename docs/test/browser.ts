@@ -39,6 +39,10 @@ export interface WindowSize {
 
 export const DESKTOP: WindowSize = { width: 1280, height: 900 };
 
+/** The planner page with stripes to draw. */
+export const STRIPED_PLANNER =
+  'planner/index.html#maxMemorySize=256+MiB&protectionKeys=15&totalMemories=100000';
+
 /** A page, and everything it complained of so far. */
 export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
@@ -51,9 +55,10 @@ export type OpenInSite = (path: string, viewport?: WindowSize) => Promise<OpenPa
 /** Tests of the site, which is built for them, in a browser that has a profile of its own. */
 export function describeSite(name: string, tests: (open: OpenInSite) => void): void {
   describe.runIf(hasChromium())(name, () => {
-    const site = mkdtempSync(join(tmpdir(), 'guardstripe-site-'));
+    let site: string;
     let browser: Browser | undefined;
     beforeAll(async () => {
+      site = mkdtempSync(join(tmpdir(), 'guardstripe-site-'));
       await buildSite(site);
       browser = await chromium.launch({ executablePath, args: ARGUMENTS });
     });

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { describeSite, DESKTOP } from './browser.js';
+import { describeSite, DESKTOP, STRIPED_PLANNER } from './browser.js';
 
 const SCREENSHOTS = join(import.meta.dirname, '..', 'out', 'screenshots');
 const PHONE = { width: 360, height: 780 };
-const STRIPED = 'maxMemorySize=256+MiB&protectionKeys=15&totalMemories=100000';
 
 /** What axe, once it is in the page, finds, one line each. It may not load style sheets anew: from files that is forbidden. */
 const violations = (page: Page) =>
@@ -23,7 +22,7 @@ const overflowPx = (page: Page) =>
 
 describeSite('the pages in Chromium', (open) => {
   it.each([
-    ['planner', `planner/index.html#${STRIPED}`],
+    ['planner', STRIPED_PLANNER],
     ['planner-small-host', 'planner/index.html#addressBits=39'],
     ['planner-mistake', 'planner/index.html#memoryGuardSize=much'],
     ['home', 'index.html'],

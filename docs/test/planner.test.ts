@@ -2,9 +2,7 @@
 import { formatBytes, plan } from '@guardstripe/layout';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { describeSite } from './browser.js';
-
-const STRIPED = 'maxMemorySize=256+MiB&protectionKeys=15&totalMemories=100000';
+import { describeSite, STRIPED_PLANNER } from './browser.js';
 
 const verdict = (page: Page) => page.locator('#verdict').innerText();
 const drawing = (page: Page) => page.locator('#scale-stage').innerHTML();
@@ -103,7 +101,7 @@ describeSite('the slab planner in Chromium', (openInSite) => {
   });
 
   it('zooms and moves with buttons, sliders and keys', async () => {
-    await using opened = await open(`planner/index.html#${STRIPED}`);
+    await using opened = await open(STRIPED_PLANNER);
     const { page, complaints } = opened;
     const range = () => page.locator('#scale-range').innerText();
     await page.getByRole('button', { name: 'Whole', exact: true }).click();

@@ -50,15 +50,14 @@ export class FreeSlots {
   }
 
   /** Puts a slot back that was taken in vain. Nobody who waits is told: there is no more to be had than before. */
-  putBack(slot: number): void {
-    this.#allocator(this.#layout.stripeOf(slot)).free(this.#layout.indexInStripe(slot), 0);
+  putBack(slot: number, bytesResident = 0): void {
+    this.#allocator(this.#layout.stripeOf(slot)).free(this.#layout.indexInStripe(slot), bytesResident);
   }
 
   /** Gives a slot back that was used, and serves those who wait for it. */
   giveBack(slot: number, bytesResident: number): void {
-    const stripe = this.#layout.stripeOf(slot);
-    this.#allocator(stripe).free(this.#layout.indexInStripe(slot), bytesResident);
-    const queue = this.queue(stripe);
+    this.putBack(slot, bytesResident);
+    const queue = this.queue(this.#layout.stripeOf(slot));
     if (queue.length > 0) queue.serve();
   }
 
