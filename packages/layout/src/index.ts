@@ -15,8 +15,8 @@ export {
   type SlabTunables,
 } from './constraints.js';
 export { describeLocation } from './describe-location.js';
-export { draw, type DrawOptions, type DrawSvgOptions, type DrawTextOptions } from './draw.js';
-export type { SvgTheme } from './svg-style.js';
+export { draw, type DrawOptions, type DrawSvgOptions, type DrawTextOptions } from './draw/draw.js';
+export type { SvgTheme } from './draw/svg/style.js';
 export { SlabTooLargeError } from './errors.js';
 export { formatBytes, formatHexBytes } from './format-bytes.js';
 export {
@@ -43,10 +43,10 @@ export {
 } from './page-aligned-bytes.js';
 export type { SlabLayout } from './slab-layout.js';
 export { parseBytes } from './parse-bytes.js';
-export { plan, type Plan, type PlanBound, type PlanUsage } from './plan.js';
-export type { PlanAdvice } from './plan-advice.js';
-export type { SettingCost } from './plan-costs.js';
-export type { PlanHost } from './plan-host.js';
+export { plan, type Plan, type PlanBound, type PlanUsage } from './plan/plan.js';
+export type { PlanAdvice } from './plan/advice.js';
+export type { SettingCost } from './plan/costs.js';
+export type { PlanHost } from './plan/host.js';
 export {
   DEFAULT_PLAN_SETTINGS,
   readFlags,
@@ -55,4 +55,4 @@ export {
   type KeySetting,
   type PlanInput,
   type PlanSettings,
-} from './plan-settings.js';
+} from './plan/settings.js';

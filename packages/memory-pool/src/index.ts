@@ -27,7 +27,7 @@ export {
   type MemoryDescription,
   type ModuleMemory,
   type PoolModule,
-} from './module.js';
+} from './module/module.js';
 export { MemoryPool, type PoolMetrics } from './pool.js';
 export type { PooledMemory } from './pooled-memory.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';

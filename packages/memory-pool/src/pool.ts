@@ -10,12 +10,12 @@ import {
   PoolCreationError,
   size,
 } from './errors.js';
-import { LeakNet } from './leak-net.js';
+import { LeakNet } from './core/leak-net.js';
 import type { MemoryLimiter } from './limiter.js';
-import { PoolModule } from './module.js';
-import { PoolCore } from './pool-core.js';
-import { planSlab, reserveSlab } from './slab.js';
-import { takeKeys } from './stripes.js';
+import { PoolModule } from './module/module.js';
+import { PoolCore } from './core/pool-core.js';
+import { planSlab, reserveSlab } from './slab/slab.js';
+import { takeKeys } from './slab/stripes.js';
 import { Store, type StoreHost } from './store.js';
 
 /** What {@link MemoryPool.metrics} counts. */

@@ -2,9 +2,9 @@
 import { onGrow, type GrowEvent } from './diagnostics.js';
 import { InvalidTypeError, MemoryFreedError, OutOfRangeError, size } from './errors.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
-import type { PoolCore } from './pool-core.js';
-import type { MemoryTemplate } from './template.js';
-import type { Lease } from './tenancy.js';
+import type { PoolCore } from './core/pool-core.js';
+import type { MemoryTemplate } from './module/template.js';
+import type { Lease } from './core/tenancy.js';
 
 /**
  * A linear memory that lives in a slot, shaped like `WebAssembly.Memory`: `buffer` is the same object until a grow, and a

@@ -1,13 +1,13 @@
 /** A tenant of the pool. */
 import { onAllocate, type AllocateEvent } from './diagnostics.js';
 import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
-import type { LeakNet } from './leak-net.js';
+import type { LeakNet } from './core/leak-net.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
-import type { PoolModule } from './module.js';
-import type { AllocationRequest, PoolCore } from './pool-core.js';
+import type { PoolModule } from './module/module.js';
+import type { AllocationRequest, PoolCore } from './core/pool-core.js';
 import { PooledMemory } from './pooled-memory.js';
-import type { MemoryTemplate } from './template.js';
-import type { Lease, Tenancy } from './tenancy.js';
+import type { MemoryTemplate } from './module/template.js';
+import type { Lease, Tenancy } from './core/tenancy.js';
 
 /** What {@link Store.allocate} takes. */
 export interface AllocateOptions {

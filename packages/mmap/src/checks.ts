@@ -2,7 +2,7 @@
 
 import { invalidArgType, invalidArgValue, outOfRange } from './errors.js';
 import { hex, size } from './format.js';
-import type { Access, Sharing, VirtualMemory } from './virtual-memory.js';
+import type { Access, Sharing, VirtualMemory } from './platform/virtual-memory.js';
 
 /** A non-negative safe integer, or a typed error that names the field. */
 export function checkInteger(name: string, value: unknown): asserts value is number {

@@ -5,8 +5,8 @@
  * @packageDocumentation
  */
 
-export { ADVICES, type Advice } from './advice.js';
-export type { AnonymousOptions, MmapOptions } from './anonymous.js';
+export { ADVICES, type Advice } from './operations/advice.js';
+export type { AnonymousOptions, MmapOptions } from './operations/anonymous.js';
 export {
   FfiUnavailableError,
   HugePagesUnavailableError,
@@ -18,18 +18,18 @@ export {
   ViewUnsupportedError,
 } from './errors.js';
 export type { SystemCall } from './errors.js';
-export type { FromFileOptions } from './file-range.js';
-export type { LockOptions } from './hints.js';
-export { host } from './host.js';
-export type { HostInfo } from './host.js';
-export type { KernelFeatures } from './kernel-features.js';
+export type { FromFileOptions } from './operations/file-range.js';
+export type { LockOptions } from './operations/hints.js';
+export { host } from './platform/host.js';
+export type { HostInfo } from './platform/host.js';
+export type { KernelFeatures } from './platform/linux/kernel-features.js';
 export { memoryImage } from './memory-image.js';
 export type { MemoryImage, MemoryImageOptions } from './memory-image.js';
 export { Mmap } from './mmap.js';
-export { PageScanner } from './page-scanner.js';
-export type { PageRange, PageScannerOptions } from './page-scanner.js';
-export { platform } from './platform.js';
-export type { ProtectionGuard } from './protection-guard.js';
-export type { ResizeOptions } from './resize.js';
+export { PageScanner } from './operations/page-scanner.js';
+export type { PageRange, PageScannerOptions } from './operations/page-scanner.js';
+export { platform } from './platform/platform.js';
+export type { ProtectionGuard } from './operations/protection-guard.js';
+export type { ResizeOptions } from './operations/resize.js';
 export { createView, detachView } from './view.js';
-export type { Access, AccessRun, DirtyPages, Sharing, VirtualMemory } from './virtual-memory.js';
+export type { Access, AccessRun, DirtyPages, Sharing, VirtualMemory } from './platform/virtual-memory.js';

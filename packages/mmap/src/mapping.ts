@@ -15,10 +15,10 @@
 
 import { checkBytes, checkInteger } from './checks.js';
 import { MmapClosedError, outOfRange } from './errors.js';
-import type { MappedFile } from './file-range.js';
+import type { MappedFile } from './operations/file-range.js';
 import { hex, size } from './format.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
-import type { VirtualMemory } from './virtual-memory.js';
+import type { VirtualMemory } from './platform/virtual-memory.js';
 import { ViewTable } from './view-table.js';
 
 /** Pages as the kernel mapped them. */

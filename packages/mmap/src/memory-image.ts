@@ -5,8 +5,8 @@
 import { checkOptions, checkVirtualMemory } from './checks.js';
 import { invalidArgType, invalidArgValue, MemoryImageClosedError } from './errors.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
-import { platform } from './platform.js';
-import type { VirtualMemory } from './virtual-memory.js';
+import { platform } from './platform/platform.js';
+import type { VirtualMemory } from './platform/virtual-memory.js';
 
 /** Options of {@link memoryImage}. */
 export interface MemoryImageOptions {

@@ -3,22 +3,27 @@
  * once it is closed. The class is the face; `mapping.ts` has the state and a picture of it.
  */
 
-import type { Advice } from './advice.js';
-import { mapAnonymous, mapReserved, type AnonymousOptions, type MmapOptions } from './anonymous.js';
+import type { Advice } from './operations/advice.js';
+import {
+  mapAnonymous,
+  mapReserved,
+  type AnonymousOptions,
+  type MmapOptions,
+} from './operations/anonymous.js';
 import { checkAccess, checkBytes, checkInteger } from './checks.js';
-import { decommitMany } from './decommit-many.js';
+import { decommitMany } from './operations/decommit-many.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
-import { mapFile, type FromFileOptions } from './file-range.js';
-import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './hints.js';
+import { mapFile, type FromFileOptions } from './operations/file-range.js';
+import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './operations/hints.js';
 import { Mapping, type MappedPages } from './mapping.js';
 import { MemoryImage } from './memory-image.js';
-import { nameOf } from './name.js';
-import type { PageRange } from './page-scanner.js';
-import { protectWhile, type ProtectionGuard } from './protection-guard.js';
-import { residentBytes, residentPages } from './residency.js';
-import { resize, type ResizeOptions } from './resize.js';
+import { nameOf } from './operations/name.js';
+import type { PageRange } from './operations/page-scanner.js';
+import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
+import { residentBytes, residentPages } from './operations/residency.js';
+import { resize, type ResizeOptions } from './operations/resize.js';
 import { detachView } from './view.js';
-import type { Access } from './virtual-memory.js';
+import type { Access } from './platform/virtual-memory.js';
 
 const TOKEN = Symbol('Mmap');
 

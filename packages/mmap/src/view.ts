@@ -9,7 +9,7 @@
 
 import { checkInteger } from './checks.js';
 import { invalidArgType, invalidArgValue, outOfRange, ViewUnsupportedError } from './errors.js';
-import { ffi } from './ffi.js';
+import { ffi } from './platform/ffi.js';
 
 /** Taken at load time: a later patch of the prototype must not be able to keep views alive. */
 // eslint-disable-next-line typescript/unbound-method -- bound in the same expression

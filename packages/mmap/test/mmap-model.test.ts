@@ -7,7 +7,7 @@
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 
-import { ADVICES } from '../src/advice.js';
+import { ADVICES } from '../src/operations/advice.js';
 import { memoryImage, Mmap, platform, SystemError, type Access, type Advice } from '../src/index.js';
 
 const { pageSize } = platform();

@@ -1,15 +1,15 @@
 /** The command line of `slab-plan`, from words to settings, host and usage. */
 import { parseArgs } from 'node:util';
 import { parseBytes } from '../parse-bytes.js';
-import type { PlanUsage } from '../plan.js';
-import type { PlanHost } from '../plan-host.js';
+import type { PlanUsage } from '../plan/plan.js';
+import type { PlanHost } from '../plan/host.js';
 import {
   DEFAULT_PLAN_SETTINGS,
   readSettings,
   splitFlags,
   WASMTIME_PLAN_SETTINGS,
   type PlanSettings,
-} from '../plan-settings.js';
+} from '../plan/settings.js';
 import { readSettingsFile } from './settings-file.js';
 import { thisHost } from './this-host.js';
 import { UsageError } from './usage-error.js';

@@ -1,6 +1,6 @@
 /** Settings from a JSON file. */
 import { readFileSync } from 'node:fs';
-import type { PlanInput } from '../plan-settings.js';
+import type { PlanInput } from '../plan/settings.js';
 import { UsageError } from './usage-error.js';
 
 const STANDARD_INPUT = 0;

@@ -1,8 +1,8 @@
 /** A plan as lines for a person. */
 import { formatBytes, formatCount } from '../format-bytes.js';
-import type { Plan, PlanBound } from '../plan.js';
-import type { PlanAdvice } from '../plan-advice.js';
-import type { SettingCost } from '../plan-costs.js';
+import type { Plan, PlanBound } from '../plan/plan.js';
+import type { PlanAdvice } from '../plan/advice.js';
+import type { SettingCost } from '../plan/costs.js';
 
 /** How text is marked; a plain terminal, a pipe and a file get it as it is. */
 export interface Style {

@@ -1,7 +1,7 @@
 /** The machine that this runs on, as far as files tell it: no native code. */
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import type { PlanHost } from '../plan-host.js';
+import type { PlanHost } from '../plan/host.js';
 import { UsageError } from './usage-error.js';
 
 /** What the hardware gives out: sixteen, and key 0 is every page's default. */

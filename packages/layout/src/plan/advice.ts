@@ -1,0 +1,197 @@
+/** What stands out in a plan, in sentences, each with the setting to change. One function for one rule. */
+import { DEFAULT_PAGE_SIZE } from '../checks.js';
+import { formatBytes, formatCount } from '../format-bytes.js';
+import { roundUpToPage } from '../page-aligned-bytes.js';
+import type { ResolvedHost } from './host.js';
+import type { Plan } from './plan.js';
+import type { PlanSettings } from './settings.js';
+import type { SlabLayout } from '../slab-layout.js';
+
+/** One thing to know about a plan. */
+export interface PlanAdvice {
+  /** Stable name of the rule. */
+  readonly code:
+    | 'SLAB_DOES_NOT_FIT'
+    | 'FEW_MAPPINGS'
+    | 'LITTLE_MEMORY'
+    | 'KEYS_GAIN_NOTHING'
+    | 'KEYS_UNUSED'
+    | 'NO_KEYS'
+    | 'NO_GUARD'
+    | 'LARGE_PAGES'
+    | 'KEEPS_MUCH_RESIDENT';
+  /** What is so, what follows, what to change. */
+  readonly message: string;
+  /** The setting that changes it, or the limit of the host. */
+  readonly setting: keyof PlanSettings | 'vm.max_map_count' | 'RLIMIT_AS';
+  /** An error keeps the pool from being made, a warning keeps it from what the settings ask for. */
+  readonly severity: 'error' | 'warning' | 'note';
+}
+
+/** A plan before anything was said of it. */
+export type BarePlan = Omit<Plan, 'advice'>;
+
+type Rule = (plan: BarePlan, host: ResolvedHost) => PlanAdvice | undefined;
+
+const slabDoesNotFit: Rule = ({ fits, settings, layout, wantedSlabBytes }, host) => {
+  if (fits) return undefined;
+  const { totalMemories, memoryReservation, maxMemorySize } = settings;
+  const slab = Number.isFinite(wantedSlabBytes) ? `, ${formatBytes(wantedSlabBytes)} in all,` : '';
+  const isLimited = host.slabLimitedBy === 'RLIMIT_AS';
+  const room = isLimited ? 'what RLIMIT_AS leaves' : `one piece of ${host.addressBits} address bits`;
+  const reservationIsSpare = memoryReservation > maxMemorySize;
+  const lower = reservationIsSpare
+    ? 'memoryReservation'
+    : 'memoryReservation and maxMemorySize, both to what the modules need';
+  return {
+    code: 'SLAB_DOES_NOT_FIT',
+    severity: 'error',
+    setting: isLimited ? 'RLIMIT_AS' : reservationIsSpare ? 'memoryReservation' : 'totalMemories',
+    message:
+      `${formatCount(totalMemories)} slots${slab} do not fit into ${room}, ${formatBytes(host.slabLimitBytes)}; ` +
+      `${formatCount(layout.numSlots)} do. ${isLimited ? 'Raise the limit (ulimit -v), lower' : 'Lower'} ` +
+      `totalMemories to that, or lower ${lower}.`,
+  };
+};
+
+const fewMappings: Rule = ({ liveByMappings, mappingsPerMemory, mapCountForAll, layout }, host) => {
+  if (liveByMappings >= layout.numSlots) return undefined;
+  return {
+    code: 'FEW_MAPPINGS',
+    severity: 'warning',
+    setting: 'vm.max_map_count',
+    message:
+      `Only ${formatCount(liveByMappings)} slots can be used: each takes up to ${mappingsPerMemory} mappings, also once ` +
+      `it is free, and vm.max_map_count is ${formatCount(host.maxMapCount)}. For all slots: ` +
+      `sysctl -w vm.max_map_count=${mapCountForAll}.`,
+  };
+};
+
+const littleMemory: Rule = ({ liveByMemory, layout }, host) => {
+  if (liveByMemory >= layout.numSlots) return undefined;
+  return {
+    code: 'LITTLE_MEMORY',
+    severity: 'warning',
+    setting: 'totalMemories',
+    message:
+      `Only ${formatCount(liveByMemory)} memories fit into ${formatBytes(host.memoryBytes)} of RAM as they are used: ` +
+      'lower totalMemories to that, so that the pool says no before the machine does.',
+  };
+};
+
+/** A gain below this is not worth a key. */
+const WORTHWHILE_GAIN = 1.5;
+
+const keysGainNothing: Rule = ({ settings, layout, densityGain }, host) => {
+  if (settings.memoryProtectionKeys === 'disable' || host.protectionKeys < 2) return undefined;
+  if (densityGain >= WORTHWHILE_GAIN) return undefined;
+  const [setting, message] = whyNoGain(settings, layout);
+  return { code: 'KEYS_GAIN_NOTHING', severity: 'warning', setting, message };
+};
+
+function whyNoGain(settings: PlanSettings, layout: SlabLayout): [PlanAdvice['setting'], string] {
+  if (settings.maxMemoryProtectionKeys < 2) {
+    return [
+      'maxMemoryProtectionKeys',
+      'Protection keys gain nothing: stripes take at least two keys, and maxMemoryProtectionKeys is ' +
+        `${settings.maxMemoryProtectionKeys}.`,
+    ];
+  }
+  if (settings.memoryGuardSize === 0) {
+    return [
+      'memoryGuardSize',
+      'Protection keys gain nothing: slots are striped only where there is a guard, and memoryGuardSize is 0.',
+    ];
+  }
+  const reach = `${formatBytes(settings.memoryReservation)} reserved for it and ${formatBytes(settings.memoryGuardSize)} of guard`;
+  return [
+    'maxMemorySize',
+    `Protection keys gain next to nothing: a memory may fill ${formatBytes(layout.maxMemoryBytes)} of the ${reach}, so no ` +
+      'neighbour fits in between. Lower maxMemorySize.',
+  ];
+}
+
+const keysUnused: Rule = ({ settings, costs, layout }, host) => {
+  if (settings.memoryProtectionKeys !== 'disable' || host.protectionKeys < 2) return undefined;
+  const cost = costs.find(({ setting }) => setting === 'memoryProtectionKeys');
+  // What a worthwhile gain saves of the slab.
+  const worthwhileBytes = layout.totalSlabBytes * (1 - 1 / WORTHWHILE_GAIN);
+  if (cost === undefined || cost.savedBytes < worthwhileBytes) return undefined;
+  return {
+    code: 'KEYS_UNUSED',
+    severity: 'note',
+    setting: 'memoryProtectionKeys',
+    message:
+      `The settings leave the host's ${host.protectionKeys} protection keys unused. With them the slab would be ` +
+      `${formatBytes(cost.savedBytes)} smaller, and ${formatCount(cost.slotsByAddressSpace)} slots would fit.`,
+  };
+};
+
+const noKeys: Rule = ({ settings }, host) => {
+  if (settings.memoryProtectionKeys !== 'enable' || host.protectionKeys > 0) return undefined;
+  return {
+    code: 'NO_KEYS',
+    severity: 'error',
+    setting: 'memoryProtectionKeys',
+    message:
+      "The host has no protection keys, and memoryProtectionKeys 'enable' insists on them; 'auto' does not.",
+  };
+};
+
+const noGuard: Rule = ({ settings }) => {
+  if (settings.memoryGuardSize > 0) return undefined;
+  return {
+    code: 'NO_GUARD',
+    severity: 'warning',
+    setting: 'memoryGuardSize',
+    message:
+      'There is no guard behind a memory: compiled code must check every access that has a constant offset.',
+  };
+};
+
+const largePages: Rule = ({ settings }, host) => {
+  const { maxMemorySize, memoryReservation, memoryGuardSize, linearMemoryKeepResident } = settings;
+  const sizes = { maxMemorySize, memoryReservation, memoryGuardSize, linearMemoryKeepResident };
+  const rounded = Object.entries(sizes).filter(([, bytes]) => bytes % host.pageSize !== 0);
+  const [first] = rounded;
+  if (host.pageSize <= DEFAULT_PAGE_SIZE || first === undefined) return undefined;
+  const changes = rounded.map(
+    ([name, bytes]) =>
+      `${name} from ${formatBytes(bytes)} to ${formatBytes(roundUpToPage(bytes, host.pageSize))}`,
+  );
+  return {
+    code: 'LARGE_PAGES',
+    severity: 'note',
+    setting: first[0] as keyof typeof sizes,
+    message: `The host's pages have ${formatBytes(host.pageSize)}, and sizes are rounded up to them: ${changes.join(', ')}.`,
+  };
+};
+
+const keepsMuchResident: Rule = ({ settings, keptResidentBytes }, host) => {
+  if (keptResidentBytes <= host.memoryBytes / 4) return undefined;
+  return {
+    code: 'KEEPS_MUCH_RESIDENT',
+    severity: 'warning',
+    setting: 'linearMemoryKeepResident',
+    message:
+      `After a peak, free slots may keep ${formatBytes(keptResidentBytes)} in RAM: linearMemoryKeepResident, ` +
+      `${formatBytes(settings.linearMemoryKeepResident)}, in each slot that was used. maxUnusedWarmSlots does not bound it.`,
+  };
+};
+
+const RULES: readonly Rule[] = [
+  slabDoesNotFit,
+  noKeys,
+  fewMappings,
+  littleMemory,
+  keysGainNothing,
+  noGuard,
+  keepsMuchResident,
+  largePages,
+  keysUnused,
+];
+
+/** Everything that stands out, errors first. */
+export function adviseOn(plan: BarePlan, host: ResolvedHost): readonly PlanAdvice[] {
+  return RULES.flatMap((rule) => rule(plan, host) ?? []);
+}

@@ -1,0 +1,146 @@
+/**
+ * What a person who sizes a pool wants to know: how many memories this host holds, what bounds them, what each setting
+ * costs, and what to change. Pure: the host is plain data, so it runs in a browser.
+ */
+import { checkBoolean, checkObject } from '../checks.js';
+import { roundUpToPage } from '../page-aligned-bytes.js';
+import { adviseOn, type PlanAdvice } from './advice.js';
+import { costsOf, type SettingCost } from './costs.js';
+import { resolveHost, type PlanHost, type ResolvedHost } from './host.js';
+import { readSettings, type PlanInput, type PlanSettings } from './settings.js';
+import { layOut, MAX_SLOTS, slabBytes, slotsThatFit } from './slots.js';
+import type { SlabLayout } from '../slab-layout.js';
+
+/** How a memory is used, for what it costs while it lives. Every field may be left out. */
+export interface PlanUsage {
+  /** Bytes that a memory writes to while it lives; whole pages are counted. Default one page. */
+  readonly residentBytesPerMemory?: number | undefined;
+  /** Whether memories start from an image: it takes mappings of its own. Default true. */
+  readonly hasImage?: boolean | undefined;
+}
+
+/** What stops the number of memories from being larger. */
+export type PlanBound = 'totalMemories' | 'address space' | 'mappings' | 'memory';
+
+/** The answer. */
+export interface Plan {
+  /** The settings with their defaults. */
+  readonly settings: PlanSettings;
+  /** Whether the slab of all `totalMemories` slots can be reserved here. */
+  readonly fits: boolean;
+  /** Bytes of address space that all `totalMemories` slots take; `Infinity` beyond the safe integers. */
+  readonly wantedSlabBytes: number;
+  /** Most bytes that the slab may have on the host. */
+  readonly slabLimitBytes: number;
+  /** The slab of the largest number of slots that fits, at most `totalMemories`. */
+  readonly layout: SlabLayout;
+  /** Most slots that fit into the address space with these settings, whatever `totalMemories` says; at most 2^32 - 1. */
+  readonly slotsByAddressSpace: number;
+  /** Most slots that may be in use, or keep what is left of their last use; `Infinity` without a bound. */
+  readonly liveByMappings: number;
+  /** Most memories whose pages fit into RAM; `Infinity` without a bound. */
+  readonly liveByMemory: number;
+  /** Memories that can be live at once: the smallest of the above and `totalMemories`. */
+  readonly liveMemories: number;
+  /** Which of them is the smallest. */
+  readonly boundBy: PlanBound;
+  /** Most mappings that one slot takes once it was used; freeing it keeps them. */
+  readonly mappingsPerMemory: number;
+  /** What `vm.max_map_count` must be for every slot to be used. */
+  readonly mapCountForAll: number;
+  /** How many times as many slots fit into an address space as without stripes; 1 without. */
+  readonly densityGain: number;
+  /** Most bytes that freed slots keep in RAM: after a peak, all that were ever used. */
+  readonly keptResidentBytes: number;
+  /** What each setting costs, as what would be without it. */
+  readonly costs: readonly SettingCost[];
+  /** What stands out, each with the setting to change; errors first. */
+  readonly advice: readonly PlanAdvice[];
+}
+
+/** Mappings of the process itself: its program, libraries, stacks and heaps. Node 24 has about 120 with its threads. */
+const OWN_MAPPINGS = 512;
+
+/**
+ * Plans a pool for a host.
+ *
+ * @param settings - by our names or Wasmtime's, see {@link readSettings}
+ * @param host - see {@link PlanHost}
+ * @param usage - see {@link PlanUsage}
+ * @throws `TypeError` or `RangeError` with the field's name and value, for what is no setting or no host; also where
+ *   `maxMemorySize > memoryReservation`; `SlabTooLargeError` where not even one memory and its guard can be counted
+ */
+export function plan(settings: PlanInput = {}, host: PlanHost = {}, usage: PlanUsage = {}): Plan {
+  const read = readSettings(settings);
+  const machine = resolveHost(host);
+  checkObject(usage, 'usage');
+  const { residentBytesPerMemory = machine.pageSize, hasImage = true } = usage;
+  checkBoolean(hasImage, 'usage.hasImage');
+  const residentBytes = roundUpToPage(
+    residentBytesPerMemory,
+    machine.pageSize,
+    'usage.residentBytesPerMemory',
+  );
+
+  const slotsByAddressSpace = slotsThatFit(read, machine, MAX_SLOTS);
+  const layout = layOut(read, machine, slotsThatFit(read, machine, read.totalMemories));
+  const wantedSlabBytes = slabBytes(read, machine, read.totalMemories);
+  const mappingsPerMemory = mappings(layout, hasImage);
+  const liveByMappings = Math.max(Math.floor((machine.maxMapCount - OWN_MAPPINGS) / mappingsPerMemory), 0);
+  const liveByMemory = residentBytes === 0 ? Infinity : Math.floor(machine.memoryBytes / residentBytes);
+  const { liveMemories, boundBy } = smallest([
+    ['totalMemories', read.totalMemories],
+    ['address space', layout.numSlots],
+    ['mappings', liveByMappings],
+    ['memory', liveByMemory],
+  ]);
+  const keepResidentBytes = roundUpToPage(read.linearMemoryKeepResident, machine.pageSize, 'keepResident');
+  const bare = {
+    settings: read,
+    fits: wantedSlabBytes <= machine.slabLimitBytes,
+    wantedSlabBytes,
+    slabLimitBytes: machine.slabLimitBytes,
+    layout,
+    slotsByAddressSpace,
+    liveByMappings,
+    liveByMemory,
+    liveMemories,
+    boundBy,
+    mappingsPerMemory,
+    mapCountForAll: layout.numSlots * mappingsPerMemory + OWN_MAPPINGS,
+    densityGain: densityGain(read, machine),
+    keptResidentBytes: keepResidentBytes * Math.min(layout.numSlots, liveByMappings),
+    costs: costsOf(read, machine, layout.numSlots),
+  };
+  return { ...bare, advice: adviseOn(bare, machine) };
+}
+
+/** The first of the smallest: what the settings ask for before what the host lacks. */
+function smallest(limits: readonly (readonly [PlanBound, number])[]): {
+  liveMemories: number;
+  boundBy: PlanBound;
+} {
+  const [boundBy, liveMemories] = limits.reduce((least, limit) => (limit[1] < least[1] ? limit : least));
+  return { liveMemories, boundBy };
+}
+
+/** By the size of a slot: the number of slots that fit may be bounded by something else. 1 where no slot fits at all. */
+function densityGain(settings: PlanSettings, machine: ResolvedHost): number {
+  const plainSettings: PlanSettings = { ...settings, memoryProtectionKeys: 'disable' };
+  if (![settings, plainSettings].every((one) => Number.isFinite(slabBytes(one, machine, MANY_SLOTS))))
+    return 1;
+  const { slotBytes } = layOut(settings, machine, MANY_SLOTS);
+  return slotBytes === 0 ? 1 : layOut(plainSettings, machine, MANY_SLOTS).slotBytes / slotBytes;
+}
+
+/** More slots than there are keys. */
+const MANY_SLOTS = 16;
+
+/**
+ * One mapping for what is accessible and one for what is not, up to the next slot. An image cuts the first into three:
+ * zeros, image, zeros. In a striped slab pages that were shut again keep their key, which makes them a mapping beside
+ * those that never had one. (Measured with the pool: 2 without an image, 3 with one at the start, 4 with one further on.)
+ */
+function mappings(layout: SlabLayout, hasImage: boolean): number {
+  return (hasImage ? 4 : 2) + (layout.numStripes > 1 ? 1 : 0);
+}

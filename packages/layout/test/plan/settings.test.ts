@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import {
+  DEFAULT_PLAN_SETTINGS,
+  DEFAULT_SLAB_SETTINGS,
+  plan,
+  readFlags,
+  readSettings,
+  WASMTIME_PLAN_SETTINGS,
+} from '../../src/index.js';
+import { GIB, MIB } from '../support/figures.js';
+
+describe('defaults', () => {
+  it("are the pool's, and Wasmtime's without keys", () => {
+    expect(readSettings()).toStrictEqual({
+      totalMemories: 1000,
+      maxMemorySize: 4 * GIB,
+      memoryReservation: 4 * GIB,
+      memoryGuardSize: 32 * MIB,
+      guardBeforeLinearMemory: true,
+      linearMemoryKeepResident: 0,
+      maxUnusedWarmSlots: 100,
+      memoryProtectionKeys: 'auto',
+      maxMemoryProtectionKeys: 16,
+    });
+    expect(readFlags([])).toStrictEqual({ ...DEFAULT_PLAN_SETTINGS, memoryProtectionKeys: 'disable' });
+    expect(readSettings({}, WASMTIME_PLAN_SETTINGS)).toStrictEqual(readFlags([]));
+    expect(DEFAULT_PLAN_SETTINGS).toMatchObject(DEFAULT_SLAB_SETTINGS);
+    expect(Object.isFrozen(DEFAULT_PLAN_SETTINGS) && Object.isFrozen(WASMTIME_PLAN_SETTINGS)).toBe(true);
+  });
+});
+
+describe("Wasmtime's names", () => {
+  const FLAGS = {
+    'pooling-total-memories': ['totalMemories', '20000', 20_000],
+    'pooling-max-memory-size': ['maxMemorySize', '0x1000000', 16 * MIB],
+    'memory-reservation': ['memoryReservation', '1073741824', GIB],
+    'memory-guard-size': ['memoryGuardSize', '65536', 65_536],
+    'guard-before-linear-memory': ['guardBeforeLinearMemory', 'n', false],
+    'pooling-memory-keep-resident': ['linearMemoryKeepResident', '0x10000', 65_536],
+    'pooling-max-unused-warm-slots': ['maxUnusedWarmSlots', '0x64', 100],
+    'pooling-memory-protection-keys': ['memoryProtectionKeys', 'auto', 'auto'],
+    'pooling-max-memory-protection-keys': ['maxMemoryProtectionKeys', '4', 4],
+  } as const;
+
+  it('has a flag for each setting', () => {
+    expect(Object.values(FLAGS).map(([setting]) => setting)).toStrictEqual(
+      Object.keys(DEFAULT_PLAN_SETTINGS),
+    );
+  });
+
+  it.each(Object.entries(FLAGS))('reads the flag %s', (flag, [setting, text, value]) => {
+    expect(readFlags([`-O${flag}=${text}`])).toStrictEqual({ ...WASMTIME_PLAN_SETTINGS, [setting]: value });
+    expect(readFlags(['-O', `${flag}=${text}`])[setting]).toBe(value);
+    expect(readFlags([`${flag}=${text}`])[setting]).toBe(value);
+  });
+
+  it.each(Object.entries(FLAGS))('reads %s from JSON in every spelling', (flag, [setting, , value]) => {
+    const snake = flag.replaceAll('-', '_');
+    for (const name of [flag, snake, snake.replace(/^pooling_/, ''), setting]) {
+      const json = JSON.stringify({ [name]: value });
+      expect(readSettings(JSON.parse(json) as Record<string, unknown>)[setting], name).toBe(value);
+    }
+  });
+
+  it("reads the API's name of the bytes kept resident, and flags that Wasmtime gave up", () => {
+    expect(readSettings({ linear_memory_keep_resident: '1MiB' }).linearMemoryKeepResident).toBe(MIB);
+    expect(readFlags(['static-memory-maximum-size=0x40000000,static-memory-guard-size=4096'])).toMatchObject({
+      memoryReservation: GIB,
+      memoryGuardSize: 4096,
+    });
+  });
+
+  it('reads a whole command line: several flags, a bare one, the last of two, blanks', () => {
+    const settings = readFlags([
+      '-O',
+      'pooling-allocator,pooling-total-memories=5,pooling-total-tables=7, pooling-max-memory-size=64MiB',
+      '-Opooling-total-memories=6,',
+      '-Opooling-memory-protection-keys',
+    ]);
+    expect(settings).toMatchObject({
+      totalMemories: 6,
+      maxMemorySize: 64 * MIB,
+      memoryProtectionKeys: 'enable',
+    });
+  });
+
+  it.each([
+    ['y', 'enable'],
+    ['yes', 'enable'],
+    ['true', 'enable'],
+    [true, 'enable'],
+    ['Enable', 'enable'],
+    ['n', 'disable'],
+    ['no', 'disable'],
+    [false, 'disable'],
+    ['AUTO', 'auto'],
+  ])('reads %j for keys as %s', (value, setting) => {
+    expect(readSettings({ memoryProtectionKeys: value }).memoryProtectionKeys).toBe(setting);
+  });
+
+  it("passes over a pool's other settings and what is undefined", () => {
+    const config = { totalMemories: 3, decommitBatchSize: 16, pagemapScan: 'auto', maxMemorySize: undefined };
+    expect(readSettings(config)).toStrictEqual({ ...DEFAULT_PLAN_SETTINGS, totalMemories: 3 });
+  });
+
+  it('plans with what it has read', () => {
+    expect(plan(readFlags(['pooling-total-memories=7'])).layout.numSlots).toBe(7);
+  });
+});
+
+describe('bad settings', () => {
+  it.each([
+    [{ totalMemory: 1 }, 'ERR_INVALID_ARG_VALUE', 'totalMemory'],
+    [{ constructor: 1 }, 'ERR_INVALID_ARG_VALUE', 'constructor'],
+    [JSON.parse('{"__proto__": 1}'), 'ERR_INVALID_ARG_VALUE', '__proto__'],
+    [{ '': 1 }, 'ERR_INVALID_ARG_VALUE', '""'],
+    [{ totalMemories: 1, total_memories: 1 }, 'ERR_INVALID_ARG_VALUE', 'totalMemories twice'],
+    [{ totalMemories: -1 }, 'ERR_OUT_OF_RANGE', 'totalMemories'],
+    [{ totalMemories: 1.5 }, 'ERR_OUT_OF_RANGE', '1.5'],
+    [{ totalMemories: 2 ** 32 }, 'ERR_OUT_OF_RANGE', '4294967296'],
+    [{ totalMemories: '4GiB' }, 'ERR_INVALID_ARG_VALUE', 'a whole number'],
+    [{ totalMemories: '-1' }, 'ERR_INVALID_ARG_VALUE', '"-1"'],
+    [{ totalMemories: '' }, 'ERR_INVALID_ARG_VALUE', '""'],
+    [{ totalMemories: '1e3' }, 'ERR_INVALID_ARG_VALUE', '"1e3"'],
+    [{ totalMemories: '99999999999999999999' }, 'ERR_OUT_OF_RANGE', '<= 4294967295'],
+    [{ 'pooling-total-memories': true }, 'ERR_INVALID_ARG_TYPE', 'pooling-total-memories'],
+    [{ totalMemories: null }, 'ERR_INVALID_ARG_TYPE', 'null'],
+    [{ maxMemorySize: true }, 'ERR_INVALID_ARG_TYPE', 'maxMemorySize'],
+    [{ maxMemorySize: '4GB' }, 'ERR_INVALID_ARG_VALUE', 'binary'],
+    [{ guardBeforeLinearMemory: 1 }, 'ERR_INVALID_ARG_TYPE', 'guardBeforeLinearMemory'],
+    [{ guardBeforeLinearMemory: 'maybe' }, 'ERR_INVALID_ARG_TYPE', 'maybe'],
+    [{ memoryProtectionKeys: 'constructor' }, 'ERR_INVALID_ARG_VALUE', 'constructor'],
+    [{ memoryProtectionKeys: 1 }, 'ERR_INVALID_ARG_VALUE', 'auto'],
+    [{ memoryProtectionKeys: null }, 'ERR_INVALID_ARG_VALUE', 'null'],
+    [[], 'ERR_INVALID_ARG_TYPE', 'an array'],
+    [null, 'ERR_INVALID_ARG_TYPE', 'null'],
+    ['totalMemories=1', 'ERR_INVALID_ARG_TYPE', 'settings'],
+  ])('refuses %j with %s, naming %j', (settings, code, text) => {
+    expect(() => readSettings(settings as Record<string, unknown>)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(text) as string }),
+    );
+  });
+
+  it('refuses a flag without the value that it needs', () => {
+    expect(() => readFlags(['-Opooling-total-memories'])).toThrow(/pooling-total-memories.*number/);
+  });
+});

@@ -1,0 +1,44 @@
+/** The books of a pool, and the rules that hold between any two calls. Takes time in proportion to the slots: for tests. */
+import type { ModuleAffinityIndexAllocator } from '@guardstripe/index-allocator';
+import type { SlabLayout } from '@guardstripe/layout';
+import type { Counters } from '../slots/counters.js';
+import type { DecommitQueue } from '../slots/decommit-queue.js';
+import type { SlotRecords } from '../slots/records.js';
+
+/** What is compared. */
+export interface Books {
+  readonly layout: SlabLayout;
+  readonly records: SlotRecords;
+  readonly counters: Counters;
+  readonly queue: DecommitQueue;
+  /** One a stripe. */
+  readonly allocators: readonly ModuleAffinityIndexAllocator[];
+}
+
+/**
+ * Checks that used + warm + cold = slots in each stripe, that a slot is used if and only if it is live or waits in the
+ * decommit queue, never both, and that the counters say the same.
+ *
+ * @throws Error naming the broken rule
+ */
+export function checkBooks({ layout, records, counters, queue, allocators }: Books): void {
+  for (const allocator of allocators) allocator.checkConsistency();
+  const queued = new Set(queue.slots.subarray(0, queue.length));
+  expect(queued.size === queue.length, 'a slot is in the decommit queue twice');
+  let live = 0;
+  for (let slot = 0; slot < layout.numSlots; slot++) {
+    const isLive = records.isLive(slot);
+    const allocator = allocators[layout.stripeOf(slot)];
+    const isUsed = allocator?.isUsed(layout.indexInStripe(slot)) === true;
+    if (isLive) live++;
+    expect(!(isLive && queued.has(slot)), `slot ${slot} is live and in the decommit queue`);
+    expect(isUsed === (isLive || queued.has(slot)), `slot ${slot} is ${isUsed ? 'lost' : 'live and free'}`);
+    expect((records.owner(slot) !== 0) === isLive, `slot ${slot} is on the wrong list`);
+  }
+  const counted = counters.get('liveMemories');
+  expect(live === counted, `${live} memories are live, and ${counted} are counted`);
+}
+
+function expect(holds: boolean, rule: string): void {
+  if (!holds) throw new Error(`The books of the pool do not agree: ${rule}`);
+}

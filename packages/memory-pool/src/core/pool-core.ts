@@ -1,0 +1,290 @@
+/**
+ * The pool without its public face: one slab, its slots' records, the free slots of each stripe, and the views that were
+ * handed out. Everything that changes a slot goes through here, so that the order of steps stands in one place.
+ */
+import type { MemoryKey } from '@guardstripe/index-allocator';
+import type { SlabLayout } from '@guardstripe/layout';
+import { createView, detachView, type Mmap } from '@guardstripe/mmap';
+import { ProtectionMask, type KeyLease } from '@guardstripe/mpk';
+import { checkBooks } from './consistency.js';
+import { Counters } from '../slots/counters.js';
+import { onExhausted, onFree, reportFailure, type ExhaustedEvent, type FreeEvent } from '../diagnostics.js';
+import { PoolClosedError, PoolConcurrencyLimitError } from '../errors.js';
+import { FreeSlots } from './free-slots.js';
+import { explainRefusal } from '../slab/host-bounds.js';
+import { ImageTable } from '../slots/image-table.js';
+import { mappingBudget } from '../slots/mapping-budget.js';
+import { SlotMemory } from '../slots/memory.js';
+import { SlotPages } from '../slots/pages.js';
+import { SlotRecords, SlotState } from '../slots/records.js';
+import { SlotRecycler, type RecyclerOptions } from './recycler.js';
+import { SlotViews } from '../slots/views.js';
+import { asHost, enterStripe } from '../slab/stripes.js';
+import type { MemoryTemplate } from '../module/template.js';
+import type { Lease, Tenancy } from './tenancy.js';
+
+/** What a pool decides once. */
+export interface PoolCoreOptions extends RecyclerOptions {
+  /** One a stripe, or none. The core gives them back when it closes. */
+  readonly keys: KeyLease;
+  readonly maxUnusedWarmSlots: number;
+}
+
+/** Who wants a memory, and which. */
+export interface AllocationRequest {
+  readonly tenancy: Tenancy;
+  readonly template: MemoryTemplate;
+  /** Where it was asked for, if the pool traces that. */
+  readonly trace: string | undefined;
+}
+
+/** The pool behind its faces: who holds which slot, what is in it, and who waits. */
+export class PoolCore {
+  readonly layout: SlabLayout;
+  readonly records: SlotRecords;
+  readonly counters = new Counters();
+  readonly #slab: Mmap;
+  readonly #keys: KeyLease;
+  /** One a stripe: only that stripe's key open. */
+  readonly #masks: readonly ProtectionMask[];
+  readonly #memory: SlotMemory;
+  readonly #free: FreeSlots;
+  readonly #recycler: SlotRecycler;
+  readonly #views = new SlotViews(this);
+  #closed = false;
+
+  constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
+    const { virtualMemory, keys, maxUnusedWarmSlots } = options;
+    const images = new ImageTable();
+    this.layout = layout;
+    this.records = new SlotRecords(layout.numSlots);
+    this.#slab = slab;
+    this.#keys = keys;
+    this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
+    const pages = new SlotPages(slab, layout, keys.keys);
+    this.#memory = new SlotMemory(pages, this.records, images, mappingBudget(), virtualMemory.pageSize);
+    this.#free = new FreeSlots(layout, maxUnusedWarmSlots);
+    const { records, counters } = this;
+    this.#recycler = new SlotRecycler({ slab, layout, records, images, counters, free: this.#free }, options);
+  }
+
+  /** Whether closing began: nothing can be had any more, even if the system would not take the slab back. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get slabAddress(): number {
+    return this.#slab.address;
+  }
+
+  get unusedWarmMemories(): number {
+    return this.#free.unusedWarmMemories;
+  }
+
+  get unusedBytesResident(): number {
+    return this.#free.unusedBytesResident;
+  }
+
+  /** Freed slots that wait for their pages to be dropped: not live, and not free yet. */
+  get queued(): number {
+    return this.#recycler.queue.length;
+  }
+
+  get waiting(): number {
+    return this.#free.waiting;
+  }
+
+  addressOf(slot: number): number {
+    return this.#slab.address + this.layout.slotOffset(slot);
+  }
+
+  /** Whether the lease's memory is still live. */
+  holds(lease: Lease): boolean {
+    return this.records.generation(lease.slot) === lease.generation;
+  }
+
+  /** Takes a slot of the tenant's stripe and makes it the memory that the request describes. */
+  allocate(request: AllocationRequest): Lease {
+    const lease = this.#tryAllocate(request);
+    if (lease !== undefined) return lease;
+    const { stripe } = request.tenancy;
+    const capacity = this.#reportExhausted(stripe);
+    throw new PoolConcurrencyLimitError(stripe, capacity, this.layout.numStripes);
+  }
+
+  /** The same, but nobody who waits is overtaken, and a full stripe is no error. */
+  allocateIfFirst(request: AllocationRequest): Lease | undefined {
+    return this.#free.queue(request.tenancy.stripe).length === 0 ? this.#tryAllocate(request) : undefined;
+  }
+
+  /** Waits for a slot, behind everybody else who does. `owner` is whom {@link PoolCore.rejectWaiting} finds it by. */
+  allocateInTurn(request: AllocationRequest, owner: object, signal?: AbortSignal): Promise<Lease> {
+    const attempt = () => this.#tryAllocate(request);
+    this.#reportExhausted(request.tenancy.stripe);
+    return this.#free.queue(request.tenancy.stripe).wait({ attempt, owner, signal });
+  }
+
+  /** Ends a tenancy of a live slot: the view first, then the pages, and only then may somebody else have the slot. */
+  release(tenancy: Tenancy, slot: number): void {
+    this.#endTenancy(tenancy, slot);
+    try {
+      this.#recycler.recycle(slot);
+    } finally {
+      // Last: who hears of it may do anything, close the pool included.
+      if (onFree.hasSubscribers) onFree.publish({ slot, stripe: tenancy.stripe } satisfies FreeEvent);
+    }
+  }
+
+  /** Ends a tenancy that never came to be. Nothing is reset: the slot is laid over before its next use. */
+  abandon(tenancy: Tenancy, slot: number): void {
+    this.#endTenancy(tenancy, slot);
+    this.#recycler.giveBackUnknown(slot);
+  }
+
+  /** Grows a live slot; its view is detached in any case that changes anything. */
+  grow(slot: number, byteLength: number): void {
+    try {
+      this.#memory.grow(slot, byteLength);
+    } catch (error) {
+      throw explainRefusal(`grow the memory in slot ${slot}`, error);
+    }
+    this.#views.revoke(slot);
+  }
+
+  /** The live slot's view. */
+  view(slot: number): ArrayBuffer {
+    return this.#views.open(slot, this.addressOf(slot), this.records.byteLength(slot));
+  }
+
+  /** Runs `fn` such that of the pool's memory only the stripe's can be touched; in a slab without stripes, just runs it. */
+  enter<T>(stripe: number, fn: () => T): T {
+    const mask = this.#masks[stripe];
+    return mask === undefined ? fn() : enterStripe(mask, fn);
+  }
+
+  /** Keeps the slot's view weakly from now on, and returns it if there is one and it lives. */
+  weakenView(slot: number): ArrayBuffer | undefined {
+    return this.#views.weaken(slot);
+  }
+
+  /** Drops what the decommit queue holds and gives its slots back. */
+  flush(): void {
+    this.#recycler.flush();
+  }
+
+  /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
+  checkConsistency(): void {
+    const { layout, records, counters } = this;
+    checkBooks({ layout, records, counters, queue: this.#recycler.queue, allocators: this.#free.allocators });
+  }
+
+  /** Rejects the waiters of a store. */
+  rejectWaiting(stripe: number, owner: object, reason: () => unknown): void {
+    this.#free.queue(stripe).rejectOwner(owner, reason);
+  }
+
+  /** Forgets a module: slots that keep its image for it lose the image and become anybody's. Returns how many. */
+  purge(key: MemoryKey): number {
+    let purged = 0;
+    this.flush();
+    for (let stripe = 0; stripe < this.layout.numStripes; stripe++) {
+      for (;;) {
+        const slot = this.#free.takeAffine(stripe, key);
+        if (slot === undefined) break;
+        this.#purgeSlot(slot);
+        this.#free.putBack(slot);
+        purged++;
+      }
+    }
+    return purged;
+  }
+
+  /**
+   * Ends every tenancy without resetting anything, and gives the slab back. If the system refuses to take it, the pool is
+   * closed all the same, and calling this again tries again.
+   */
+  close(reason: () => unknown): void {
+    if (!this.#closed) this.#endAll(reason);
+    this.#slab.close();
+    this.#memory.close();
+    this.#keys.dispose();
+  }
+
+  #endAll(reason: () => unknown): void {
+    this.#closed = true;
+    this.#free.rejectAll(reason);
+    this.#views.revokeAll();
+    this.#recycler.close();
+    // Records that were never written are pages that were never touched: with nobody left, none is looked at.
+    const numSlots = this.counters.get('liveMemories') === 0 ? 0 : this.layout.numSlots;
+    for (let slot = 0; slot < numSlots; slot++) {
+      if (this.records.isLive(slot)) this.records.nextGeneration(slot);
+    }
+    this.counters.set('liveMemories', 0);
+  }
+
+  /** Takes a slot if there is one; those in the decommit queue count. */
+  #tryAllocate({ tenancy, template, trace }: AllocationRequest): Lease | undefined {
+    let slot = this.#free.take(tenancy.stripe, template.key);
+    if (slot === undefined && this.queued > 0) {
+      this.flush();
+      // Who heard of a failure may have closed the pool.
+      if (this.#closed) throw new PoolClosedError('allocate a memory');
+      slot = this.#free.take(tenancy.stripe, template.key);
+    }
+    if (slot === undefined) return undefined;
+    try {
+      this.#memory.take(slot);
+      this.#memory.instantiate(slot, template.initialBytes, template.image);
+      if (template.writes.length > 0) this.#write(slot, template);
+    } catch (error) {
+      // The record says UNKNOWN since `take`: whatever half was done is laid over before the slot's next use.
+      this.records.setByteLength(slot, 0);
+      this.#free.putBack(slot);
+      throw explainRefusal(`allocate a memory in slot ${slot}`, error);
+    }
+    const generation = this.records.nextGeneration(slot);
+    tenancy.head = this.records.link(slot, tenancy.id, tenancy.head);
+    tenancy.length++;
+    this.counters.add('liveMemories', 1);
+    return { tenancy, slot, generation, trace };
+  }
+
+  #endTenancy(tenancy: Tenancy, slot: number): void {
+    this.#views.revoke(slot);
+    this.records.nextGeneration(slot);
+    this.records.setByteLength(slot, 0);
+    tenancy.head = this.records.unlink(slot, tenancy.head);
+    tenancy.length--;
+    this.counters.add('liveMemories', -1);
+  }
+
+  #reportExhausted(stripe: number): number {
+    const capacity = this.#free.capacity(stripe);
+    if (onExhausted.hasSubscribers) onExhausted.publish({ stripe, capacity } satisfies ExhaustedEvent);
+    return capacity;
+  }
+
+  #purgeSlot(slot: number): void {
+    if (this.records.takeState(slot) !== SlotState.PREVIOUSLY_USED) return;
+    try {
+      this.#memory.removeImage(slot);
+      this.records.putPreviouslyUsed(slot);
+    } catch (error) {
+      this.counters.add('failedResets', 1);
+      reportFailure(slot, error);
+    }
+  }
+
+  #write(slot: number, template: MemoryTemplate): void {
+    const view = createView(this.addressOf(slot), template.initialBytes);
+    try {
+      const bytes = new Uint8Array(view);
+      asHost(() => {
+        for (const { offset, data } of template.writes) bytes.set(data, offset);
+      });
+    } finally {
+      detachView(view);
+    }
+  }
+}

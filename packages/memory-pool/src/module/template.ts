@@ -1,0 +1,24 @@
+/** What the pool needs to know of a memory to make one: the hot path's view of a module. */
+import type { MemoryKey } from '@guardstripe/index-allocator';
+import type { PoolImage } from './image.js';
+
+/** Bytes to be written at allocation, where no image can be mapped. */
+export interface InitialBytes {
+  /** Bytes from the start of the memory. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+/** A memory as the pool makes it. */
+export interface MemoryTemplate {
+  /** What the slot remembers, to give it back to the same memory of the same module. */
+  readonly key: MemoryKey;
+  readonly initialBytes: number;
+  readonly maximumBytes: number;
+  /** The unit of `grow`: 65,536, or 1 with custom page sizes. */
+  readonly pageBytes: number;
+  /** Mapped copy-on-write. */
+  readonly image: PoolImage | undefined;
+  /** Written after that. */
+  readonly writes: readonly InitialBytes[];
+}

@@ -1,0 +1,88 @@
+/** Laying out the slab and reserving it, and saying what would fit where it does not. */
+import { calculate, SlabTooLargeError, slabConstraints, type SlabLayout } from '@guardstripe/layout';
+import { Mmap, SystemError, type VirtualMemory } from '@guardstripe/mmap';
+import type { ResolvedConfig } from '../config.js';
+import { PoolCreationError, size } from '../errors.js';
+import { describeHost } from './host-bounds.js';
+
+/**
+ * Lays out the slab that the settings ask for.
+ *
+ * @throws {@link PoolCreationError} if it is larger than any address space, with what {@link reserveSlab} says
+ */
+export function planSlab(config: ResolvedConfig, virtualMemory: VirtualMemory, numKeys = 0): SlabLayout {
+  try {
+    return layOut(config, virtualMemory, numKeys);
+  } catch (cause) {
+    if (!(cause instanceof SlabTooLargeError)) throw cause;
+    throw doesNotFit(config, virtualMemory, numKeys, `its slab is too large: ${cause.message}`, cause);
+  }
+}
+
+/**
+ * Reserves the slab: address space only, in one call.
+ *
+ * @throws {@link PoolCreationError} that says what was asked, what the host has, and how many slots would fit
+ */
+export function reserveSlab(
+  config: ResolvedConfig,
+  layout: SlabLayout,
+  virtualMemory: VirtualMemory,
+  numKeys = 0,
+): Mmap {
+  try {
+    return Mmap.reserve(slabBytes(layout, virtualMemory), { virtualMemory });
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    const asked = `its slab takes ${size(layout.totalSlabBytes)} of address space`;
+    throw doesNotFit(config, virtualMemory, numKeys, asked, cause);
+  }
+}
+
+function layOut(config: ResolvedConfig, virtualMemory: VirtualMemory, numKeys: number): SlabLayout {
+  return calculate(slabConstraints(config, config, numKeys, virtualMemory.pageSize));
+}
+
+function doesNotFit(
+  config: ResolvedConfig,
+  virtualMemory: VirtualMemory,
+  numKeys: number,
+  asked: string,
+  cause: Error,
+): PoolCreationError {
+  const { totalMemories } = config;
+  const fits = (numSlots: number) =>
+    canReserve({ ...config, totalMemories: numSlots }, virtualMemory, numKeys);
+  return new PoolCreationError(
+    `Cannot create a pool of ${totalMemories} slots: ${asked}. The host has ${describeHost()}. ` +
+      `With these settings ${largestFit(totalMemories, fits)} slots fit`,
+    { cause },
+  );
+}
+
+/** A pool without slots has a slab, too: one page, so that there is an address. */
+function slabBytes(layout: SlabLayout, virtualMemory: VirtualMemory): number {
+  return Math.max(layout.totalSlabBytes, virtualMemory.pageSize);
+}
+
+/** Asks the system itself: no formula knows what else lies in the address space. */
+function canReserve(config: ResolvedConfig, virtualMemory: VirtualMemory, numKeys: number): boolean {
+  try {
+    const byteLength = slabBytes(layOut(config, virtualMemory, numKeys), virtualMemory);
+    virtualMemory.unmap(virtualMemory.reserve(byteLength), byteLength);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function largestFit(tooMany: number, fits: (numSlots: number) => boolean): number {
+  let most = 0;
+  let least = tooMany;
+  while (least - most > 1) {
+    const middle = Math.floor((most + least) / 2);
+    if (fits(middle)) most = middle;
+    else least = middle;
+  }
+  return most;
+}

@@ -1,0 +1,68 @@
+/** Write-back, hints and locks: checked ranges handed to the system, and their twins on other threads. */
+
+import { checkAdvice, type Advice } from './advice.js';
+import { checkFlag, checkOptions } from '../checks.js';
+import type { Mapping } from '../mapping.js';
+
+/** Options of {@link Mmap.lock}. */
+export interface LockOptions {
+  /** Lock each page when it is touched first, instead of bringing all of them in now (Linux 4.4). Default false. */
+  readonly onFault?: boolean;
+}
+
+export function sync(mapping: Mapping, offset?: number, byteLength?: number): void {
+  const pages = mapping.pagesAround(offset, byteLength);
+  if (pages.byteLength !== 0) mapping.virtualMemory.sync(pages.start, pages.byteLength);
+}
+
+export async function syncAsync(mapping: Mapping, offset?: number, byteLength?: number): Promise<void> {
+  const pages = mapping.pagesAround(offset, byteLength);
+  if (pages.byteLength === 0) return;
+  await mapping.holdDuring(async () => mapping.virtualMemory.syncAsync(pages.start, pages.byteLength));
+}
+
+export function advise(mapping: Mapping, offset: number, byteLength: number, advice: Advice): void {
+  const start = mapping.startOf(offset, byteLength);
+  checkAdvice(advice);
+  if (byteLength !== 0)
+    mapping.virtualMemory.advise(start, mapping.endOf(offset, byteLength) - start, advice);
+}
+
+export async function adviseAsync(
+  mapping: Mapping,
+  offset: number,
+  byteLength: number,
+  advice: Advice,
+): Promise<void> {
+  const start = mapping.startOf(offset, byteLength);
+  checkAdvice(advice);
+  if (byteLength === 0) return;
+  const pagesBytes = mapping.endOf(offset, byteLength) - start;
+  await mapping.holdDuring(async () => mapping.virtualMemory.adviseAsync(start, pagesBytes, advice));
+}
+
+export function lock(mapping: Mapping, offset: number, byteLength: number, options: LockOptions): void {
+  // Options first: reading them may run the caller's code, which may close the map.
+  checkOptions(options);
+  const { onFault = false } = options;
+  checkFlag('onFault', onFault);
+  const start = mapping.startOf(offset, byteLength);
+  if (byteLength === 0) return;
+  const pagesBytes = mapping.endOf(offset, byteLength) - start;
+  try {
+    mapping.virtualMemory.lock(start, pagesBytes, onFault);
+  } catch (error) {
+    // The kernel may have locked a part, and locked pages refuse to be dropped later: all or nothing.
+    try {
+      mapping.virtualMemory.unlock(start, pagesBytes);
+    } catch {
+      // The first refusal is the one that explains.
+    }
+    throw error;
+  }
+}
+
+export function unlock(mapping: Mapping, offset: number, byteLength: number): void {
+  const start = mapping.startOf(offset, byteLength);
+  if (byteLength !== 0) mapping.virtualMemory.unlock(start, mapping.endOf(offset, byteLength) - start);
+}

@@ -1,0 +1,24 @@
+/** Names for anonymous pages. */
+
+import { invalidArgType, invalidArgValue } from '../errors.js';
+import type { Mapping } from '../mapping.js';
+
+/** What the kernel takes (`is_valid_name_char`, mm/madvise.c): `ANON_VMA_NAME_MAX_LEN` is 80 with the final zero. */
+const NAME = /^[ !"#%-Z^_a-~]{0,79}$/;
+
+export function nameOf(
+  mapping: Mapping,
+  name: string | null,
+  offset: number,
+  byteLength: number | undefined,
+): boolean {
+  const rangeBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
+  const start = mapping.startOf(offset, rangeBytes);
+  if (name !== null && typeof name !== 'string') throw invalidArgType('name', 'a string or null', name);
+  if (name !== null && !NAME.test(name)) {
+    throw invalidArgValue('name', 'at most 79 printable ASCII characters, none of []\\$`', name);
+  }
+  if (mapping.file !== undefined) throw invalidArgValue('name', 'given to maps of no file', name);
+  if (rangeBytes === 0) return true;
+  return mapping.virtualMemory.name(start, mapping.endOf(offset, rangeBytes) - start, name);
+}

@@ -1,0 +1,98 @@
+/** Finding the pages of a map that were written, without reading them. */
+
+import { checkInteger, checkOptions } from '../checks.js';
+import { invalidArgType, outOfRange } from '../errors.js';
+import type { Mapping } from '../mapping.js';
+import { mappingOf, Mmap } from '../mmap.js';
+import { platform } from '../platform/platform.js';
+import type { DirtyPages, VirtualMemory } from '../platform/virtual-memory.js';
+
+/** A run of bytes of a map. */
+export interface PageRange {
+  /** Offset in the map. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+/** Options of {@link PageScanner}. */
+export interface PageScannerOptions {
+  /** Runs of pages that one system call may report; more are found in further calls. At least 1. Default 256. */
+  readonly maxRunsPerCall?: number;
+}
+
+/**
+ * Lists pages of a map that hold bytes of their own: written since they were mapped or dropped, in memory or swapped out.
+ * Untouched pages, pages that were only read, and pages of a file or image that were not written are left out.
+ *
+ * Needs `PAGEMAP_SCAN` (Linux 6.7): {@link PageScanner.isSupported}. A scanner may be used again and again; it keeps its
+ * buffers. Ranges are bytes of any alignment, and the pages that hold them are looked at whole.
+ */
+export class PageScanner {
+  readonly #mapping: Mapping;
+  readonly #found: DirtyPages;
+
+  /** @throws {TypeError} if `map` is no {@link Mmap}, {RangeError} for options out of range. */
+  constructor(map: Mmap, options: PageScannerOptions = {}) {
+    if (!(map instanceof Mmap)) throw invalidArgType('map', 'an Mmap', map);
+    checkOptions(options);
+    const { maxRunsPerCall = 256 } = options;
+    checkInteger('maxRunsPerCall', maxRunsPerCall);
+    if (maxRunsPerCall < 1 || maxRunsPerCall > 65_536)
+      throw outOfRange('maxRunsPerCall', 'from 1 to 65536', maxRunsPerCall);
+    this.#mapping = mappingOf(map);
+    const [starts, ends] = [new Float64Array(maxRunsPerCall), new Float64Array(maxRunsPerCall)];
+    this.#found = { starts, ends, count: 0, walkEnd: 0 };
+  }
+
+  /** Whether this kernel can scan. */
+  static isSupported(virtualMemory: VirtualMemory = platform()): boolean {
+    return virtualMemory.canScanDirtyPages;
+  }
+
+  /**
+   * The dirty pages of a range as runs, ascending, with neighbours joined. A run may begin before `offset` and end behind the
+   * range, at page boundaries, but never outside of the map.
+   *
+   * @throws {MmapClosedError} after the map was closed.
+   * @throws {SystemError} `ENOTTY` where the kernel cannot scan.
+   */
+  dirtyRanges(offset?: number, byteLength?: number): PageRange[] {
+    const runs: { start: number; end: number }[] = [];
+    this.#eachRun(offset, byteLength, (start, end) => {
+      const last = runs.at(-1);
+      if (last !== undefined && last.end === start) last.end = end;
+      else runs.push({ start, end });
+    });
+    const { address, byteLength: totalBytes } = this.#mapping;
+    return runs.map(({ start, end }) => {
+      // A first or last page may hold more of the file than the map shows.
+      const from = Math.max(0, start - address);
+      return { offset: from, byteLength: Math.min(totalBytes, end - address) - from };
+    });
+  }
+
+  /** Bytes of the dirty pages of a range, counted in whole pages. Throws as {@link PageScanner.dirtyRanges}. */
+  dirtyBytes(offset?: number, byteLength?: number): number {
+    let dirtyBytes = 0;
+    this.#eachRun(offset, byteLength, (start, end) => {
+      dirtyBytes += end - start;
+    });
+    return dirtyBytes;
+  }
+
+  #eachRun(
+    offset: number | undefined,
+    byteLength: number | undefined,
+    visit: (start: number, end: number) => void,
+  ): void {
+    const { virtualMemory } = this.#mapping;
+    const pages = this.#mapping.pagesAround(offset, byteLength);
+    const found = this.#found;
+    const end = pages.start + pages.byteLength;
+    for (let at = pages.start; at < end; at = found.walkEnd) {
+      // As many pages as there are: only the room for runs limits a call.
+      virtualMemory.scanDirtyPages(at, end - at, (end - at) / virtualMemory.pageSize, found);
+      for (let i = 0; i < found.count; i++) visit(found.starts[i] as number, found.ends[i] as number);
+    }
+  }
+}

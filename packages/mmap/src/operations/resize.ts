@@ -1,0 +1,104 @@
+/**
+ * Longer and shorter maps (`mremap`). The order of steps is chosen so that a refusal at any of them leaves the file as it
+ * was, and the map as long as it was with the same bytes in it; it may have moved, and then its views are gone.
+ */
+
+import { fstatSync, ftruncateSync } from 'node:fs';
+
+import { checkFlag, checkInteger, checkOptions, checkPages } from '../checks.js';
+import { fromNodeError, invalidArgValue, MmapBusyError, notResizable, outOfRange } from '../errors.js';
+import { size } from '../format.js';
+import type { Mapping } from '../mapping.js';
+
+/** Options of {@link Mmap.resize}. */
+export interface ResizeOptions {
+  /**
+   * Make the file longer when the map ends behind its end; zeros are read there. Needs a shared, read-write map. A file is never
+   * made shorter. Default false: past the end of the file is a `RangeError`.
+   */
+  readonly growFile?: boolean;
+}
+
+export function resize(mapping: Mapping, newByteLength: number, options: ResizeOptions): void {
+  // Options first: reading them may run the caller's code, which may close the map.
+  checkOptions(options);
+  const { growFile = false } = options;
+  checkFlag('growFile', growFile);
+  mapping.assertOpen();
+  const newFileBytes = checkNewLength(mapping, newByteLength, growFile);
+  if (mapping.pendingCalls > 0 || mapping.openGuards > 0) {
+    throw new MmapBusyError(mapping.pendingCalls, mapping.openGuards);
+  }
+  const granule = mapping.granuleBytes;
+  const newMapBytes = Math.ceil((mapping.leadBytes + newByteLength) / granule) * granule;
+  const { mapAddress: oldAddress, mapBytes: oldMapBytes, byteLength: oldByteLength } = mapping;
+  if (newMapBytes !== oldMapBytes) {
+    const newAddress = mapping.virtualMemory.resize(oldAddress, oldMapBytes, newMapBytes);
+    mapping.moveTo(newAddress, newMapBytes, newByteLength);
+  } else mapping.moveTo(oldAddress, oldMapBytes, newByteLength);
+  try {
+    if (newMapBytes > oldMapBytes && mapping.hasReplacedPages) zeroEnd(mapping, oldMapBytes);
+    // Last, so that no refused call leaves a longer file behind.
+    if (newFileBytes !== undefined) growTo(mapping, newFileBytes);
+  } catch (error) {
+    const { mapAddress, mapBytes } = mapping;
+    if (mapBytes > oldMapBytes) mapping.virtualMemory.resize(mapAddress, mapBytes, oldMapBytes);
+    mapping.moveTo(mapAddress, oldMapBytes, oldByteLength);
+    throw error;
+  }
+}
+
+/** Refuses a length that cannot be. Returns the length that the file has to be given, if it must grow. */
+function checkNewLength(mapping: Mapping, newByteLength: number, growFile: boolean): number | undefined {
+  const { file, virtualMemory, granuleBytes } = mapping;
+  if (file === undefined) {
+    if (growFile) throw invalidArgValue('growFile', 'false for a map of no file', growFile);
+    checkPages('newByteLength', newByteLength, virtualMemory.pageSize, 1);
+    checkRoom(newByteLength, mapping.leadBytes, granuleBytes);
+    return undefined;
+  }
+  checkInteger('newByteLength', newByteLength);
+  if (newByteLength === 0) throw outOfRange('newByteLength', 'at least 1', newByteLength);
+  checkRoom(newByteLength, file.offset, granuleBytes);
+  if (growFile && !file.writesFile) {
+    throw invalidArgValue('growFile', 'false for a map that cannot write its file', growFile);
+  }
+  if (newByteLength <= mapping.byteLength) return undefined;
+  if (file.fd === undefined || mapping.hasReplacedPages) throw notResizable();
+  const { fd, offset } = file;
+  const fileBytes = attempt(() => fstatSync(fd)).size;
+  if (offset + newByteLength <= fileBytes) return undefined;
+  if (!growFile) {
+    const rule = `at most ${size(Math.max(0, fileBytes - offset))}, where the file ends, unless growFile is true`;
+    throw outOfRange('newByteLength', rule, newByteLength);
+  }
+  return offset + newByteLength;
+}
+
+/** A sum with what lies before, rounded up, must be a number still. */
+function checkRoom(newByteLength: number, beforeBytes: number, granuleBytes: number): void {
+  const most = Number.MAX_SAFE_INTEGER - beforeBytes - granuleBytes;
+  if (newByteLength > most) throw outOfRange('newByteLength', `at most ${size(most)}`, newByteLength);
+}
+
+/** The kernel lengthens the last mapping; if that is an image, the new pages lie behind its end and would fault. */
+function zeroEnd(mapping: Mapping, oldMapBytes: number): void {
+  const { virtualMemory, mapAddress, mapBytes } = mapping;
+  const end = mapAddress + oldMapBytes;
+  const last = virtualMemory.accessOf(end - virtualMemory.pageSize, virtualMemory.pageSize).at(-1);
+  const access = last === undefined || last.access === 'other' ? 'none' : last.access;
+  virtualMemory.mapZeros(end, mapBytes - oldMapBytes, access);
+}
+
+function growTo(mapping: Mapping, newFileBytes: number): void {
+  const { fd } = mapping.file ?? {};
+  if (fd !== undefined) attempt(() => ftruncateSync(fd, newFileBytes));
+}
+
+function attempt<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}

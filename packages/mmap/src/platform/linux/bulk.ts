@@ -1,0 +1,174 @@
+/**
+ * Linux calls that take or return many ranges. Their structures live in a buffer, whose address never moves, and are
+ * read and written as 32-bit halves: a 64-bit BigInt costs more than the call.
+ *
+ *     scan:     ├ pm_scan_arg, 96 bytes ┤ page_region[0], 24 bytes ┤ page_region[1] ┤ ...
+ *     decommit: ├ iovec[0], 16 bytes ┤ iovec[1] ┤ ...
+ */
+
+import { openSync } from 'node:fs';
+
+import { closeDescriptor } from './descriptor.js';
+import { SystemError } from '../../errors.js';
+import { ffi } from '../ffi.js';
+import type { DirtyPages } from '../virtual-memory.js';
+
+/** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h; Linux 6.7. */
+const PAGEMAP_SCAN = 0xc060_6610;
+const PM_SCAN_ARG_BYTES = 96;
+const PAGE_REGION_BYTES = 24;
+const PAGE_IS_WRITTEN = 1 << 1;
+const PAGE_IS_FILE = 1 << 2;
+const PAGE_IS_PRESENT = 1 << 3;
+const PAGE_IS_SWAPPED = 1 << 4;
+const PAGE_IS_PFNZERO = 1 << 5;
+
+// x86-64 and arm64 share these numbers (asm-generic/unistd.h).
+const SYS_PIDFD_OPEN = 434;
+/** Stands for a descriptor of the calling thread's process (linux/pidfd.h, Linux 6.14). */
+const PIDFD_SELF = -10_000;
+const SYS_PROCESS_MADVISE = 440;
+const MADV_DONTNEED = 4;
+const IOVEC_BYTES = 16;
+/** `UIO_MAXIOV`, linux/uio.h: most ranges of one call. */
+const MAX_RANGES_PER_CALL = 1024;
+
+const SCRATCH_BYTES = MAX_RANGES_PER_CALL * IOVEC_BYTES;
+/** Most regions that one scan reports: what the scratch pages hold. */
+const MAX_SCAN_REGIONS = Math.floor((SCRATCH_BYTES - PM_SCAN_ARG_BYTES) / PAGE_REGION_BYTES);
+const WORD = 2 ** 32;
+
+/** Bytes for the kernel to read and write structures in. No pages of our own: those would outlive a worker thread. */
+interface Scratch {
+  readonly address: number;
+  readonly words: Uint32Array;
+}
+
+/** Runs a function on the address of a fresh page that can be read and written, and unmaps it. */
+export type WithPage = <T>(use: (address: number, byteLength: number) => T) => T;
+
+/** The two calls. Either is `undefined` where this kernel, or a sandbox around us, has it not. */
+export interface BulkCalls {
+  readonly scan:
+    ((address: number, byteLength: number, maxPages: number, into: DirtyPages) => void) | undefined;
+  /** Returns how many bytes, from the first range on, were dropped; fewer than all is no error. */
+  readonly decommit:
+    ((addresses: Float64Array, byteLengths: Float64Array, from: number, count: number) => number) | undefined;
+  readonly maxRangesPerCall: number;
+}
+
+/** Probes the calls by making them on a page of their own. */
+export function bulkCalls(withPage: WithPage): BulkCalls {
+  return {
+    scan: probed(() => scanner(scratch(), withPage)),
+    decommit: probed(() => decommitter(scratch(), withPage)),
+    maxRangesPerCall: MAX_RANGES_PER_CALL,
+  };
+}
+
+function scratch(): Scratch {
+  const words = new Uint32Array(SCRATCH_BYTES / Uint32Array.BYTES_PER_ELEMENT);
+  return { address: ffi().addressOf(words.buffer), words };
+}
+
+function probed<T>(build: () => T): T | undefined {
+  try {
+    return build();
+  } catch {
+    return undefined;
+  }
+}
+
+function put(words: Uint32Array, index: number, value: number): void {
+  words[index] = value; // modulo 2^32
+  words[index + 1] = Math.floor(value / WORD);
+}
+
+function get(words: Uint32Array, index: number): number {
+  return (words[index] as number) + (words[index + 1] as number) * WORD;
+}
+
+function scanner(
+  { address: scratchAddress, words }: Scratch,
+  withPage: WithPage,
+): NonNullable<BulkCalls['scan']> {
+  const c = ffi();
+  const ioctl = c.declare<(fd: number, request: number, argument: number) => number>(
+    'int ioctl(int fd, unsigned long request, uintptr_t argument)',
+  );
+  const fd = openSync('/proc/self/pagemap', 'r');
+  // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
+  // category_anyof_mask, return_mask. The kernel writes walk_end only, so what never changes is put there once.
+  // A page that was swapped out is not present, and its bytes are still there.
+  put(words, 0, PM_SCAN_ARG_BYTES);
+  put(words, 10, scratchAddress + PM_SCAN_ARG_BYTES);
+  put(words, 16, PAGE_IS_FILE | PAGE_IS_PFNZERO);
+  put(words, 18, PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO);
+  put(words, 20, PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
+  put(words, 22, PAGE_IS_WRITTEN);
+  const scan: NonNullable<BulkCalls['scan']> = (address, byteLength, maxPages, into) => {
+    put(words, 4, address);
+    put(words, 6, address + byteLength);
+    put(words, 12, Math.min(into.starts.length, MAX_SCAN_REGIONS));
+    put(words, 14, maxPages);
+    const count = ioctl(fd, PAGEMAP_SCAN, scratchAddress);
+    if (count < 0)
+      throw new SystemError(c.errno(), { syscall: 'ioctl', address, byteLength, details: { maxPages } });
+    for (let i = 0, at = PM_SCAN_ARG_BYTES / 4; i < count; i++, at += PAGE_REGION_BYTES / 4) {
+      into.starts[i] = get(words, at);
+      into.ends[i] = get(words, at + 2);
+    }
+    into.count = count;
+    into.walkEnd = get(words, 8);
+  };
+  const found = { starts: new Float64Array(1), ends: new Float64Array(1), count: 0, walkEnd: 0 };
+  withPage((address, byteLength) => scan(address, byteLength, 1, found));
+  return scan;
+}
+
+function decommitter(
+  { address: scratchAddress, words }: Scratch,
+  withPage: WithPage,
+): NonNullable<BulkCalls['decommit']> {
+  const c = ffi();
+  const processMadvise = c.declare<
+    (call: number, fd: number, ranges: number, count: number, advice: number, flags: number) => number
+  >('long syscall(long number, long pidfd, uintptr_t ranges, size_t count, long advice, long flags)');
+  let pidfd = PIDFD_SELF;
+  const refused = () =>
+    new SystemError(c.errno(), { syscall: 'process_madvise', details: { advice: MADV_DONTNEED } });
+  const decommit: NonNullable<BulkCalls['decommit']> = (addresses, byteLengths, from, count) => {
+    for (let i = 0; i < count; i++) {
+      put(words, i * 4, addresses[from + i] as number);
+      put(words, i * 4 + 2, byteLengths[from + i] as number);
+    }
+    const dropped = processMadvise(SYS_PROCESS_MADVISE, pidfd, scratchAddress, count, MADV_DONTNEED, 0);
+    if (dropped < 0) throw refused();
+    return dropped;
+  };
+  const probe = () =>
+    withPage((address, byteLength) => decommit(Float64Array.of(address), Float64Array.of(byteLength), 0, 1));
+  try {
+    probe();
+  } catch {
+    // Linux 6.13 makes the call, but wants a real descriptor. It stays open for as long as the process lives.
+    pidfd = openPidfd();
+    try {
+      probe();
+    } catch (error) {
+      closeDescriptor(pidfd);
+      throw error;
+    }
+  }
+  return decommit;
+}
+
+function openPidfd(): number {
+  const c = ffi();
+  const pidfdOpen = c.declare<(call: number, pid: number, flags: number) => number>(
+    'long syscall(long number, long pid, long flags)',
+  );
+  const pidfd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
+  if (pidfd < 0) throw new SystemError(c.errno(), { syscall: 'pidfd_open' });
+  return pidfd;
+}

@@ -1,0 +1,84 @@
+/**
+ * Optional kernel features, each asked for once by trying it on memory of our own. A version number would not tell:
+ * distributions backport, and containers filter calls.
+ */
+
+import { closeSync, openSync, readSync } from 'node:fs';
+
+import { createMemoryFile } from './linux.js';
+import { platform } from '../platform.js';
+import { createView, detachView } from '../../view.js';
+
+/** What this kernel offers beyond the calls that the package cannot do without. */
+export interface KernelFeatures {
+  /** Sealed memory files (`memfd_create`, Linux 3.17); needed for images. */
+  readonly memfd: boolean;
+  /** Finding dirty pages (`PAGEMAP_SCAN`, Linux 6.7). */
+  readonly pagemapScan: boolean;
+  /** Dropping many ranges in one call (`process_madvise` with `MADV_DONTNEED` on oneself, Linux 6.13). */
+  readonly processMadvise: boolean;
+  /**
+   * An untouched page that is only read is mapped to one page of zeros that all share. Some virtual machines and s390
+   * guests have none: there a read takes a page, which looks as if it had been written.
+   */
+  readonly sharedZeroPage: boolean;
+}
+
+/** Bytes of an entry of `/proc/self/pagemap`, one for each page of the address space (`pagemap.rst` of the kernel). */
+const PAGEMAP_ENTRY_BYTES = 8;
+/** Of an entry's upper half: bit 63, the page is there; bit 56, mapped here and nowhere else. */
+const PRESENT = 2 ** 31;
+const EXCLUSIVE = 2 ** 24;
+
+/** Tries them all. Anything that goes wrong on the way counts as "not there". */
+export function probeFeatures(): KernelFeatures {
+  return {
+    memfd: works(probeMemfd),
+    pagemapScan: works(() => platform().canScanDirtyPages),
+    processMadvise: works(() => platform().decommitsManyInOneCall),
+    sharedZeroPage: works(() => withScratchPage(probeSharedZeroPage)),
+  };
+}
+
+function works(probe: () => boolean): boolean {
+  try {
+    return probe();
+  } catch {
+    return false;
+  }
+}
+
+function withScratchPage(probe: (address: number, byteLength: number) => boolean): boolean {
+  const system = platform();
+  const address = system.reserve(system.pageSize);
+  try {
+    return probe(address, system.pageSize);
+  } finally {
+    system.unmap(address, system.pageSize);
+  }
+}
+
+function probeMemfd(): boolean {
+  platform().closeFile(createMemoryFile('guardstripe-probe'));
+  return true;
+}
+
+function probeSharedZeroPage(address: number, byteLength: number): boolean {
+  platform().protect(address, byteLength, 'read');
+  const view = createView(address, byteLength);
+  const isZero = new Uint8Array(view)[0] === 0;
+  detachView(view);
+  const upper = pagemapEntry(address, byteLength).readUInt32LE(PAGEMAP_ENTRY_BYTES / 2);
+  return isZero && (upper & PRESENT) !== 0 && (upper & EXCLUSIVE) === 0;
+}
+
+function pagemapEntry(address: number, pageSize: number): Buffer {
+  const fd = openSync('/proc/self/pagemap', 'r');
+  try {
+    const entry = Buffer.alloc(PAGEMAP_ENTRY_BYTES);
+    readSync(fd, entry, 0, PAGEMAP_ENTRY_BYTES, (address / pageSize) * PAGEMAP_ENTRY_BYTES);
+    return entry;
+  } finally {
+    closeSync(fd);
+  }
+}

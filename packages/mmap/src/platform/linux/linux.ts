@@ -1,0 +1,247 @@
+/**
+ * Linux. Constants are those of the kernel's generic ABI (`include/uapi/asm-generic`), which x86-64 and arm64 share;
+ * other architectures number some of them differently and are not accepted by {@link platform}.
+ */
+
+import { ftruncateSync, writeSync } from 'node:fs';
+
+import { fromNodeError, SystemError } from '../../errors.js';
+import { ffi } from '../ffi.js';
+import { hex } from '../../format.js';
+import { closeDescriptor } from './descriptor.js';
+import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
+import { pagePrimitives } from './pages.js';
+import type { Access, Sharing, VirtualMemory } from '../virtual-memory.js';
+
+const PROTECTION: Readonly<Record<Access, number>> = {
+  none: 0,
+  read: 1, // PROT_READ
+  'read-write': 3, // PROT_READ | PROT_WRITE
+  'read-execute': 5, // PROT_READ | PROT_EXEC
+};
+
+const MAP_SHARED = 0x1;
+const MAP_PRIVATE = 0x2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+/** Address space alone is not to count against the commit limit; pages do when they are touched. */
+const MAP_NORESERVE = 0x4000;
+
+const MADV_DONTNEED = 4;
+
+const MFD_CLOEXEC = 0x1;
+const MFD_ALLOW_SEALING = 0x2;
+/** Linux 6.3. Implies sealing; without it `vm.memfd_noexec=2` refuses the call. */
+const MFD_NOEXEC_SEAL = 0x8;
+
+const F_ADD_SEALS = 1033;
+/** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
+const IMAGE_SEALS = 0x1 | 0x2 | 0x4 | 0x8;
+
+/** `pkey_mprotect` (asm/unistd_64.h; asm-generic/unistd.h for arm64). */
+const SYS_PKEY_MPROTECT = process.arch === 'x64' ? 329 : 288;
+
+const SC_PAGESIZE = 30;
+const EINVAL = 22;
+/** What the kernel answers to an `ioctl` that it does not know. */
+const ENOTTY = 25;
+
+/** `write` moves at most 0x7ffff000 bytes a call. */
+const MAX_WRITE_BYTES = 0x4000_0000;
+
+type AddressCall = (address: number, byteLength: number) => number;
+type RangeCall = (address: number, byteLength: number, value: number) => number;
+type MmapCall = (
+  address: number,
+  byteLength: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  fileOffset: number,
+) => number;
+
+/** The declared functions, and what to make of their results. */
+interface Calls {
+  readonly pageSize: number;
+  readonly map: MmapCall;
+  readonly munmap: AddressCall;
+  readonly mprotect: RangeCall;
+  readonly pkeyMprotect: (
+    call: number,
+    address: number,
+    byteLength: number,
+    protection: number,
+    key: number,
+  ) => number;
+  readonly madvise: RangeCall;
+  /** Cold: names the failed range call. The caller has just seen -1, so `errno` is still its own. */
+  readonly refused: (
+    syscall: string,
+    address: number,
+    byteLength: number,
+    details?: Readonly<Record<string, number | string>>,
+  ) => SystemError;
+}
+
+function declareCalls(): Calls {
+  const c = ffi();
+  const sysconf = c.declare<(name: number) => number>('long sysconf(int name)');
+  const mmap = c.declare<MmapCall>(
+    'intptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)',
+  );
+  const refused: Calls['refused'] = (syscall, address, byteLength, details = {}) =>
+    new SystemError(c.errno(), { syscall, address, byteLength, details });
+  return {
+    pageSize: sysconf(SC_PAGESIZE),
+    map(address, byteLength, prot, flags, fd, offset) {
+      const result = mmap(address, byteLength, prot, flags, fd, offset);
+      if (result === -1) {
+        const details = { prot: hex(prot), flags: hex(flags), fd, offset: hex(offset) };
+        throw refused('mmap', address, byteLength, details);
+      }
+      if (!Number.isSafeInteger(result)) {
+        throw new RangeError(`mmap returned the address ${String(result)}, which a number cannot hold`);
+      }
+      return result;
+    },
+    munmap: c.declare<AddressCall>('int munmap(uintptr_t addr, size_t length)'),
+    mprotect: c.declare<RangeCall>('int mprotect(uintptr_t addr, size_t length, int prot)'),
+    // By number: musl has no wrapper.
+    pkeyMprotect: c.declare<Calls['pkeyMprotect']>(
+      'long syscall(long number, uintptr_t addr, size_t length, int prot, int key)',
+    ),
+    madvise: c.declare<RangeCall>('int madvise(uintptr_t addr, size_t length, int advice)'),
+    refused,
+  };
+}
+
+/** Builds the primitives. Throws {@link FfiUnavailableError} where koffi cannot be loaded. */
+export function linux(): VirtualMemory {
+  const { pageSize, map, munmap, mprotect, pkeyMprotect, madvise, refused } = declareCalls();
+  let probedBulk: BulkCalls | undefined;
+  const withPage: WithPage = (use) => {
+    const address = map(0, pageSize, PROTECTION['read-write'], MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    try {
+      return use(address, pageSize);
+    } finally {
+      munmap(address, pageSize);
+    }
+  };
+  const bulk = () => (probedBulk ??= bulkCalls(withPage));
+
+  return {
+    ...pagePrimitives(),
+    pageSize,
+    reserve: (byteLength) =>
+      map(0, byteLength, PROTECTION.none, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+    mapZeros(address, byteLength, access) {
+      const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+      map(address, byteLength, PROTECTION[access], flags, -1, 0);
+    },
+    mapFile(fd, fileOffset, address, byteLength, access, sharing: Sharing) {
+      const flags = (sharing === 'shared' ? MAP_SHARED : MAP_PRIVATE) | (address === 0 ? 0 : MAP_FIXED);
+      return map(address, byteLength, PROTECTION[access], flags, fd, fileOffset);
+    },
+    unmap(address, byteLength) {
+      if (munmap(address, byteLength) !== 0) throw refused('munmap', address, byteLength);
+    },
+    protect(address, byteLength, access) {
+      const prot = PROTECTION[access];
+      if (mprotect(address, byteLength, prot) !== 0) {
+        throw refused('mprotect', address, byteLength, { prot: hex(prot) });
+      }
+    },
+    protectWithKey(address, byteLength, access, key) {
+      const prot = PROTECTION[access];
+      if (pkeyMprotect(SYS_PKEY_MPROTECT, address, byteLength, prot, key) !== 0) {
+        throw refused('pkey_mprotect', address, byteLength, { prot: hex(prot), key });
+      }
+    },
+    decommit(address, byteLength) {
+      if (madvise(address, byteLength, MADV_DONTNEED) !== 0) {
+        throw refused('madvise', address, byteLength, { advice: MADV_DONTNEED });
+      }
+    },
+    decommitMany(addresses, byteLengths, count) {
+      let done = dropRanges(bulk(), addresses, byteLengths, count);
+      for (; done < count; done++) this.decommit(addresses[done] as number, byteLengths[done] as number);
+    },
+    get decommitsManyInOneCall() {
+      return bulk().decommit !== undefined;
+    },
+    get canScanDirtyPages() {
+      return bulk().scan !== undefined;
+    },
+    scanDirtyPages(address, byteLength, maxPages, into) {
+      const { scan } = bulk();
+      if (scan === undefined) throw new SystemError(ENOTTY, { syscall: 'ioctl', address, byteLength });
+      scan(address, byteLength, maxPages, into);
+    },
+    createImage: (bytes, name) => createSealedFile(bytes, name, pageSize),
+    closeFile: closeDescriptor,
+  };
+}
+
+/** Drops ranges by bulk calls as far as those go; returns how many, from the first on, are done. */
+function dropRanges(
+  { decommit, maxRangesPerCall }: BulkCalls,
+  addresses: Float64Array,
+  byteLengths: Float64Array,
+  count: number,
+): number {
+  if (decommit === undefined) return 0;
+  let done = 0;
+  while (done < count) {
+    const end = Math.min(done + maxRangesPerCall, count);
+    let droppedBytes = decommit(addresses, byteLengths, done, end - done);
+    // A short count is no error and does not say why: the ranges that were not done whole are left to the caller.
+    while (done < end && droppedBytes >= (byteLengths[done] as number)) {
+      droppedBytes -= byteLengths[done] as number;
+      done += 1;
+    }
+    if (done < end) break;
+  }
+  return done;
+}
+
+/** Opens an empty memory file that may be sealed. */
+export function createMemoryFile(name: string): number {
+  const c = ffi();
+  const memfdCreate = c.declare<(name: string, flags: number) => number>(
+    'int memfd_create(const char *name, unsigned int flags)',
+  );
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  let fd = memfdCreate(name, flags | MFD_NOEXEC_SEAL);
+  if (fd === -1 && c.errno() === EINVAL) fd = memfdCreate(name, flags);
+  if (fd === -1)
+    throw new SystemError(c.errno(), { syscall: 'memfd_create', details: { name, flags: hex(flags) } });
+  return fd;
+}
+
+function createSealedFile(bytes: Uint8Array, name: string, pageSize: number): number {
+  const c = ffi();
+  const fcntl = c.declare<(fd: number, command: number, type: 'int', value: number) => number>(
+    'int fcntl(int fd, int command, ...)',
+  );
+  const fd = createMemoryFile(name);
+  try {
+    let written = 0;
+    while (written < bytes.byteLength) {
+      written += writeSync(
+        fd,
+        bytes,
+        written,
+        Math.min(bytes.byteLength - written, MAX_WRITE_BYTES),
+        written,
+      );
+    }
+    ftruncateSync(fd, Math.ceil(bytes.byteLength / pageSize) * pageSize);
+    if (fcntl(fd, F_ADD_SEALS, 'int', IMAGE_SEALS) !== 0) {
+      throw new SystemError(c.errno(), { syscall: 'fcntl', details: { fd, seals: hex(IMAGE_SEALS) } });
+    }
+    return fd;
+  } catch (error) {
+    closeDescriptor(fd);
+    throw fromNodeError(error, { name });
+  }
+}

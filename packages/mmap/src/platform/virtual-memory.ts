@@ -1,0 +1,121 @@
+/**
+ * What the rest of the package asks of an operating system, one file a platform behind it.
+ *
+ * The calls here are thin: they make one system call, compare its result with the failure value and throw.
+ * Rounding, bounds, ownership and state are the business of {@link Mmap}, one layer up; whoever calls these
+ * directly has checked them already. Preconditions of every call: `address` and `byteLength` are non-negative
+ * safe integers and multiples of {@link VirtualMemory.pageSize}, and the range belongs to the caller.
+ */
+
+import type { Advice } from '../operations/advice.js';
+
+/** What the pages of a range allow. `'none'` faults on any touch. */
+export type Access = 'none' | 'read' | 'read-write' | 'read-execute';
+
+/** How a file is mapped: `'shared'` writes through to it, `'private'` copies a page at its first write. */
+export type Sharing = 'shared' | 'private';
+
+/**
+ * Where a scan found dirty pages; made once and reused, so that a scan allocates nothing. Region `i` is
+ * `[starts[i], ends[i])`, in addresses, whole pages, ascending.
+ */
+export interface DirtyPages {
+  /** As long as `ends`: the most regions that one scan may report. */
+  readonly starts: Float64Array;
+  readonly ends: Float64Array;
+  /** Regions found. */
+  count: number;
+  /** Where the scan stopped: the end of the range, or earlier when a limit was reached. */
+  walkEnd: number;
+}
+
+/** A run of pages that allow the same. */
+export interface AccessRun {
+  readonly address: number;
+  readonly byteLength: number;
+  /** `'other'` where {@link Access} has no word for it: pages that can be written and executed. */
+  readonly access: Access | 'other';
+}
+
+/** A platform's page-level primitives. Every call throws a {@link SystemError} when the system refuses. */
+export interface VirtualMemory {
+  /** Bytes of a page; every address and length below is a multiple of it. */
+  readonly pageSize: number;
+  /** Reserves address space without access and without memory behind it, and returns its address. */
+  reserve(byteLength: number): number;
+  /** Replaces the range by fresh anonymous zero pages. Drops whatever was mapped, and its protection key. */
+  mapZeros(address: number, byteLength: number, access: Access): void;
+  /**
+   * Maps a file and returns the address: at exactly `address`, replacing what was there, or anywhere when
+   * `address` is 0. Drops a protection key that the range had.
+   */
+  mapFile(
+    fd: number,
+    fileOffset: number,
+    address: number,
+    byteLength: number,
+    access: Access,
+    sharing: Sharing,
+  ): number;
+  /** Gives the range back to the system. */
+  unmap(address: number, byteLength: number): void;
+  /** Changes what the range allows; contents and protection key stay. */
+  protect(address: number, byteLength: number, access: Access): void;
+  /**
+   * Changes what the range allows and gives it a protection key in the same call (`pkey_mprotect`, Linux 4.9 on x86-64).
+   * Key 0 is every page's default.
+   */
+  protectWithKey(address: number, byteLength: number, access: Access, key: number): void;
+  /** Drops the range's pages: anonymous memory reads zeros again, a private file mapping reads the file again. */
+  decommit(address: number, byteLength: number): void;
+  /**
+   * Drops the pages of the first `count` ranges, in one call where the kernel can and else one by one. After a failure
+   * any of them may or may not have been dropped.
+   */
+  decommitMany(addresses: Float64Array, byteLengths: Float64Array, count: number): void;
+  /** Whether {@link VirtualMemory.decommitMany} is one call here: `process_madvise` on oneself, Linux 6.13. */
+  readonly decommitsManyInOneCall: boolean;
+  /** Whether {@link VirtualMemory.scanDirtyPages} works here: on Linux 6.7 and later, `PAGEMAP_SCAN`. */
+  readonly canScanDirtyPages: boolean;
+  /**
+   * Finds pages that hold bytes of their own: written, in memory or swapped out, and neither the zero page nor a page
+   * of a mapped file. Stops after `maxPages` of them, or when `into` is full.
+   */
+  scanDirtyPages(address: number, byteLength: number, maxPages: number, into: DirtyPages): void;
+  /** Writes the range's changed pages to their file, and waits until they are there (`msync`). */
+  sync(address: number, byteLength: number): void;
+  /** As {@link VirtualMemory.sync}, on another thread. The range must stay mapped until the promise settles. */
+  syncAsync(address: number, byteLength: number): Promise<void>;
+  /** Tells the system how the range will be used (`madvise`). */
+  advise(address: number, byteLength: number, advice: Advice): void;
+  /** As {@link VirtualMemory.advise}, on another thread. The range must stay mapped until the promise settles. */
+  adviseAsync(address: number, byteLength: number, advice: Advice): Promise<void>;
+  /** Keeps the range in memory: all of it at once, or with `onFault` each page from its first touch on. */
+  lock(address: number, byteLength: number, onFault: boolean): void;
+  /** Takes back a lock. */
+  unlock(address: number, byteLength: number): void;
+  /** Writes 1 for each page of the range that is in memory and 0 for each other; `into` has a byte a page. */
+  resident(address: number, byteLength: number, into: Uint8Array): void;
+  /** What the range allows now, as ascending runs without gaps. Throws where part of it is not mapped. */
+  accessOf(address: number, byteLength: number): AccessRun[];
+  /**
+   * Makes a mapping longer or shorter and returns its address, which changes when there is no room behind it (`mremap`). New
+   * pages are of the kind of the last one.
+   */
+  resize(address: number, byteLength: number, newByteLength: number): number;
+  /** Bytes of the system's default huge page; `undefined` where it has none. */
+  defaultHugePageBytes(): number | undefined;
+  /** Maps zeros on huge pages of `hugePageBytes`; `byteLength` and the returned address are multiples of that. */
+  mapHugePages(byteLength: number, hugePageBytes: number): number;
+  /** Names anonymous pages for `/proc/self/maps`; `null` removes the name. False where the kernel knows no names. */
+  name(address: number, byteLength: number, name: string | null): boolean;
+  /** Another descriptor of the same open file, for {@link VirtualMemory.closeFile}. */
+  duplicateFile(fd: number): number;
+  /** Makes a sealed, unchangeable memory file that holds `bytes`, and returns its descriptor. */
+  createImage(bytes: Uint8Array, name: string): number;
+  /**
+   * Closes a descriptor that {@link VirtualMemory.createImage} or {@link VirtualMemory.duplicateFile} returned. Not for
+   * those of `node:fs`, which keeps account of its own in worker threads.
+   */
+  closeFile(fd: number): void;
+}

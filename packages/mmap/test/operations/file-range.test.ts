@@ -1,0 +1,178 @@
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { Mmap, platform } from '../../src/index.js';
+
+const { pageSize } = platform();
+const folder = mkdtempSync(join(tmpdir(), 'guardstripe-mmap-'));
+const path = join(folder, 'file');
+const content = Uint8Array.from({ length: 3 * pageSize + 1234 }, (_, i) => (i * 7) % 253);
+
+beforeAll(() => writeFileSync(path, content));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const bytesOf = (map: Mmap) => new Uint8Array(map.view());
+
+describe('Mmap.fromFile', () => {
+  it('maps a whole file by path, URL or descriptor, which may be closed at once', () => {
+    const fd = openSync(path, 'r');
+    const maps = [Mmap.fromFile(path), Mmap.fromFile(pathToFileURL(path)), Mmap.fromFile(fd)];
+    closeSync(fd);
+    for (const map of maps) {
+      expect(map.byteLength).toBe(content.length);
+      expect(Buffer.compare(bytesOf(map), content)).toBe(0);
+      map.close();
+    }
+  });
+
+  it('any offset and length show exactly those bytes', () => {
+    fc.assert(
+      fc.property(fc.nat(content.length - 1), fc.nat(content.length - 1), (a, b) => {
+        const [offset, end] = a < b ? [a, b] : [b, a];
+        using map = Mmap.fromFile(path, { offset, byteLength: end - offset + 1 });
+        expect(map.byteLength).toBe(end - offset + 1);
+        expect(Buffer.compare(bytesOf(map), content.subarray(offset, end + 1))).toBe(0);
+      }),
+    );
+  });
+
+  it('offsets beyond 4 GiB are exact', () => {
+    const sparse = join(folder, 'sparse');
+    writeFileSync(sparse, 'begin');
+    truncateSync(sparse, 2 ** 32 + 3 * pageSize);
+    const fd = openSync(sparse, 'r+');
+    writeSync(fd, 'four', 2 ** 32);
+    writeSync(fd, 'page', 2 ** 32 + pageSize);
+    writeSync(fd, 'odd', 2 ** 32 + 2 * pageSize + 5);
+    closeSync(fd);
+    const text = (offset: number, byteLength: number) => {
+      using map = Mmap.fromFile(sparse, { offset, byteLength });
+      return Buffer.from(map.view()).toString('latin1');
+    };
+    expect(text(0, 5)).toBe('begin');
+    expect(text(2 ** 32, 4)).toBe('four');
+    expect(text(2 ** 32 + pageSize, 4)).toBe('page');
+    expect(text(2 ** 32 + 2 * pageSize + 5, 3)).toBe('odd');
+    using whole = Mmap.fromFile(sparse);
+    expect(whole.byteLength).toBe(2 ** 32 + 3 * pageSize);
+    expect(Buffer.from(whole.view(2 ** 32 + pageSize, 4)).toString('latin1')).toBe('page');
+    rmSync(sparse);
+  });
+
+  it('a shared map writes to the file, a private one does not and reads it again after decommit', () => {
+    const file = join(folder, 'written');
+    writeFileSync(file, content);
+    {
+      using shared = Mmap.fromFile(file, {
+        sharing: 'shared',
+        access: 'read-write',
+        offset: 10,
+        byteLength: 5,
+      });
+      bytesOf(shared).fill(0xff);
+    }
+    const expected = Uint8Array.from(content).fill(0xff, 10, 15);
+    expect(Buffer.compare(readFileSync(file), expected)).toBe(0);
+
+    const readOnly = openSync(file, 'r');
+    using copy = Mmap.fromFile(readOnly, { sharing: 'private', access: 'read-write' });
+    closeSync(readOnly);
+    bytesOf(copy).fill(1);
+    expect(Buffer.compare(readFileSync(file), expected)).toBe(0);
+    copy.decommit(0, copy.byteLength);
+    expect(Buffer.compare(bytesOf(copy), expected)).toBe(0);
+  });
+
+  it('two shared maps see each other', () => {
+    const file = join(folder, 'both');
+    writeFileSync(file, content);
+    using one = Mmap.fromFile(file, { access: 'read-write' });
+    using two = Mmap.fromFile(file, { offset: 4 });
+    bytesOf(one)[5] = 99;
+    expect(bytesOf(two)[1]).toBe(99);
+  });
+
+  it('page operations reach a ragged first and last page by the ends of the map', () => {
+    using map = Mmap.fromFile(path, { sharing: 'private', access: 'read-write', offset: 100 });
+    const original = content.subarray(100);
+    const bytes = bytesOf(map).fill(1);
+    const firstPageBytes = pageSize - 100;
+    map.decommit(0, firstPageBytes);
+    expect(Buffer.compare(bytes.subarray(0, firstPageBytes), original.subarray(0, firstPageBytes))).toBe(0);
+    expect(bytes[firstPageBytes]).toBe(1);
+    map.decommit(firstPageBytes + pageSize, map.byteLength - firstPageBytes - pageSize);
+    expect(
+      Buffer.compare(bytes.subarray(firstPageBytes + pageSize), original.subarray(firstPageBytes + pageSize)),
+    ).toBe(0);
+    expect(bytes[firstPageBytes]).toBe(1);
+    expect(() => map.decommit(pageSize, pageSize)).toThrow(/page boundary/);
+    expect(() => map.decommit(0, pageSize)).toThrow(/page boundary/);
+  });
+
+  it('refuses the empty, the missing, the irregular and the forbidden', () => {
+    const empty = join(folder, 'empty');
+    writeFileSync(empty, '');
+    expect(() => Mmap.fromFile(empty)).toThrow(
+      expect.objectContaining({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringContaining('empty') as string,
+      }) as Error,
+    );
+    expect(() => Mmap.fromFile(join(folder, 'none'))).toThrow(
+      expect.objectContaining({ name: 'SystemError', code: 'ENOENT', errno: -2, syscall: 'open' }) as Error,
+    );
+    expect(() => Mmap.fromFile(folder)).toThrow(/regular file/);
+    expect(() => Mmap.fromFile('/dev/zero')).toThrow(/regular file/);
+    const readOnly = openSync(path, 'r');
+    expect(() => Mmap.fromFile(readOnly, { access: 'read-write' })).toThrow(
+      expect.objectContaining({ code: 'EACCES', syscall: 'mmap' }) as Error,
+    );
+    closeSync(readOnly);
+  });
+
+  it('refuses ranges past the end', () => {
+    const { length } = content;
+    for (const options of [
+      { offset: length },
+      { offset: length + pageSize },
+      { byteLength: length + 1 },
+      { offset: 1, byteLength: length },
+      { byteLength: 0 },
+      { offset: Number.MAX_SAFE_INTEGER, byteLength: Number.MAX_SAFE_INTEGER },
+      { offset: -1 },
+      { byteLength: -5 },
+      { byteLength: Number.NaN },
+      { offset: 0.5 },
+    ]) {
+      expect(() => Mmap.fromFile(path, options)).toThrow(
+        expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }) as Error,
+      );
+    }
+  });
+
+  it('refuses arguments of the wrong kind', () => {
+    const kind = (code: string) => expect.objectContaining({ name: 'TypeError', code }) as Error;
+    for (const file of [undefined, null, {}, Buffer.from(path), 3n])
+      expect(() => Mmap.fromFile(file as never)).toThrow(kind('ERR_INVALID_ARG_TYPE'));
+    expect(() => Mmap.fromFile(-1)).toThrow(RangeError);
+    expect(() => Mmap.fromFile(path, { access: 'none' as never })).toThrow(kind('ERR_INVALID_ARG_VALUE'));
+    expect(() => Mmap.fromFile(path, { sharing: 'both' as never })).toThrow(kind('ERR_INVALID_ARG_VALUE'));
+    expect(() => Mmap.fromFile(path, { offset: '0' as never })).toThrow(kind('ERR_INVALID_ARG_TYPE'));
+    expect(() => Mmap.fromFile(path, 'r' as never)).toThrow(kind('ERR_INVALID_ARG_TYPE'));
+  });
+});

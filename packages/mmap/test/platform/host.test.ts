@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import {
+  parseAddressBits,
+  parseAddressSpaceLimit,
+  parseCount,
+  parseOvercommit,
+} from '../../src/platform/host.js';
+import { host, Mmap, platform } from '../../src/index.js';
+
+describe('host', () => {
+  it('agrees with the process and with /proc', () => {
+    const info = host();
+    expect(info.platform).toBe(process.platform);
+    expect(info.arch).toBe(process.arch);
+    expect(info.pageSize).toBe(platform().pageSize);
+    expect(Math.log2(info.pageSize) % 1).toBe(0);
+    expect(info.maxMapCount).toBe(Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8')));
+    expect(Object.values(info.features).every((there) => typeof there === 'boolean')).toBe(true);
+    expect(info.features.memfd).toBe(true);
+    expect(host().features).toBe(info.features);
+  });
+
+  it('tells whether pages that are only read take memory, as the resident size does', () => {
+    const residentPages = () => Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]);
+    const numPages = 8192;
+    using map = Mmap.anonymous(numPages * platform().pageSize);
+    map.advise(0, map.byteLength, 'nohugepage');
+    const bytes = new Uint8Array(map.view());
+    const before = residentPages();
+    for (let page = 0; page < numPages; page++) expect(bytes[page * platform().pageSize]).toBe(0);
+    const taken = residentPages() - before;
+    expect(taken < numPages / 2).toBe(host().features.sharedZeroPage);
+  });
+
+  it('every address handed out fits the address bits', () => {
+    const { addressBits } = host();
+    expect(addressBits).toBeGreaterThanOrEqual(38);
+    using map = Mmap.reserve(2 ** 30);
+    expect(map.address + map.byteLength).toBeLessThanOrEqual(2 ** addressBits);
+  });
+});
+
+describe('readers of /proc', () => {
+  it('address bits come from the start of the stack, whatever the program is called', () => {
+    const stat = (name: string, startStack: number) =>
+      `1 (${name}) ${Array.from({ length: 50 }, (_, i) => (i === 25 ? startStack : 0)).join(' ')}`;
+    expect(parseAddressBits(stat('node', 140_729_097_822_272))).toBe(47);
+    expect(parseAddressBits(stat('a) 1 (b', 2 ** 39 - 4096))).toBe(39);
+    expect(parseAddressBits(stat('node', 2 ** 48 - 2 ** 33))).toBe(48);
+    expect(parseAddressBits(stat('node', 0))).toBeUndefined();
+    expect(parseAddressBits('')).toBeUndefined();
+  });
+
+  it('overcommit', () => {
+    expect(['0\n', '1\n', '2\n', '', 'x'].map(parseOvercommit)).toEqual([
+      'heuristic',
+      'always',
+      'never',
+      'unknown',
+      'unknown',
+    ]);
+  });
+
+  it('counts and limits', () => {
+    expect(['65530\n', '', 'x'].map(parseCount)).toEqual([65530, undefined, undefined]);
+    const limits = (value: string) =>
+      `Limit   Soft Limit  Hard Limit  Units\nMax address space         ${value}    unlimited    bytes\n`;
+    expect(parseAddressSpaceLimit(limits('1073741824'))).toBe(2 ** 30);
+    expect(parseAddressSpaceLimit(limits('unlimited'))).toBeUndefined();
+    expect(parseAddressSpaceLimit('')).toBeUndefined();
+  });
+});
