@@ -83,7 +83,7 @@ describe('the distance between two slots', () => {
 
 /** Runs a fixture in a shell that has lowered a limit first; returns what it printed. */
 function limited(limit: string, ...args: string[]): string {
-  const fixture = join(import.meta.dirname, 'fixtures', 'limits.mjs');
+  const fixture = join(import.meta.dirname, '..', 'fixtures', 'limits.mjs');
   const command = `ulimit ${limit} && exec "$@"`;
   const child = spawnSync('sh', ['-c', command, 'sh', process.execPath, fixture, ...args], {
     encoding: 'utf8',

@@ -23,7 +23,7 @@ interface Report {
 }
 
 function run(kind: 'huge' | 'swap', keep: number, scan: string): Report {
-  const fixture = join(import.meta.dirname, 'fixtures', 'pages.mjs');
+  const fixture = join(import.meta.dirname, '..', 'fixtures', 'pages.mjs');
   const child = spawnSync(process.execPath, [fixture, kind, String(keep), scan], { encoding: 'utf8' });
   if (child.status !== 0) throw new Error(`${child.signal ?? child.status}: ${child.stderr}`);
   return JSON.parse(child.stdout) as Report;
