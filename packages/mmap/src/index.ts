@@ -24,7 +24,7 @@ export { host } from './platform/host.js';
 export type { HostInfo } from './platform/host.js';
 export type { KernelFeatures } from './platform/linux/kernel-features.js';
 export { memoryImage } from './memory-image.js';
-export type { MemoryImage, MemoryImageOptions } from './memory-image.js';
+export type { MemoryImage, MemoryImageOptions, MemoryImagePart } from './memory-image.js';
 export { Mmap } from './mmap.js';
 export { PageScanner } from './operations/page-scanner.js';
 export type { PageRange, PageScannerOptions } from './operations/page-scanner.js';

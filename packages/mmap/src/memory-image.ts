@@ -2,8 +2,9 @@
  * A sealed memory file: bytes that nobody can change any more, ready to be mapped copy-on-write any number of times.
  */
 
-import { checkOptions, checkVirtualMemory } from './checks.js';
-import { invalidArgType, invalidArgValue, MemoryImageClosedError } from './errors.js';
+import { checkOptions, checkPages, checkVirtualMemory } from './checks.js';
+import { invalidArgType, invalidArgValue, MemoryImageClosedError, outOfRange } from './errors.js';
+import { hex, size } from './format.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import { platform } from './platform/platform.js';
 import type { VirtualMemory } from './platform/virtual-memory.js';
@@ -18,6 +19,14 @@ export interface MemoryImageOptions {
 
 /** Linux's limit on the name of a memory file, in bytes without the final zero (`memfd_create(2)`). */
 const MAX_NAME_BYTES = 249;
+
+/** A part of a {@link MemoryImage}, in whole pages. */
+export interface MemoryImagePart {
+  /** Bytes from the image's start. Default 0. */
+  readonly imageOffset?: number;
+  /** Default all behind `imageOffset`. */
+  readonly byteLength?: number;
+}
 
 const TOKEN = Symbol('memoryImage');
 
@@ -86,4 +95,25 @@ export function memoryImage(bytes: Uint8Array, options: MemoryImageOptions = {})
   const { pageSize } = virtualMemory;
   const byteLength = Math.ceil(bytes.byteLength / pageSize) * pageSize;
   return new MemoryImage(TOKEN, virtualMemory, virtualMemory.createImage(bytes, name), byteLength);
+}
+
+/** The part with its defaults filled in: whole pages inside of the image, past whose end a touch is a SIGBUS. */
+export function checkImagePart(
+  image: MemoryImage,
+  part: MemoryImagePart,
+  pageSize: number,
+): Required<MemoryImagePart> {
+  checkOptions(part);
+  const { imageOffset = 0 } = part;
+  checkPages('imageOffset', imageOffset, pageSize, 0);
+  if (imageOffset > image.byteLength) {
+    throw outOfRange('imageOffset', `at most the image's length, ${size(image.byteLength)}`, imageOffset);
+  }
+  const restBytes = image.byteLength - imageOffset;
+  const { byteLength = restBytes } = part;
+  checkPages('byteLength', byteLength, pageSize, 0);
+  if (byteLength > restBytes) {
+    throw outOfRange('byteLength', `at most ${size(restBytes)} behind ${hex(imageOffset)}`, byteLength);
+  }
+  return { imageOffset, byteLength };
 }

@@ -16,7 +16,7 @@ import { invalidArgType, invalidArgValue } from './errors.js';
 import { mapFile, type FromFileOptions } from './operations/file-range.js';
 import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './operations/hints.js';
 import { Mapping, type MappedPages } from './mapping.js';
-import { MemoryImage } from './memory-image.js';
+import { checkImagePart, MemoryImage, type MemoryImagePart } from './memory-image.js';
 import { nameOf } from './operations/name.js';
 import type { PageRange } from './operations/page-scanner.js';
 import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
@@ -174,21 +174,28 @@ export class Mmap implements Disposable {
   }
 
   /**
-   * Maps `image` over the pages from `offset` on, copy-on-write. Its whole length must fit. What was there is gone, and
-   * so is a protection key on it.
+   * Maps `image`, or a part of it, over the pages from `offset` on, copy-on-write. All of it must fit. What was there is
+   * gone, and so is a protection key on it.
    *
+   * @param part which bytes of the image, in whole pages. Default all of them.
    * @throws {MemoryImageClosedError} for a closed image.
    */
-  mapImageAt(image: MemoryImage, offset: number, access: Access = 'read-write'): void {
+  mapImageAt(
+    image: MemoryImage,
+    offset: number,
+    access: Access = 'read-write',
+    part: MemoryImagePart = {},
+  ): void {
     if (!(image instanceof MemoryImage)) throw invalidArgType('image', 'a MemoryImage', image);
     const mapping = this.#mapping;
-    const start = mapping.startOf(offset, image.byteLength);
+    const { imageOffset, byteLength } = checkImagePart(image, part, mapping.virtualMemory.pageSize);
+    const start = mapping.startOf(offset, byteLength);
     const { fd } = image;
     checkAccess(access);
-    if (image.byteLength === 0) return;
-    const mapBytes = mapping.endOf(offset, image.byteLength) - start;
+    if (byteLength === 0) return;
+    const mapBytes = mapping.endOf(offset, byteLength) - start;
     mapping.hasReplacedPages = true;
-    mapping.virtualMemory.mapFile(fd, 0, start, mapBytes, access, 'private');
+    mapping.virtualMemory.mapFile(fd, imageOffset, start, mapBytes, access, 'private');
   }
 
   /** Replaces the range by fresh zero pages, whatever was mapped there. A protection key on it is gone. */

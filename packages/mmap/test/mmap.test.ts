@@ -131,6 +131,43 @@ describe('pages', () => {
     bytesOf(map, 0, pageSize).fill(1);
   });
 
+  it('a part of an image is mapped alone, and comes back when its pages are dropped', () => {
+    using map = Mmap.anonymous(4 * pageSize);
+    const pages = [1, 2, 3, 4, 5].map((value) => new Uint8Array(pageSize).fill(value));
+    using image = memoryImage(Buffer.concat(pages));
+    const firstBytes = () => [0, 1, 2, 3].map((page) => new Uint8Array(map.view())[page * pageSize]);
+    map.mapImageAt(image, pageSize, 'read-write', { imageOffset: 2 * pageSize, byteLength: 2 * pageSize });
+    expect(firstBytes()).toEqual([0, 3, 4, 0]);
+    bytesOf(map, 0, map.byteLength).fill(9);
+    map.decommit(0, map.byteLength);
+    expect(firstBytes()).toEqual([0, 3, 4, 0]);
+    map.mapImageAt(image, 3 * pageSize, 'read', { imageOffset: 4 * pageSize });
+    expect(firstBytes()).toEqual([0, 3, 4, 5]);
+    map.mapImageAt(image, 0, 'read-write', { byteLength: pageSize });
+    expect(firstBytes()).toEqual([1, 3, 4, 5]);
+    map.mapImageAt(image, 0, 'read-write', { imageOffset: 5 * pageSize });
+    expect(firstBytes()).toEqual([1, 3, 4, 5]);
+  });
+
+  it.each([
+    ['ERR_OUT_OF_RANGE', { imageOffset: 1 }],
+    ['ERR_OUT_OF_RANGE', { imageOffset: -pageSize }],
+    ['ERR_OUT_OF_RANGE', { imageOffset: 4 * pageSize }],
+    ['ERR_OUT_OF_RANGE', { byteLength: 4 * pageSize }],
+    ['ERR_OUT_OF_RANGE', { imageOffset: 2 * pageSize, byteLength: 2 * pageSize }],
+    ['ERR_OUT_OF_RANGE', { byteLength: Number.NaN }],
+    ['ERR_INVALID_ARG_TYPE', { byteLength: '4096' as never }],
+    ['ERR_INVALID_ARG_TYPE', { imageOffset: 0n as never }],
+    ['ERR_INVALID_ARG_TYPE', null as never],
+  ])('no part of an image: %s %o', (code, part) => {
+    using map = Mmap.anonymous(8 * pageSize);
+    using image = memoryImage(new Uint8Array(3 * pageSize).fill(1));
+    expect(() => map.mapImageAt(image, 0, 'read-write', part)).toThrow(
+      expect.objectContaining({ code }) as Error,
+    );
+    expect(bytesOf(map, 0, map.byteLength).every((byte) => byte === 0)).toBe(true);
+  });
+
   it('an inaccessible page keeps its contents', () => {
     using map = Mmap.anonymous(3 * pageSize);
     const bytes = bytesOf(map, 0, map.byteLength).fill(8);
