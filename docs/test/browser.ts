@@ -10,14 +10,20 @@ import { buildSite } from '../build.js';
 /** Debian's; another one by this environment variable. */
 const executablePath = process.env['GUARDSTRIPE_CHROMIUM'] ?? '/usr/bin/chromium';
 
-/** Whether the pages can be tested here. Where tests must not be skipped, the missing browser is an error. */
-function hasChromium(): boolean {
-  if (existsSync(executablePath)) return true;
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why tests are skipped; the summary says it. */
+    obstacle?: string | undefined;
+  }
+}
+
+/** Why the pages cannot be tested here. Where tests must not be skipped, the missing browser is an error. */
+function missingChromium(): string | undefined {
+  if (existsSync(executablePath)) return undefined;
   const reason = `no Chromium at ${executablePath}: apt-get install --no-install-recommends chromium`;
   if (process.env['GUARDSTRIPE_FORBID_SKIPS'] === '1')
     throw new Error(`Tests must not be skipped, and there is ${reason}`);
-  console.warn(`The pages are not tested: ${reason}`);
-  return false;
+  return reason;
 }
 
 const ARGUMENTS = [
@@ -54,7 +60,8 @@ export type OpenInSite = (path: string, viewport?: WindowSize) => Promise<OpenPa
 
 /** Tests of the site, which is built for them, in a browser that has a profile of its own. */
 export function describeSite(name: string, tests: (open: OpenInSite) => void): void {
-  describe.runIf(hasChromium())(name, () => {
+  const obstacle = missingChromium();
+  describe.skipIf(obstacle !== undefined)(name, { meta: { obstacle } }, () => {
     let site: string;
     let browser: Browser | undefined;
     beforeAll(async () => {

@@ -5,15 +5,16 @@ import { GUEST_OUT } from './paths.ts';
 export const EXIT_STATUS_FILE = 'exit-status';
 
 export interface GuestCommand {
-  /** Words of commands that run one after the other, each in its own folder; the exit status is the first that is not 0. */
-  readonly steps: readonly { readonly folder: string; readonly words: readonly string[] }[];
+  /** Where it runs. */
+  readonly folder: string;
+  readonly words: readonly string[];
   readonly sysctls: readonly string[];
   /** `NAME=value` */
   readonly environment: readonly string[];
 }
 
 /**
- * Prepares what programs expect of a Linux, runs the commands with their output on the first serial port, sends the folder
+ * Prepares what programs expect of a Linux, runs the command with its output on the first serial port, sends the folder
  * `GUEST_OUT` as a compressed tar archive over the second and switches the machine off.
  */
 export function initScript(command: GuestCommand): string {
@@ -35,18 +36,12 @@ ${command.sysctls.map((setting) => `sysctl -q -w ${quoted(setting)}\n`).join('')
 ${command.environment.map((assignment) => `export ${quoted(assignment)}\n`).join('')}
 # Through a pipe: programs see no terminal and print plain lines.
 {
-  status=0
-${command.steps.map(({ folder, words }) => stepLine(folder, words)).join('\n')}
-  echo $status > ${GUEST_OUT}/${EXIT_STATUS_FILE}
+  (cd ${quoted(command.folder)} && ${command.words.map(quoted).join(' ')})
+  echo $? > ${GUEST_OUT}/${EXIT_STATUS_FILE}
 } < /dev/null 2>&1 | cat
 tar -cz -C ${GUEST_OUT} . > /dev/ttyS1
 poweroff -f
 `;
-}
-
-function stepLine(folder: string, words: readonly string[]): string {
-  const step = `cd ${quoted(folder)} && ${words.map(quoted).join(' ')}`;
-  return `  (${step}) || { code=$?; [ $status -ne 0 ] || status=$code; }`;
 }
 
 function quoted(word: string): string {

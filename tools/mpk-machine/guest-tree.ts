@@ -6,15 +6,16 @@ import { type PackageClosure, PackageWalk } from './package-closure.ts';
 import { GUEST_NODE, GUEST_OUT, GUEST_WORKSPACE } from './paths.ts';
 import { sharedLibrariesOf } from './shared-libraries.ts';
 
-const ROOT_FILES = ['package.json', 'pnpm-workspace.yaml', 'tsconfig*.json', 'vitest.config.base.ts'];
+const ROOT_FILES = [
+  'package.json',
+  'pnpm-workspace.yaml',
+  'tsconfig*.json',
+  'vitest.config.ts',
+  'tools/plain-line-reporter.ts',
+];
 const ROOT_IMPORTS = ['vitest', 'fast-check'];
 const MOUNT_POINTS = ['/bin', '/dev', '/proc', '/root', '/sys', '/tmp', '/usr/bin', '/var/tmp', GUEST_OUT];
-const NOT_COPIED_OF_OURS: ReadonlySet<string> = new Set([
-  'node_modules',
-  'out',
-  'coverage',
-  'test-results.json',
-]);
+const NOT_COPIED_OF_OURS: ReadonlySet<string> = new Set(['node_modules', 'out', 'coverage']);
 const NOT_COPIED: ReadonlySet<string> = new Set(['node_modules']);
 /** Nothing at run time reads these, and they are more than half of all files. */
 const NOT_USED_AT_RUN_TIME = /\.(?:d\.[cm]?ts|map|md|markdown)$/;

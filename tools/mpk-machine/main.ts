@@ -13,13 +13,6 @@ async function runJob(job: Job, machine: MachineOptions): Promise<number> {
     case 'help':
       console.log(USAGE);
       return 0;
-    case 'hint':
-      if (!hasProtectionKeys()) {
-        console.log(
-          'This processor has no protection keys, so tests that need them were skipped. To run them in an emulated machine: `npx -y pnpm@12 test:mpk`',
-        );
-      }
-      return 0;
     case 'script':
       return runScriptInside(job.file, job.args, machine);
     case 'tests':

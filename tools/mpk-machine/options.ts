@@ -15,7 +15,6 @@ export interface MachineOptions {
 
 export type Job =
   | { readonly kind: 'help' }
-  | { readonly kind: 'hint' }
   /** Run the packages' tests; `filters` are vitest's: parts of file names. */
   | { readonly kind: 'tests'; readonly filters: readonly string[]; readonly emulate: boolean }
   /** Run one script of the workspace under Node. */
@@ -23,7 +22,6 @@ export type Job =
 
 export const USAGE = `usage: node tools/mpk-machine/main.ts [options] [part of a test file's name ...]
        node tools/mpk-machine/main.ts --run <script> [options] [-- argument ...]
-       node tools/mpk-machine/main.ts --hint
 
   --run <script>          run this script of the workspace instead of the tests
   --emulate               emulate even if this computer has protection keys
@@ -31,8 +29,7 @@ export const USAGE = `usage: node tools/mpk-machine/main.ts [options] [part of a
   --cpus <n>              processors of the machine (default 2)
   --time-limit <seconds>  switch the machine off after this time (default 900)
   --sysctl <name=value>   set a kernel parameter inside; may be repeated
-  --env <NAME=value>      set an environment variable inside; may be repeated
-  --hint                  if this computer has no protection keys, say in one line how to run the tests`;
+  --env <NAME=value>      set an environment variable inside; may be repeated`;
 
 /** Throws a `TypeError` or `RangeError` that names the option. */
 export function parseOptions(argv: readonly string[]): { job: Job; machine: MachineOptions } {
@@ -42,7 +39,6 @@ export function parseOptions(argv: readonly string[]): { job: Job; machine: Mach
     options: {
       run: { type: 'string' },
       help: { type: 'boolean', default: false },
-      hint: { type: 'boolean', default: false },
       emulate: { type: 'boolean', default: false },
       memory: { type: 'string', default: '3072' },
       cpus: { type: 'string', default: '2' },
@@ -63,16 +59,10 @@ export function parseOptions(argv: readonly string[]): { job: Job; machine: Mach
 }
 
 function jobOf(
-  values: {
-    readonly run?: string;
-    readonly help: boolean;
-    readonly hint: boolean;
-    readonly emulate: boolean;
-  },
+  values: { readonly run?: string; readonly help: boolean; readonly emulate: boolean },
   positionals: readonly string[],
 ): Job {
   if (values.help) return { kind: 'help' };
-  if (values.hint) return { kind: 'hint' };
   if (values.run !== undefined) return { kind: 'script', file: values.run, args: positionals };
   return { kind: 'tests', filters: positionals, emulate: values.emulate };
 }

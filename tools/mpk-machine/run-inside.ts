@@ -8,24 +8,18 @@ import { findHostPrograms } from './host-programs.ts';
 import { findOrFetchKernel } from './kernel.ts';
 import type { MachineOptions } from './options.ts';
 import { CACHE, GUEST_NODE, GUEST_OUT, GUEST_WORKSPACE, WORKSPACE } from './paths.ts';
-import { emptyOut, concludeTests, unpackResults } from './results.ts';
-import { compileGuests, TEST_ENVIRONMENT, testRuns } from './test-commands.ts';
+import { emptyOut, unpackResults } from './results.ts';
+import { compileGuests, TEST_ENVIRONMENT, TESTED_FOLDERS, testArguments } from './test-commands.ts';
 
 /** Throws `MissingPart`. */
 export async function runTestsInside(filters: readonly string[], machine: MachineOptions): Promise<number> {
   if (!compileGuests(WORKSPACE)) return 1;
-  const target = { workspace: GUEST_WORKSPACE, out: GUEST_OUT, numWorkers: machine.numCpus };
-  const runs = testRuns(target, filters);
-  const status = await run(machine, {
-    steps: runs.map(({ folder, args }) => ({
-      folder: join(GUEST_WORKSPACE, folder),
-      words: [GUEST_NODE, ...args],
-    })),
+  return run(machine, {
+    words: [GUEST_NODE, ...testArguments(GUEST_WORKSPACE, machine.numCpus, filters)],
     environment: TEST_ENVIRONMENT,
     files: [],
-    folders: runs.map(({ folder }) => join(WORKSPACE, folder)),
+    folders: TESTED_FOLDERS.map((folder) => join(WORKSPACE, folder)),
   });
-  return concludeTests(status);
 }
 
 /** Throws `MissingPart`, or a `RangeError` if the script is not a file of the workspace. */
@@ -43,7 +37,7 @@ export async function runScriptInside(
   const folder = packageFolderOf(file, root);
   const guestFile = join(GUEST_WORKSPACE, place);
   return run(machine, {
-    steps: [{ folder: GUEST_WORKSPACE, words: [GUEST_NODE, guestFile, ...args] }],
+    words: [GUEST_NODE, guestFile, ...args],
     environment: [`GUARDSTRIPE_OUT=${GUEST_OUT}`],
     // A script that no package owns brings the files beside it.
     files: folder === undefined ? siblings(file) : [],
@@ -51,7 +45,7 @@ export async function runScriptInside(
   });
 }
 
-interface Inside extends Pick<GuestCommand, 'steps' | 'environment'> {
+interface Inside extends Pick<GuestCommand, 'words' | 'environment'> {
   readonly folders: readonly string[];
   readonly files: readonly string[];
 }
@@ -71,7 +65,8 @@ async function run(machine: MachineOptions, inside: Inside): Promise<number> {
       busybox,
       workspace: WORKSPACE,
       init: initScript({
-        steps: inside.steps,
+        folder: GUEST_WORKSPACE,
+        words: inside.words,
         sysctls: machine.sysctls,
         environment: [...switchesOfThisProcess(), ...inside.environment, ...machine.environment],
       }),

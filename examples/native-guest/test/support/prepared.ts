@@ -7,11 +7,21 @@ import type { Prepared } from './setup.ts';
 
 const prepared = inject('prepared');
 
-/** Whether there are guests: where they could not be compiled, `setup.ts` has said so. */
-export const hasGuests = prepared !== undefined;
+const noGuests = prepared === undefined ? 'a tool that compiles native guests is missing' : undefined;
 
-/** Tests of native guests. */
-export const describeGuests = describe.skipIf(!hasGuests);
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why tests are skipped; the summary says it. */
+    obstacle?: string | undefined;
+  }
+}
+
+/** Tests of native guests, unless they could not be compiled (`setup.ts` has said why) or there is another obstacle. */
+export function describeGuests(name: string, tests: () => void, otherObstacle?: string): void {
+  const obstacle = noGuests ?? otherObstacle;
+  if (obstacle === undefined) describe(name, tests);
+  else describe.skip(name, { meta: { obstacle } }, tests);
+}
 
 /** What was compiled; to be called in tests only. */
 export function guests(): Prepared {

@@ -4,6 +4,13 @@ import { join } from 'node:path';
 import { isSupported, supportReason } from '@guardstripe/mpk';
 import { describe, expect, it } from 'vitest';
 
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why tests are skipped; the summary says it. */
+    obstacle?: string | undefined;
+  }
+}
+
 /** `describe`, for tests that need keys: skipped aloud where there are none, a failure where they are required. */
 export function describeWithKeys(name: string, body: () => void): void {
   if (isSupported()) {
@@ -13,8 +20,7 @@ export function describeWithKeys(name: string, body: () => void): void {
       expect.unreachable(supportReason());
     });
   } else {
-    console.warn(`skipped, "${name}": ${supportReason()}`);
-    describe.skip(name, body);
+    describe.skip(name, { meta: { obstacle: supportReason() } }, body);
   }
 }
 

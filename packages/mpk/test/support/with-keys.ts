@@ -5,6 +5,13 @@ import { isSupported, supportReason } from '../../src/index.js';
 /** Set where there must be keys, so that a machine that has them cannot pass by testing nothing. */
 const required = process.env['GUARDSTRIPE_REQUIRE_MPK'] === '1';
 
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why tests are skipped; the summary says it. */
+    obstacle?: string | undefined;
+  }
+}
+
 /** `describe`, for tests that need keys. */
 export function describeWithKeys(name: string, body: () => void): void {
   if (isSupported()) {
@@ -14,7 +21,6 @@ export function describeWithKeys(name: string, body: () => void): void {
       expect.unreachable(supportReason());
     });
   } else {
-    console.warn(`skipped, "${name}": ${supportReason()}`);
-    describe.skip(name, body);
+    describe.skip(name, { meta: { obstacle: supportReason() } }, body);
   }
 }

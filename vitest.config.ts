@@ -1,0 +1,41 @@
+/**
+ * The tests of the whole workspace. Each folder with a `test` folder is a project, named after its folder:
+ *
+ *     vitest run                             # all of them
+ *     vitest run --project layout            # one; `pnpm test` in the package's folder does the same
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+import { PlainLineReporter } from './tools/plain-line-reporter.ts';
+
+const WORKSPACE = import.meta.dirname;
+const SETUP = 'test/support/setup.ts';
+
+const foldersIn = (parent: string): string[] =>
+  readdirSync(join(WORKSPACE, parent)).map((name) => join(parent, name));
+
+const tested = [...foldersIn('packages'), ...foldersIn('examples'), ...foldersIn('tools'), 'docs']
+  .filter((folder) => existsSync(join(WORKSPACE, folder, 'test')))
+  .toSorted();
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    reporters: ['default', new PlainLineReporter()],
+    // One less is the default, which on two cores is one after the other.
+    maxWorkers: availableParallelism(),
+    // Far more than any test takes: machines under load are ten times slower than at rest.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    projects: tested.map((folder) => ({
+      extends: true as const,
+      root: join(WORKSPACE, folder),
+      test: {
+        name: basename(folder),
+        globalSetup: existsSync(join(WORKSPACE, folder, SETUP)) ? [SETUP] : [],
+      },
+    })),
+  },
+});
