@@ -3,7 +3,9 @@
 //! A tenant is written as words: `mI` is its module (the first if left out), `rP` reads page P, `wP` writes to page P, and
 //! `rA-B`, `wA-B` do so for a range of pages, B left out.
 use std::time::Instant;
-use wasmtime::{Engine, Extern, InstancePre, Linker, Module, ModuleExport, Result, Store, bail, ensure, error::Context};
+use wasmtime::{
+    Engine, Extern, InstancePre, Linker, Module, ModuleExport, Result, Store, bail, ensure, error::Context,
+};
 
 const PAGE: usize = 4096;
 

@@ -8,7 +8,7 @@
 //! cycle ITERATIONS TENANT ; TENANT ; ...                  tenants one after the other, over and over; see cycle.rs
 //! threads THREADS ITERATIONS TENANT ; ...                 the same on several threads, each ITERATIONS
 //! live MAX                                                instances of the first module until MAX or until it fails
-//! serve WORK ITERATIONS                                   a fresh instance serves a request; see serve.rs
+//! serve WORK ITERATIONS [FILE]                            a fresh instance serves a request; see serve.rs
 //! digest PATH                                             what the module's memories start with; see digest.rs
 //! ```
 mod cycle;
@@ -77,11 +77,10 @@ fn with_engine(bench: &mut Bench, command: &str, rest: &str) -> Result<String> {
             let tenants = cycle::Tenants::read(&bench.engine, &bench.modules, next(&mut words)?)?;
             Ok(tenants.run_on_threads(threads, iterations)?.to_string())
         }
-        "live" => Ok(live(bench, rest.parse()?)?),
+        "live" => live(bench, rest.parse()?),
         "serve" => {
-            let (work, iterations) = rest.split_once(' ').context("WORK ITERATIONS")?;
             let module = bench.modules.last().context("no module yet")?;
-            Ok(serve::run(&bench.engine, module, work, iterations.parse()?)?)
+            serve::run(&bench.engine, module, rest)
         }
         _ => bail!("unknown command {command}"),
     }

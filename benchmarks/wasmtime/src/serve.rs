@@ -4,9 +4,12 @@
 //! tiny             write and sum up 16 bytes               sha256-BYTES     SHA-256 of so many bytes
 //! argon2           grows its memory and writes to it       chatty           2,000 source mappings, a call back for each
 //! ```
+//! What Argon2 starts from is read from the file that is named behind the number of iterations.
 //! The answer is the nanoseconds, and behind a space what the last request was answered, for comparison with the others.
 use std::time::Instant;
-use wasmtime::{Engine, Instance, InstancePre, Linker, Memory, Module, Result, Store, WasmParams, WasmResults, bail, error::Context};
+use wasmtime::{
+    Engine, Instance, InstancePre, Linker, Memory, Module, Result, Store, WasmParams, WasmResults, bail, error::Context,
+};
 
 const CHUNK_BYTES: usize = 16 * 1024;
 const KIB: usize = 1024;
@@ -39,14 +42,31 @@ impl Request {
     }
 }
 
-pub fn run(engine: &Engine, module: &Module, work: &str, iterations: usize) -> Result<String> {
+pub fn run(engine: &Engine, module: &Module, words: &str) -> Result<String> {
+    let mut words = words.split(' ');
+    let work = words.next().context("WORK")?;
+    let iterations: usize = words.next().context("ITERATIONS")?.parse()?;
+    let inputs = Inputs::read(work, words.next())?;
     let mut linker = Linker::<Heard>::new(engine);
     linker.func_wrap("env", "ask", i32::wrapping_abs)?;
-    linker.func_wrap("env", "mapping_callback", |mut caller: wasmtime::Caller<'_, Heard>, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32| {
-        *caller.data_mut() += 1;
-    })?;
+    linker.func_wrap(
+        "env",
+        "mapping_callback",
+        |mut caller: wasmtime::Caller<'_, Heard>,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32| {
+            *caller.data_mut() += 1;
+        },
+    )?;
     let prepared = linker.instantiate_pre(module)?;
-    let inputs = Inputs::new(work);
     let mut answer = String::new();
     let start = Instant::now();
     for _ in 0..iterations {
@@ -59,16 +79,19 @@ pub fn run(engine: &Engine, module: &Module, work: &str, iterations: usize) -> R
 struct Inputs {
     data: Vec<u8>,
     mappings: String,
+    /// What Argon2 starts from.
+    blocks: Vec<u8>,
 }
 
 impl Inputs {
-    fn new(work: &str) -> Self {
+    fn read(work: &str, blocks: Option<&str>) -> Result<Self> {
         let bytes = work.strip_prefix("sha256-").map_or(0, |bytes| bytes.parse().unwrap_or(0));
         let line = ["CAAC"; 10].join(",");
-        Inputs {
+        Ok(Inputs {
             data: b"guardstripe".iter().copied().cycle().take(bytes).collect(),
             mappings: vec![line; 200].join(";"),
-        }
+            blocks: blocks.map(std::fs::read).transpose()?.unwrap_or_default(),
+        })
     }
 }
 
@@ -78,7 +101,7 @@ fn one(engine: &Engine, prepared: &InstancePre<Heard>, work: &str, inputs: &Inpu
     let mut request = Request { store, instance };
     match work {
         "tiny" => Ok(request.call::<_, i32>("work", (16_i32, 1_i32))?.to_string()),
-        "argon2" => argon2(&mut request),
+        "argon2" => argon2(&mut request, &inputs.blocks),
         "chatty" => chatty(&mut request, &inputs.mappings),
         _ if work.starts_with("sha256-") => sha256(&mut request, &inputs.data),
         _ => bail!("unknown work {work}"),
@@ -92,21 +115,19 @@ fn sha256(request: &mut Request, data: &[u8]) -> Result<String> {
         request.write(address, chunk)?;
         request.call::<_, ()>("Hash_Update", chunk.len() as i32)?;
     }
-    request.call::<_, ()>("Hash_Final", 0_i32)?;
+    request.call::<_, ()>("Hash_Final", ())?;
     request.read_hex(address, 32)
 }
 
-/// The blocks are any bytes: only that all contenders are given the same makes their answers comparable.
-fn argon2(request: &mut Request) -> Result<String> {
+fn argon2(request: &mut Request, blocks: &[u8]) -> Result<String> {
     const KIBIBYTES: usize = 1024;
     request.call::<_, i32>("Hash_GetBuffer", ())?;
-    request.call::<_, ()>("Hash_SetMemorySize", ((KIBIBYTES + 1) * KIB) as i32)?;
+    request.call::<_, i32>("Hash_SetMemorySize", ((KIBIBYTES + 1) * KIB) as i32)?;
     let address = request.call::<_, i32>("Hash_GetBuffer", ())? as u32 as usize;
     let vector = [1_i32, 32, KIBIBYTES as i32, 1, 0x13, 2];
     let vector: Vec<u8> = vector.iter().flat_map(|word| word.to_le_bytes()).collect();
     request.write(address + KIBIBYTES * KIB, &vector)?;
-    let blocks: Vec<u8> = (0..2 * KIB).map(|i| (i * 31 + 7) as u8).collect();
-    request.write(address, &blocks)?;
+    request.write(address, blocks)?;
     request.call::<_, ()>("Hash_Calculate", (0_i32, KIBIBYTES as i32))?;
     request.read_hex(address, 32)
 }

@@ -21,8 +21,8 @@ fn set(config: &mut Config, pool: &mut PoolingAllocationConfig, name: &str, valu
         "guard_before_linear_memory" => drop(config.guard_before_linear_memory(bool::from_str(value)?)),
         "total_memories" => {
             let count = value.parse()?;
-            // An instance is needed for each memory; tables are not what is compared.
-            pool.total_memories(count).total_core_instances(count.max(1));
+            // Memories are what is compared, so they are what runs out first.
+            pool.total_memories(count).total_core_instances(count + 16);
         }
         "total_tables" => drop(pool.total_tables(value.parse()?)),
         "max_memories_per_module" => drop(pool.max_memories_per_module(value.parse()?)),

@@ -1,0 +1,60 @@
+/**
+ * Wasmtime itself beside our pool: the same settings, the same tenants, in turns. Needs Rust (`cargo`), and is left out with a
+ * word where there is none.
+ *
+ *     node wasmtime.bench.ts [--json FILE] [--quick]
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeMachine, printMachine } from './support/machine.ts';
+import { fresh, printFresh } from './wasmtime/fresh.ts';
+import { answers, creation, filling, onThreads, printAnswers, printPools } from './wasmtime/pools.ts';
+import { buildProgram, Wasmtime, wasmtimeVersion } from './wasmtime/program.ts';
+import { printServing, serving } from './wasmtime/serving.ts';
+
+const { values: args } = parseArgs({
+  options: { json: { type: 'string' }, quick: { type: 'boolean', default: false } },
+});
+const executable = buildProgram();
+if (executable !== undefined) {
+  const machine = describeMachine();
+  const version = wasmtimeVersion();
+  printMachine(machine);
+  console.log(`Wasmtime ${version}`);
+  const options = args.quick ? { rounds: 5, turnMs: 5 } : { rounds: 21, turnMs: 20 };
+  using wasmtime = new Wasmtime(executable);
+
+  const rows = await fresh(wasmtime, machine.pagemapScan, options);
+  printFresh(rows);
+  const served = await serving(wasmtime, options);
+  printServing(served);
+  const pools = [
+    ...(await creation(wasmtime, options.rounds)),
+    ...(await onThreads(wasmtime, args.quick ? 2000 : 100_000)),
+    ...(args.quick ? [] : [await filling(wasmtime)]),
+  ];
+  printPools('Pools', pools);
+  const said = await answers(wasmtime);
+  printAnswers(said);
+  const load = loadavg().map((average) => Math.round(average * 100) / 100);
+  console.log(`\nLoad average at the end, over 1, 5 and 15 minutes: ${load.join(', ')}`);
+
+  if (args.json !== undefined) {
+    const file = resolve(args.json);
+    mkdirSync(dirname(file), { recursive: true });
+    const result = {
+      when: new Date().toISOString(),
+      machine,
+      wasmtime: version,
+      load,
+      fresh: rows,
+      served,
+      pools,
+      said,
+    };
+    writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
+    console.log(`\nWritten to ${args.json}`);
+  }
+}
