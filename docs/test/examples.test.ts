@@ -27,7 +27,9 @@ describe('the examples in the documentation', () => {
     const file = join(scratch, `${where.replaceAll(/\W+/g, '-')}.ts`);
     writeFileSync(file, code);
     // A thrown error, a failed assertion or a crash fails the test with what the program printed.
-    execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', file], { encoding: 'utf8' });
+    const run = (): string =>
+      execFileSync(process.execPath, ['--disable-warning=ExperimentalWarning', file], { encoding: 'utf8' });
+    expect(run).not.toThrow();
   });
 
   it('are all fenced as ts, the one language that is run', () => {

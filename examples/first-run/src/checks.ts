@@ -6,7 +6,12 @@ export class Checks {
   /** Records one check. `describe` is called only if it failed. */
   expect(ok: boolean, describe: () => string): boolean {
     this.made++;
-    if (!ok) this.failures.push(describe());
+    if (!ok) this.fail(describe());
     return ok;
+  }
+
+  /** Records what went wrong without a check. */
+  fail(description: string): void {
+    this.failures.push(description);
   }
 }

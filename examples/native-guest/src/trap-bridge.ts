@@ -49,7 +49,7 @@ export class TrapBridge {
       watch: library.func('gst_watch', 'int', ['uint64_t', 'uint64_t']) as BridgeFunctions['watch'],
       unwatch: library.func('gst_unwatch', 'void', ['uint64_t']) as BridgeFunctions['unwatch'],
     };
-    const record = Number(thread());
+    const record = thread();
     if (record === 0) throw new Error(`Cannot catch faults in this thread: errno ${koffi.errno()}`);
     const view = koffi.view(record, RECORD_BYTES);
     this.#words = new Int32Array(view);

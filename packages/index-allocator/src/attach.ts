@@ -31,11 +31,7 @@ export function stateBytes(capacity: number): number {
  * settings in the
  * header and, if they were handed in, checked over all slots. A buffer that is refused is left as it was.
  */
-export function openState(
-  capacity: number,
-  warmLimit: number,
-  options: AllocatorOptions,
-): Int32Array<ArrayBufferLike> {
+export function openState(capacity: number, warmLimit: number, options: AllocatorOptions): Int32Array {
   if (!isObject(options)) throw new ArgumentTypeError('options', 'an object', options);
   const { buffer, byteOffset = 0 } = options;
   if (buffer === undefined) {
@@ -80,7 +76,7 @@ function compareSettings(words: Int32Array, capacity: number, warmLimit: number)
   );
 }
 
-function wordsIn(buffer: unknown, byteOffset: unknown, capacity: number): Int32Array<ArrayBufferLike> {
+function wordsIn(buffer: unknown, byteOffset: unknown, capacity: number): Int32Array {
   checkBuffer(buffer);
   checkInteger(byteOffset, 'options.byteOffset', Number.MAX_SAFE_INTEGER);
   if (byteOffset % WORD_BYTES !== 0) {

@@ -51,7 +51,7 @@ export class ModuleAffinityIndexAllocator {
   readonly capacity: number;
   /** As many warm slots are left alone before they are reused for other keys; at most `capacity`. */
   readonly maxUnusedWarmSlots: number;
-  readonly #words: Int32Array<ArrayBufferLike>;
+  readonly #words: Int32Array;
   readonly #bucketShift: number;
 
   /**
@@ -256,7 +256,7 @@ export class ModuleAffinityIndexAllocator {
 }
 
 /** The words, or an error if somebody has transferred their buffer away: then every read would be `undefined`. */
-function live(words: Int32Array<ArrayBufferLike>): Int32Array<ArrayBufferLike> {
+function live(words: Int32Array): Int32Array {
   if (words.length === 0) throwDetached();
   return words;
 }

@@ -58,7 +58,7 @@ const actions: Record<Action, Run> = {
     const batch = pickBatch(model, choice);
     const bad = [{ slot: batch[0]?.slot ?? 0, bytesResident: 0 }];
     // The first slot twice, or one that nobody holds: refused as a whole, so the model is not told.
-    expect(() => real.freeMany([...batch, ...bad])).toThrow();
+    expect(() => real.freeMany([...batch, ...bad])).toThrow(/"items\[\d\]\.slot"/);
     if (choice.pick % 3 === 0) real.freeMany(new Set(batch));
     else real.freeMany(batch);
     model.freeMany(batch);

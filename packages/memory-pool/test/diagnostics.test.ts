@@ -1,6 +1,7 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { SystemError } from '@guardstripe/mmap';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryLimitError, PoolConcurrencyLimitError } from '../src/index.js';
 import type { MemoryPool, Store } from '../src/index.js';
 import { faultyMemory, type FaultyMemory } from './support/fault-injection.js';
 import { checkBooks, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
@@ -50,7 +51,7 @@ describe('the channels', () => {
   it('tell of a full stripe, whether the caller is refused or waits', async () => {
     const memories = [1, 2, 3].map(() => store.allocate({ module: zeroModule() }));
     events = [];
-    expect(() => store.allocate({ module: zeroModule() })).toThrow();
+    expect(() => store.allocate({ module: zeroModule() })).toThrow(PoolConcurrencyLimitError);
     const waiting = store.allocateAsync({ module: zeroModule() });
     expect(events).toEqual([
       ['exhausted', { stripe: 0, capacity: 3 }],
@@ -84,7 +85,7 @@ describe('the channels', () => {
 
   it('say nothing of a memory that never came to be', () => {
     const denying = pool.openStore({ limiter: { memoryGrowing: () => false } });
-    expect(() => denying.allocate({ module: zeroModule() })).toThrow();
+    expect(() => denying.allocate({ module: zeroModule() })).toThrow(MemoryLimitError);
     faulty.fail('protect');
     expect(() => store.allocate({ module: zeroModule() })).toThrow(SystemError);
     expect(events).toEqual([]);
@@ -98,7 +99,7 @@ describe('the channels', () => {
     for (const each of channels) each.publish = () => void published.push(String(each.name));
     try {
       const memories = [1, 2, 3].map(() => store.allocate({ module: zeroModule() }));
-      expect(() => store.allocate({ module: zeroModule() })).toThrow();
+      expect(() => store.allocate({ module: zeroModule() })).toThrow(PoolConcurrencyLimitError);
       memories[0]!.grow(1);
       faulty.fail('decommit');
       for (const memory of memories) memory.free();

@@ -1,6 +1,6 @@
 /** The layout's promise against the truth: a guest reaches its own memory, and nothing else within its reservation and guards. */
 import { calculate, slabConstraints } from '@guardstripe/layout';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { MemoryPoolConfig } from '../src/index.js';
 import { HOST_PAGE, PAGE } from './support/memories.js';
 import { describeWithKeys, runFixture } from './support/striped.js';
@@ -86,23 +86,21 @@ describeWithKeys('what a guest can touch', () => {
   const small = { ...sizes['small memories'], guardBeforeLinearMemory: true, maxMemoryProtectionKeys: 15 };
   const { slotBytes } = calculate(slabConstraints(small, small, 15));
 
-  describe.each([
-    ['its own first byte', 16, 0, true],
-    ['its own last byte', 16, PAGE - 1, true],
-    ['the byte before its own', 16, -1, false],
-    ['the byte after its own', 16, PAGE, false],
-    ['the next memory', 16, slotBytes, false],
-    ['the memory before', 16, 0 - slotBytes, false],
-    ['the memory before the next of its stripe', 16, 14 * slotBytes, false],
-    ['the first guard', 0, -1, false],
-    ['the end of its guard, in the guard behind the slab', 30, 45 * PAGE - 1, false],
-  ])('%s', (_, slot, offset, lives) => {
-    it(lives ? 'is read' : 'ends the process', () => {
-      const args = [JSON.stringify(small), String(slot), String(offset)];
-      const { signal, stdout } = runFixture('striped-walk.mjs', args);
-      expect({ signal, stdout }).toEqual(
-        lives ? { signal: null, stdout: 'ready 0' } : { signal: 'SIGSEGV', stdout: 'ready' },
-      );
-    });
+  it.each([
+    ['its own first byte', 16, 0, 'is read'],
+    ['its own last byte', 16, PAGE - 1, 'is read'],
+    ['the byte before its own', 16, -1, 'ends the process'],
+    ['the byte after its own', 16, PAGE, 'ends the process'],
+    ['the next memory', 16, slotBytes, 'ends the process'],
+    ['the memory before', 16, 0 - slotBytes, 'ends the process'],
+    ['the memory before the next of its stripe', 16, 14 * slotBytes, 'ends the process'],
+    ['the first guard', 0, -1, 'ends the process'],
+    ['the end of its guard, in the guard behind the slab', 30, 45 * PAGE - 1, 'ends the process'],
+  ])('%s, of slot %i at %i, %s', (_, slot, offset, outcome) => {
+    const args = [JSON.stringify(small), String(slot), String(offset)];
+    const { signal, stdout } = runFixture('striped-walk.mjs', args);
+    expect({ signal, stdout }).toEqual(
+      outcome === 'is read' ? { signal: null, stdout: 'ready 0' } : { signal: 'SIGSEGV', stdout: 'ready' },
+    );
   });
 });

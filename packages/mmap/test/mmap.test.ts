@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { memoryImage, Mmap, platform, type Access } from '../src/index.js';
-import { isMapped } from './support/process-maps.js';
+import { isMapped, permissionsAt } from './support/process-maps.js';
 
 const { pageSize } = platform();
 
@@ -189,6 +189,9 @@ describe('pages', () => {
       map.remapAsZerosAt(offset, 0);
       map.mapImageAt(empty, offset);
     }
+    expect([0, 1, 2].map((page) => permissionsAt(map.address + page * pageSize))).toEqual(
+      Array(3).fill('---p'),
+    );
   });
 
   const BAD_RANGES = [

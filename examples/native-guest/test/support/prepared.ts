@@ -42,12 +42,12 @@ export function smallPool(config: MemoryPoolConfig = {}): MemoryPool {
 
 /** The functions of `guests/plugin.c`; offsets are bytes from `base`. */
 export interface Plugin {
-  read(base: number, offset: number): number;
-  write(base: number, offset: number, value: number): number;
-  readUnguarded(address: number): number;
-  readInHost(address: number): number;
-  blockedSignals(): bigint;
-  blockSignal(signal: number, block: number): void;
+  readonly read: (base: number, offset: number) => number;
+  readonly write: (base: number, offset: number, value: number) => number;
+  readonly readUnguarded: (address: number) => number;
+  readonly readInHost: (address: number) => number;
+  readonly blockedSignals: () => bigint;
+  readonly blockSignal: (signal: number, block: number) => void;
 }
 
 export function loadPlugin(path: string): Plugin {
