@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { outputOf } from '../support/command.ts';
 
-const USE = `
+/** What a program does with the modules, which it finds in `modules` by their names. */
+export const USE = `
 const { MemoryPool, describeMemory } = modules['@guardstripe/memory-pool'];
 const pool = MemoryPool.create({ totalMemories: 3, maxMemorySize: 65536, memoryReservation: 65536 });
 const described = describeMemory({ initial: 1, contents: Uint8Array.of(1, 2, 3) });
