@@ -11,7 +11,8 @@ import { defineConfig } from 'vitest/config';
 import { PlainLineReporter } from './tools/plain-line-reporter.ts';
 
 const WORKSPACE = import.meta.dirname;
-const SETUP = 'test/support/setup.ts';
+/** Runs once before a project's tests, where there is one. */
+const setupOf = (folder: string): string => join(WORKSPACE, folder, 'test', 'support', 'setup.ts');
 
 const foldersIn = (parent: string): string[] =>
   readdirSync(join(WORKSPACE, parent)).map((name) => join(parent, name));
@@ -34,7 +35,7 @@ export default defineConfig({
       root: join(WORKSPACE, folder),
       test: {
         name: basename(folder),
-        globalSetup: existsSync(join(WORKSPACE, folder, SETUP)) ? [SETUP] : [],
+        globalSetup: [setupOf(folder)].filter((file) => existsSync(file)),
       },
     })),
   },

@@ -127,7 +127,7 @@ export function printAddressSpace({ rows, webAssembly }: AddressSpaceResult): vo
       computed.toLocaleString('en'),
       inOneSlab.toLocaleString('en'),
       inAllSlabs.toLocaleString('en'),
-      `${(computed / (rows[0] as AddressSpaceRow).computed).toFixed(1)}x`,
+      `${(computed / rows[0]!.computed).toFixed(1)}x`,
     ]),
   );
   if (webAssembly === undefined) return;

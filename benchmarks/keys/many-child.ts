@@ -27,7 +27,7 @@ const module = describeMemory({ initial: 1, maximum: 256 });
 const stores = Array.from({ length: layout.numStripes }, () => pool.openStore());
 const memories: PooledMemory[] = [];
 for (let i = 0; i < numMemories; i++) {
-  const memory = (stores[i % stores.length] as (typeof stores)[number]).allocate({ module });
+  const memory = stores[i % stores.length]!.allocate({ module });
   touch(memory, (words) => (words[1] = mark(memory)));
   memories.push(memory);
   if (memories.length % PROGRESS_EVERY === 0) say(`holds ${memories.length}`);

@@ -120,7 +120,7 @@ function withoutInstructions(): Contender[] {
 }
 
 function inCalls(measured: readonly Measurement[]): Switch[] {
-  const reference = measured[0] as Measurement;
+  const reference = measured[0]!;
   return measured.map((each) => ({
     name: each.name,
     inCalls: ratio(each, reference),

@@ -60,7 +60,7 @@ function thirtyModules(): Pattern {
     modules: sizes.map((wasmPages) => moduleBytes(wasmPages, imageContents(IMAGE_BYTES / 4))),
     tenants: Array.from({ length: 120 }, (_, tenant) => {
       const module = (tenant * 7) % 30;
-      const pages = ((sizes[module] as number) * WASM_PAGE) / PAGE;
+      const pages = (sizes[module]! * WASM_PAGE) / PAGE;
       return { module, writes: tenant % 4 === 0 ? [(tenant * 13) % pages] : [] };
     }),
   };

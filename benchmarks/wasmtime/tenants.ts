@@ -51,10 +51,10 @@ export function poolGuest(pattern: Pattern, settings: SharedSettings): Guest {
   let sum = 0;
   const contender = inProcess('pool', (iterations) => {
     for (let i = 0; i < iterations; i++) {
-      const tenant = pattern.tenants[i % pattern.tenants.length] as Tenant;
+      const tenant = pattern.tenants[i % pattern.tenants.length]!;
       const store = pool.openStore();
-      const bytes = memoryOf(store, modules[tenant.module ?? 0] as PoolModule, views, pattern.memoryBytes);
-      for (const page of tenant.reads ?? []) sum ^= bytes[page * PAGE] as number;
+      const bytes = memoryOf(store, modules[tenant.module ?? 0]!, views, pattern.memoryBytes);
+      for (const page of tenant.reads ?? []) sum ^= bytes[page * PAGE]!;
       for (const page of tenant.writes) bytes[page * PAGE] = i;
       store.dispose();
     }
@@ -91,7 +91,7 @@ function inWords({ module = 0, reads = [], writes }: Tenant): string {
 function runs(kind: 'r' | 'w', pages: readonly number[]): string[] {
   const words: string[] = [];
   for (let at = 0; at < pages.length;) {
-    const first = pages[at] as number;
+    const first = pages[at]!;
     let end = at + 1;
     while (pages[end] === first + (end - at)) end += 1;
     words.push(end - at === 1 ? `${kind}${first}` : `${kind}${first}-${first + (end - at)}`);

@@ -63,5 +63,5 @@ function firstSentence(comment: string): string {
 
 /** The codes that have an entry of their own in the guide: a heading of nothing else. */
 export function findEntries(markdown: string): string[] {
-  return [...markdown.matchAll(/^#{2,3} `(ERR_[A-Z_]+)`$/gm)].map((match) => match[1] as string);
+  return [...markdown.matchAll(/^#{2,3} `(ERR_[A-Z_]+)`$/gm)].map((match) => match[1]!);
 }

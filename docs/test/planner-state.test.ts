@@ -97,7 +97,7 @@ describe('the configurations', () => {
     const flags = CONFIG_TARGETS.find(({ id }) => id === 'cli')?.write(settings) ?? '';
     // What the planner does not plan: the switch itself, and the instances.
     const known = [...flags.matchAll(/-O (\S+)/g)]
-      .map((match) => match[1] as string)
+      .map((match) => match[1]!)
       .filter((flag) => !/^pooling-(?:allocator|total-core-instances)=/.test(flag));
     expect(readFlags(known)).toEqual(settings);
   });

@@ -56,7 +56,7 @@ export class PackageWalk implements PackageClosure {
     this.installedFolders.add(folder);
     // .pnpm/<id>/node_modules/<name>: what a package may import lies beside it.
     const [id] = relative(this.#store, folder).split(sep);
-    this.#addEverythingIn(join(this.#store, id as string, 'node_modules'));
+    this.#addEverythingIn(join(this.#store, id!, 'node_modules'));
   }
 
   #addEverythingIn(nodeModules: string): void {

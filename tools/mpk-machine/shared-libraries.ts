@@ -11,7 +11,7 @@ export function sharedLibrariesOf(files: readonly string[]): readonly string[] {
     const { stdout, status } = spawnSync('ldd', [file], { encoding: 'utf8' });
     if (status !== 0 || stdout.includes('not found')) continue;
     // "libdl.so.2 => /lib/x86_64-linux-gnu/libdl.so.2 (0x7f...)" and "/lib64/ld-linux-x86-64.so.2 (0x7f...)"
-    for (const [, path] of stdout.matchAll(/(?:^\s*|=> )(\/\S+) \(0x/gm)) libraries.add(path as string);
+    for (const [, path] of stdout.matchAll(/(?:^\s*|=> )(\/\S+) \(0x/gm)) libraries.add(path!);
   }
   return [...libraries];
 }

@@ -29,7 +29,7 @@ export async function measure(
   for (const contender of contenders) await turn(contender, turnMs * 5, []); // compilers do their work now
   for (let round = 0; round < rounds; round++) {
     for (let at = 0; at < contenders.length; at++) {
-      const contender = contenders[(at + round) % contenders.length] as Contender;
+      const contender = contenders[(at + round) % contenders.length]!;
       const all = latencies.get(contender.name) ?? [];
       const already = all.length;
       const ns = await turn(contender, turnMs, all);

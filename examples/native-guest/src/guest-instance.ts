@@ -99,8 +99,8 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
   call(index: number, args: readonly unknown[]): WasmNumber | undefined {
     this.#assertLive();
     const { guest, library } = this.#parts;
-    const { params, result: resultType } = guest.exports[index] as BuiltGuest['exports'][number];
-    const native = library.exports[index] as GuestLibrary['exports'][number];
+    const { params, result: resultType } = guest.exports[index]!;
+    const native = library.exports[index]!;
     const values = params.map((type, at) => toNative(type, args[at]));
     const result = this.#enter(() => native(this.#native, ...values));
     if (library.bridge.trapped) throw this.#takeTrap();
@@ -109,7 +109,7 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
 
   /** @internal */
   callImport(index: number, args: readonly (WasmNumber | undefined)[]): unknown {
-    const host = this.#parts.functions[index] as HostFunction;
+    const host = this.#parts.functions[index]!;
     const answer = this.#asHost(() => host(...args));
     // Its slot may be another tenant's by now: the guest must not go on.
     if (this.freed) throw new GuestFreedError('The guest was freed by a function that it called');

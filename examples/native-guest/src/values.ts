@@ -37,5 +37,5 @@ export function toNative(type: ValueType, value: unknown): WasmNumber {
 
 /** An i64 is a bigint in JavaScript, also when koffi made a number of a small one. */
 export function fromNative(type: ValueType | undefined, value: WasmNumber | undefined) {
-  return type === 'i64' ? BigInt(value as WasmNumber) : value;
+  return type === 'i64' ? BigInt(value!) : value;
 }

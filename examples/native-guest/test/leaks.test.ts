@@ -25,7 +25,7 @@ interface Held extends ProcessState {
  * and give them back; what is leaked grows in every lap.
  */
 function leastGrowth(states: readonly Held[], what: 'allocatedBytes' | 'residentBytes' | 'mappings'): number {
-  const growth = states.slice(1).map((state, lap) => state[what] - (states[lap] as Held)[what]);
+  const growth = states.slice(1).map((state, lap) => state[what] - states[lap]![what]);
   return Math.min(...growth);
 }
 

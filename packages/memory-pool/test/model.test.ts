@@ -119,7 +119,7 @@ async function settle(model: Model, real: Real): Promise<void> {
       // Nobody overtakes anybody.
       expect(waiter.order).toBeGreaterThan(model.lastServed);
       model.lastServed = waiter.order;
-      const { initial } = model.kinds[waiter.kind] as Kind;
+      const { initial } = model.kinds[waiter.kind]!;
       model.tenants.push({ memory, store: waiter.store, bytes: Buffer.from(initial) });
     } else if (error !== GAVE_UP && !(error instanceof StoreDisposedError)) {
       expectExcuse(real, error);
@@ -147,7 +147,7 @@ type Action = (model: Model, real: Real) => void;
 const allocate =
   (store: number, kind: number): Action =>
   (model, real) => {
-    const { module, initial } = model.kinds[kind] as Kind;
+    const { module, initial } = model.kinds[kind]!;
     const action = () => real.stores[store]!.allocate({ module });
     if (model.tenants.length === NUM_SLOTS) {
       expect(action).toThrow(PoolConcurrencyLimitError);
@@ -160,7 +160,7 @@ const allocate =
 const allocateAsync =
   (store: number, kind: number): Action =>
   (model, real) => {
-    const { module } = model.kinds[kind] as Kind;
+    const { module } = model.kinds[kind]!;
     const abort = new AbortController();
     const overflows = model.waiters.length === MAX_WAITING;
     const promise = real.stores[store]!.allocateAsync({ module, signal: abort.signal });

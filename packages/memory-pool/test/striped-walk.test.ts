@@ -66,13 +66,13 @@ const variants = [2, 3, 7, 15].flatMap((maxMemoryProtectionKeys) =>
 
 describeWithKeys('what a guest can touch', () => {
   it.each(Object.keys(sizes))('%s, 2 to 15 keys, with a guard before and without', (name) => {
-    const configs = variants.map((variant) => ({ ...(sizes[name] as Sizes), ...variant }));
+    const configs = variants.map((variant) => ({ ...sizes[name]!, ...variant }));
     const { status, stderr, stdout } = runFixture('striped-walk.mjs', [JSON.stringify(configs)]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const walks = JSON.parse(stdout) as Found[];
     expect(walks).toHaveLength(configs.length);
     for (const [i, found] of walks.entries()) {
-      const config = configs[i] as (typeof configs)[number];
+      const config = configs[i]!;
       expect(found.wrong).toEqual([]);
       const layout = calculate(slabConstraints(config, config, config.maxMemoryProtectionKeys));
       expect(found).toMatchObject({ numStripes: layout.numStripes, numSlots: config.totalMemories });

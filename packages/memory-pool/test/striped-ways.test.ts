@@ -31,7 +31,7 @@ const ways = [
 const touched = [0, 5, 12, 33, 63];
 
 describeWithKeys('pages in a slot', () => {
-  describe.each(ways.map((way, i) => ({ way, page: touched[i % touched.length] as number })))(
+  describe.each(ways.map((way, i) => ({ way, page: touched[i % touched.length]! })))(
     '($way)',
     ({ way, page }) => {
       it(`are the stripe’s own, and a neighbour that reads page ${page} dies of SIGSEGV`, () => {

@@ -174,8 +174,8 @@ describeWithKeys('stores', () => {
     const stores = [0, 1, 2].map(() => pool.openStore());
     const modules = [imageModule(0x61), imageModule(0x62), zeroModule(3)];
     for (let round = 0; round < 12; round++) {
-      const store = stores[round % 3] as Store;
-      const module = modules[(round * 2) % 3] as (typeof modules)[number];
+      const store = stores[round % 3]!;
+      const module = modules[(round * 2) % 3]!;
       const memories = [1, 2, 3].map(() => store.allocate({ module }));
       const waiting = store.allocateAsync({ module });
       for (const memory of memories) {

@@ -118,7 +118,7 @@ describe('crashes', () => {
       new Uint8Array(map.view()).fill(value);
       return map;
     });
-    const middle = maps[1] as Mmap;
+    const middle = maps[1]!;
     for (const [offset, byteLength] of [
       [3 * pageSize, pageSize],
       [-pageSize, pageSize],

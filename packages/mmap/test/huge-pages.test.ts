@@ -141,7 +141,7 @@ describe('the real kernel', () => {
   it.runIf(numFree >= 3 || required)(
     'maps, protects, drops, shrinks and unmaps real ones (skipped unless 3 are free)',
     () => {
-      const hugePageBytes = platform().defaultHugePageBytes() as number;
+      const hugePageBytes = platform().defaultHugePageBytes()!;
       const freePages = () =>
         Number(/^HugePages_Free:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]);
       const map = Mmap.anonymous(2 * hugePageBytes + pageSize, { hugePages: true });

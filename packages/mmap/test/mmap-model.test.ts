@@ -110,7 +110,7 @@ const ACTIONS: Record<PageMethod, Action> = {
   decommitMany(map, pages, { page, count }) {
     const first = { offset: page * pageSize, byteLength: Math.min(1, count) * pageSize };
     const last = { offset: (page + Math.max(0, count - 1)) * pageSize, byteLength: first.byteLength };
-    const states = count === 0 ? [] : [pages[page] as Page, pages[page + count - 1] as Page];
+    const states = count === 0 ? [] : [pages[page]!, pages[page + count - 1]!];
     for (const state of states) state.locked = false;
     if (count > 0) for (const { offset, byteLength } of [first, last]) map.unlock(offset, byteLength);
     map.decommitMany([last, first]);
@@ -152,7 +152,7 @@ const ACTIONS: Record<PageMethod, Action> = {
       setAccess(pages, { page, count }, access);
       compare(map, pages);
     }
-    pages.forEach((state, index) => (state.access = before[index] as Access));
+    pages.forEach((state, index) => (state.access = before[index]!));
   },
   name(map, _, { page, count }) {
     accepted(() => map.name(`page ${page}`, page * pageSize, count * pageSize));
@@ -164,13 +164,13 @@ const ACTIONS: Record<PageMethod, Action> = {
     // Only growing needs pages of one kind.
     if (!grown) expect(resized).toBe(true);
     if (!resized) return;
-    const { access, locked } = pages.at(-1) as Page;
+    const { access, locked } = pages.at(-1)!;
     pages.length = Math.min(pages.length, numPages);
     while (pages.length < numPages) pages.push({ ...zeroPage(), access, locked });
     expect(map.byteLength).toBe(numPages * pageSize);
   },
   mapImageAt(map, pages, { page, access, image: index }) {
-    const image = IMAGES[index] as (typeof IMAGES)[0];
+    const image = IMAGES[index]!;
     const count = image.byteLength / pageSize;
     if (page + count > pages.length) {
       expect(() => map.mapImageAt(image, page * pageSize)).toThrow(RangeError);
@@ -228,7 +228,7 @@ function write(map: Mmap, pages: Page[], at: number, byteLength: number, value: 
   const end = Math.min(at + byteLength, pages.length * pageSize);
   for (let from = at; from < end;) {
     const index = Math.floor(from / pageSize);
-    const state = pages[index] as Page;
+    const state = pages[index]!;
     const to = Math.min(end, (index + 1) * pageSize);
     if (state.access !== 'read-write') return;
     new Uint8Array(map.view(from, to - from)).fill(value);

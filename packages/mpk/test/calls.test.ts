@@ -49,8 +49,6 @@ it.runIf(process.platform === 'linux' && process.arch === 'x64')(
       expect(callsOf(() => withMask(mask, () => undefined))).toEqual(['swap', 'swap']);
       expect(callsOf(() => currentMask())).toEqual(['read']);
     }
-    expect(callsOf(() => ProtectionMask.all.allows(lease.keys[0] as (typeof lease.keys)[number]))).toEqual(
-      [],
-    );
+    expect(callsOf(() => ProtectionMask.all.allows(lease.keys[0]!))).toEqual([]);
   },
 );

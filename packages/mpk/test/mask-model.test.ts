@@ -90,7 +90,7 @@ describeWithKeys('masks', () => {
       model.foreign = 0b01;
       return;
     }
-    const mask = each.open.reduce((sum, i) => sum.or(held[i] as ProtectionKey), ProtectionMask.zero);
+    const mask = each.open.reduce((sum, i) => sum.or(held[i]!), ProtectionMask.zero);
     if (each.kind === 'allow') {
       allow(mask);
       model.open = new Set(each.open);

@@ -192,10 +192,10 @@ describeWithKeys('withMask', () => {
   it('leaves keys alone that the function took, or gave back', () => {
     let inner: KeyLease | undefined;
     withMask(ProtectionMask.zero, () => (inner = keys(2)));
-    const taken = (inner as KeyLease).keys;
+    const taken = inner!.keys;
     expect(taken.map(({ id }) => rawRights(id))).toEqual([0, 0]);
     withMask(only(b), () => {
-      (inner as KeyLease).dispose();
+      inner!.dispose();
       for (const { id } of taken) expect(rawAllocate(0b01)).toBe(id);
     });
     expect(taken.map(({ id }) => rawRights(id))).toEqual([0b01, 0b01]);

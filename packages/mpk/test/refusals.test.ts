@@ -122,7 +122,7 @@ describe.runIf(onLinux)('a kernel that gives keys', () => {
 
 describe('another platform', () => {
   it('has no keys and is not asked for any', async () => {
-    const platform = Object.getOwnPropertyDescriptor(process, 'platform') as PropertyDescriptor;
+    const platform = Object.getOwnPropertyDescriptor(process, 'platform')!;
     try {
       Object.defineProperty(process, 'platform', { ...platform, value: 'plan9' });
       kernel.refusals = [constants.errno.ENOSYS];

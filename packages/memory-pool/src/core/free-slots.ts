@@ -63,7 +63,7 @@ export class FreeSlots {
 
   /** Who waits for the stripe. */
   queue(stripe: number): WaitQueue<Lease> {
-    return this.#waiting[stripe] as WaitQueue<Lease>;
+    return this.#waiting[stripe]!;
   }
 
   rejectAll(reason: () => unknown): void {
@@ -71,6 +71,6 @@ export class FreeSlots {
   }
 
   #allocator(stripe: number): ModuleAffinityIndexAllocator {
-    return this.allocators[stripe] as ModuleAffinityIndexAllocator;
+    return this.allocators[stripe]!;
   }
 }

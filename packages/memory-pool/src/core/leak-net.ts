@@ -42,7 +42,7 @@ export class LeakNet {
   /** Registers those that live still. */
   #registerFresh(): void {
     for (const [i, lease] of this.#freshLeases.entries()) {
-      if (this.#core.holds(lease)) this.#registry.register(this.#freshTargets[i] as object, lease);
+      if (this.#core.holds(lease)) this.#registry.register(this.#freshTargets[i]!, lease);
     }
     this.#freshTargets.length = 0;
     this.#freshLeases.length = 0;

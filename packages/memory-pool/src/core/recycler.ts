@@ -106,10 +106,10 @@ export class SlotRecycler {
     queue.clear();
     for (const [i, slot] of freed.entries()) {
       if (failure === undefined) {
-        this.#giveBackClean(slot, strategies[i] as ResetStrategy, resident[i] as number);
+        this.#giveBackClean(slot, strategies[i]!, resident[i]!);
       } else this.#giveBackFailed(slot);
     }
-    if (failure !== undefined) reportFailure(freed[0] as number, failure);
+    if (failure !== undefined) reportFailure(freed[0]!, failure);
   }
 
   /** Forgets the queue and the internal views: the slab is about to go. */

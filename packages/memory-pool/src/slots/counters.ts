@@ -24,11 +24,11 @@ export class Counters {
 
   add(counter: Counter, amount: number): void {
     const index = INDEX[counter];
-    this.#values[index] = (this.#values[index] as number) + amount;
+    this.#values[index] = this.#values[index]! + amount;
   }
 
   get(counter: Counter): number {
-    return this.#values[INDEX[counter]] as number;
+    return this.#values[INDEX[counter]]!;
   }
 
   set(counter: Counter, value: number): void {

@@ -43,7 +43,7 @@ export class DecommitQueue {
   }
 
   strategy(at: number): ResetStrategy {
-    return RESET_STRATEGIES[this.#strategies[at] as number] as ResetStrategy;
+    return RESET_STRATEGIES[this.#strategies[at]!]!;
   }
 
   /** Forgets the batch: all its slots were given back. */

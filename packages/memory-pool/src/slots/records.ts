@@ -73,7 +73,7 @@ export class SlotRecords {
 
   /** Odd while a tenant lives in the slot. Each allocation and each free moves it on, so a stale handle never matches. */
   generation(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + GENERATION] as number;
+    return this.#words[slot * WORDS_PER_SLOT + GENERATION]!;
   }
 
   /** Whether a tenant lives in the slot. */
@@ -84,22 +84,22 @@ export class SlotRecords {
   /** Starts or ends a tenancy, and returns the new generation. */
   nextGeneration(slot: number): number {
     const at = slot * WORDS_PER_SLOT + GENERATION;
-    const generation = ((this.#words[at] as number) + 1) | 0;
+    const generation = (this.#words[at]! + 1) | 0;
     this.#words[at] = generation;
     return generation;
   }
 
   /** The image mapped in the slot, 0 for none. */
   imageId(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + IMAGE_ID] as number;
+    return this.#words[slot * WORDS_PER_SLOT + IMAGE_ID]!;
   }
 
   imageFirstPage(slot: number): number {
-    return (this.#words[slot * WORDS_PER_SLOT + IMAGE_FIRST_PAGE] as number) >>> 0;
+    return this.#words[slot * WORDS_PER_SLOT + IMAGE_FIRST_PAGE]! >>> 0;
   }
 
   imagePages(slot: number): number {
-    return (this.#words[slot * WORDS_PER_SLOT + IMAGE_PAGES] as number) >>> 0;
+    return this.#words[slot * WORDS_PER_SLOT + IMAGE_PAGES]! >>> 0;
   }
 
   setImage(slot: number, imageId: number, firstPage: number, pages: number): void {
@@ -115,7 +115,7 @@ export class SlotRecords {
 
   /** Pages from the slot's start that are accessible. */
   accessiblePages(slot: number): number {
-    return (this.#words[slot * WORDS_PER_SLOT + ACCESSIBLE_PAGES] as number) >>> 0;
+    return this.#words[slot * WORDS_PER_SLOT + ACCESSIBLE_PAGES]! >>> 0;
   }
 
   setAccessiblePages(slot: number, pages: number): void {
@@ -124,7 +124,7 @@ export class SlotRecords {
 
   /** Bytes of the tenant's memory; at most its accessible pages. */
   byteLength(slot: number): number {
-    return this.#floats[(slot * WORDS_PER_SLOT) / 2 + BYTE_LENGTH_F64] as number;
+    return this.#floats[(slot * WORDS_PER_SLOT) / 2 + BYTE_LENGTH_F64]!;
   }
 
   setByteLength(slot: number, byteLength: number): void {
@@ -142,7 +142,7 @@ export class SlotRecords {
 
   /** The store that owns the tenant, 0 for none. */
   owner(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + OWNER] as number;
+    return this.#words[slot * WORDS_PER_SLOT + OWNER]!;
   }
 
   /** Puts the slot at the head of its store's list and returns the new head; heads and links are slot + 1, 0 is none. */
@@ -158,8 +158,8 @@ export class SlotRecords {
   /** Takes the slot out of its store's list and returns the new head. */
   unlink(slot: number, head: number): number {
     const at = slot * WORDS_PER_SLOT;
-    const next = this.#words[at + NEXT] as number;
-    const previous = this.#words[at + PREVIOUS] as number;
+    const next = this.#words[at + NEXT]!;
+    const previous = this.#words[at + PREVIOUS]!;
     if (next !== 0) this.#words[(next - 1) * WORDS_PER_SLOT + PREVIOUS] = previous;
     if (previous !== 0) this.#words[(previous - 1) * WORDS_PER_SLOT + NEXT] = next;
     this.#words[at + OWNER] = 0;

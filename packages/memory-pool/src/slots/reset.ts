@@ -126,8 +126,8 @@ export class SlotReset {
     const { count, starts, ends, walkEnd } = this.#dirty;
     let written = 0;
     for (let i = 0; i < count; i++) {
-      const start = (starts[i] as number) - address;
-      const end = (ends[i] as number) - address;
+      const start = starts[i]! - address;
+      const end = ends[i]! - address;
       this.#restore(slot, start, end);
       written += end - start;
     }

@@ -59,7 +59,7 @@ function expectEachTime(module: PoolModule, bytes: Uint8Array, memoryIndex?: num
     expect(contents(memory).equals(bytes)).toBe(true);
     scribble(memory);
   }
-  return memory as PooledMemory;
+  return memory!;
 }
 
 const segment = (offset: number, ...data: number[]) => ({ memoryIndex: 0, offset: BigInt(offset), data });

@@ -16,6 +16,6 @@ export function residentBytes(pool: MemoryPool, slot: number): number {
   platform().scanDirtyPages(address, pool.layout.maxMemoryBytes, 0, dirty);
   if (dirty.walkEnd !== address + pool.layout.maxMemoryBytes) throw new Error('More regions than expected');
   let bytes = 0;
-  for (let i = 0; i < dirty.count; i++) bytes += (dirty.ends[i] as number) - (dirty.starts[i] as number);
+  for (let i = 0; i < dirty.count; i++) bytes += dirty.ends[i]! - dirty.starts[i]!;
   return bytes;
 }

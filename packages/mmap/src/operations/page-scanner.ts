@@ -92,7 +92,7 @@ export class PageScanner {
     for (let at = pages.start; at < end; at = found.walkEnd) {
       // As many pages as there are: only the room for runs limits a call.
       virtualMemory.scanDirtyPages(at, end - at, (end - at) / virtualMemory.pageSize, found);
-      for (let i = 0; i < found.count; i++) visit(found.starts[i] as number, found.ends[i] as number);
+      for (let i = 0; i < found.count; i++) visit(found.starts[i]!, found.ends[i]!);
     }
   }
 }

@@ -85,7 +85,7 @@ function put(words: Uint32Array, index: number, value: number): void {
 }
 
 function get(words: Uint32Array, index: number): number {
-  return (words[index] as number) + (words[index + 1] as number) * WORD;
+  return words[index]! + words[index + 1]! * WORD;
 }
 
 function scanner(
@@ -139,8 +139,8 @@ function decommitter(
     new SystemError(c.errno(), { syscall: 'process_madvise', details: { advice: MADV_DONTNEED } });
   const decommit: NonNullable<BulkCalls['decommit']> = (addresses, byteLengths, from, count) => {
     for (let i = 0; i < count; i++) {
-      put(words, i * 4, addresses[from + i] as number);
-      put(words, i * 4 + 2, byteLengths[from + i] as number);
+      put(words, i * 4, addresses[from + i]!);
+      put(words, i * 4 + 2, byteLengths[from + i]!);
     }
     const dropped = processMadvise(SYS_PROCESS_MADVISE, pidfd, scratchAddress, count, MADV_DONTNEED, 0);
     if (dropped < 0) throw refused();

@@ -164,7 +164,7 @@ export function linux(): VirtualMemory {
     },
     decommitMany(addresses, byteLengths, count) {
       let done = dropRanges(bulk(), addresses, byteLengths, count);
-      for (; done < count; done++) this.decommit(addresses[done] as number, byteLengths[done] as number);
+      for (; done < count; done++) this.decommit(addresses[done]!, byteLengths[done]!);
     },
     get decommitsManyInOneCall() {
       return bulk().decommit !== undefined;
@@ -195,8 +195,8 @@ function dropRanges(
     const end = Math.min(done + maxRangesPerCall, count);
     let droppedBytes = decommit(addresses, byteLengths, done, end - done);
     // A short count is no error and does not say why: the ranges that were not done whole are left to the caller.
-    while (done < end && droppedBytes >= (byteLengths[done] as number)) {
-      droppedBytes -= byteLengths[done] as number;
+    while (done < end && droppedBytes >= byteLengths[done]!) {
+      droppedBytes -= byteLengths[done]!;
       done += 1;
     }
     if (done < end) break;

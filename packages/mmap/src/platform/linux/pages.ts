@@ -147,7 +147,7 @@ function locksAndResidency(): Pick<PagePrimitives, 'lock' | 'unlock' | 'resident
       if (mincore()(address, byteLength, into) !== 0)
         throw refused(ffi().errno(), 'mincore', address, byteLength);
       // The upper bits are kept for the kernel's future use.
-      for (let page = 0; page < into.length; page++) into[page] = (into[page] as number) & 1;
+      for (let page = 0; page < into.length; page++) into[page] = into[page]! & 1;
     },
   };
 }

@@ -85,7 +85,7 @@ describe.runIf(system.canScanDirtyPages)('scanDirtyPages (skipped on kernels bef
   function dirtyPages(map: Mmap, found: DirtyPages): number[] {
     const pages: number[] = [];
     for (let i = 0; i < found.count; i++) {
-      for (let at = found.starts[i] as number; at < (found.ends[i] as number); at += pageSize) {
+      for (let at = found.starts[i]!; at < found.ends[i]!; at += pageSize) {
         pages.push((at - map.address) / pageSize);
       }
     }
