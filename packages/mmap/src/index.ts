@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export { addressOf } from './address-of.js';
 export { ADVICES, type Advice } from './operations/advice.js';
 export type { AnonymousOptions, MmapOptions } from './operations/anonymous.js';
 export {

@@ -29,8 +29,11 @@ export interface Ffi {
   errno: () => number;
   /** Runs a declared function on a thread of libuv's pool. Throws at once when too many such calls are running. */
   callAsync: (declared: unknown, ...args: readonly number[]) => Promise<AsyncResult>;
-  /** Where the bytes of a buffer are. They stay there, but only as long as the buffer is reachable. */
-  addressOf: (buffer: ArrayBuffer) => number;
+  /**
+   * Where the bytes of a buffer or a view of one are. They stay there, but only as long as the buffer is reachable. Shared buffers
+   * are to be passed as views: Node 22.12 knows no others.
+   */
+  addressOf: (bytes: ArrayBuffer | NodeJS.ArrayBufferView) => number;
   /** An array buffer over foreign memory. */
   view: (address: number, byteLength: number) => ArrayBuffer;
 }
@@ -59,7 +62,7 @@ function load(): Ffi {
             else reject(error);
           });
         }),
-      addressOf: (buffer) => Number(koffi.address(buffer)),
+      addressOf: (bytes) => Number(koffi.address(bytes)),
       view: (address, byteLength) => koffi.view(address, byteLength),
     };
   } catch (error) {
