@@ -1,0 +1,60 @@
+/** The ways that are traced, each on a slot that is warm: used before, with the module's image in place. */
+import { describeMemory, MemoryPool, type PooledMemory } from '../../packages/memory-pool/dist/index.js';
+import { CallCounter, type Called } from './calls.ts';
+
+/** A way from a public call to the system call. */
+export interface Way {
+  readonly name: string;
+  readonly calls: number;
+  readonly files: readonly string[];
+  readonly called: readonly Called[];
+}
+
+const PAGE = 65_536;
+const MIB = 2 ** 20;
+/** Enough for everything that is made at first use to be there. */
+const WARM_LAPS = 5;
+
+/** Allocates and frees a few times, then counts an `allocate` and a `free`, once for each way to reset a slot. */
+export function ways(): Way[] {
+  using counter = new CallCounter();
+  return [
+    ...allocateAndFree(counter, 'scan', { pagemapScan: 'auto', linearMemoryKeepResident: MIB }),
+    ...allocateAndFree(counter, 'drop', {}),
+  ];
+}
+
+function allocateAndFree(
+  counter: CallCounter,
+  reset: string,
+  config: { readonly pagemapScan?: 'auto'; readonly linearMemoryKeepResident?: number },
+): Way[] {
+  using pool = MemoryPool.create({ totalMemories: 16, maxMemorySize: MIB, memoryProtectionKeys: 'disable', ...config });
+  using module = describeMemory({ initial: 2, maximum: 16, contents: new Uint8Array(PAGE).fill(1) });
+  const store = pool.openStore();
+  const request = { module };
+  let memory: PooledMemory | undefined;
+  const allocate = () => (memory = store.allocate(request));
+  const free = () => memory?.free();
+  for (let lap = 0; lap < WARM_LAPS; lap++) {
+    allocate();
+    free();
+  }
+  const plain = [way('allocate, nothing to change', counter.during(allocate)), way(`free, ${reset}`, counter.during(free))];
+  // A tenant that grew leaves the slot open further than the next one's end: closing that is a system call.
+  for (let lap = 0; lap < WARM_LAPS; lap++) {
+    allocate();
+    memory?.grow(1);
+    free();
+  }
+  return [way('allocate, the surplus is closed', counter.during(allocate)), way('grow', counter.during(() => memory?.grow(1))), ...plain];
+}
+
+function way(name: string, called: readonly Called[]): Way {
+  return {
+    name,
+    calls: called.reduce((sum, { calls }) => sum + calls, 0),
+    files: [...new Set(called.map(({ file }) => file))].toSorted(),
+    called,
+  };
+}
