@@ -3,16 +3,14 @@ import type { SlabLayout } from '@guardstripe/layout';
 import { platform, type VirtualMemory } from '@guardstripe/mmap';
 import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
 import {
-  InvalidTypeError,
-  ModuleNotPoolableError,
   PoolBusyError,
   PoolClosedError,
   PoolCreationError,
-  size,
 } from './errors.js';
+import { Admission } from './core/admission.js';
 import { LeakNet } from './core/leak-net.js';
 import type { MemoryLimiter } from './limiter.js';
-import { PoolModule } from './module/module.js';
+import type { PoolModule } from './module/module.js';
 import { PoolCore } from './core/pool-core.js';
 import { planSlab, reserveSlab } from './slab/slab.js';
 import { takeKeys } from './slab/stripes.js';
@@ -50,7 +48,6 @@ export class MemoryPool implements Disposable {
   /** The settings, with every default filled in. */
   readonly config: ResolvedConfig;
   readonly #core: PoolCore;
-  readonly #validated = new WeakSet<PoolModule>();
   readonly #storeHost: StoreHost;
   #storesOpened = 0;
 
@@ -63,10 +60,9 @@ export class MemoryPool implements Disposable {
     this.#core = core;
     this.#storeHost = {
       core,
+      admission: new Admission(config.maxMemoriesPerModule, core.layout.maxMemoryBytes),
       leakNet: new LeakNet(core),
       maxWaitingAllocations: config.maxWaitingAllocations,
-      traceAllocations: config.traceAllocations,
-      validate: (module) => this.validateModule(module),
     };
   }
 
@@ -133,9 +129,9 @@ export class MemoryPool implements Disposable {
    */
   openStore(options: { readonly limiter?: MemoryLimiter } = {}): Store {
     this.#assertOpen('open a store');
-    const id = this.#storesOpened++;
-    const stripe = id % this.layout.numStripes;
-    const tenancy = { id: id + 1, stripe, head: 0, length: 0 };
+    const stripe = this.#storesOpened++ % this.layout.numStripes;
+    const traces = this.config.traceAllocations ? new Map<number, string>() : undefined;
+    const tenancy = { stripe, head: 0, length: 0, watched: false, traces };
     return new Store(this.#storeHost, tenancy, options.limiter);
   }
 
@@ -146,31 +142,7 @@ export class MemoryPool implements Disposable {
    * @throws {@link ModuleNotPoolableError} naming the memory
    */
   validateModule(module: PoolModule): void {
-    if (this.#validated.has(module)) return;
-    if (!(module instanceof PoolModule)) {
-      throw new InvalidTypeError(
-        `A module must come from describeModule or describeMemory, received ${String(module)}`,
-      );
-    }
-    const { maxMemoriesPerModule } = this.config;
-    if (module.numDefinedMemories > maxMemoriesPerModule) {
-      throw new ModuleNotPoolableError(
-        `defines ${module.numDefinedMemories} memories, more than maxMemoriesPerModule, ${maxMemoriesPerModule}`,
-      );
-    }
-    const { maxMemoryBytes } = this.layout;
-    for (const memory of module.memories) {
-      if (memory.kind === 'imported') continue;
-      if (memory.obstacle !== undefined) throw new ModuleNotPoolableError(memory.obstacle, memory.index);
-      const initialBytes = memory.initialPages * BigInt(memory.pageBytes);
-      if (initialBytes > BigInt(maxMemoryBytes)) {
-        throw new ModuleNotPoolableError(
-          `has a minimum size of ${size(Number(initialBytes))}, more than maxMemorySize, ${size(maxMemoryBytes)}`,
-          memory.index,
-        );
-      }
-    }
-    this.#validated.add(module);
+    this.#storeHost.admission.check(module);
   }
 
   /**

@@ -6,6 +6,12 @@ import type { PoolCore } from './core/pool-core.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease } from './core/tenancy.js';
 
+/** What a memory needs of its store. */
+export interface MemoryOwner {
+  /** Asked before each grow. */
+  readonly limiter: MemoryLimiter | undefined;
+}
+
 /**
  * A linear memory that lives in a slot, shaped like `WebAssembly.Memory`: `buffer` is the same object until a grow, and a
  * grow or a free detaches it. Beyond `byteLength`, rounded up to host pages, every touch of native code faults.
@@ -20,16 +26,17 @@ export class PooledMemory implements Disposable {
   readonly #core: PoolCore;
   readonly #lease: Lease;
   readonly #template: MemoryTemplate;
-  readonly #limiter: MemoryLimiter | undefined;
+  /** Keeps the store: as long as one of its memories can be reached, none of them comes back by itself. */
+  readonly #owner: MemoryOwner;
 
   /** @internal Memories come from {@link Store.allocate}. */
-  constructor(core: PoolCore, lease: Lease, template: MemoryTemplate, limiter: MemoryLimiter | undefined) {
+  constructor(core: PoolCore, lease: Lease, template: MemoryTemplate, owner: MemoryOwner) {
     this.#core = core;
     this.#lease = lease;
     this.slot = lease.slot;
-    this.address = core.addressOf(lease.slot);
+    this.address = core.pages.addressOf(lease.slot);
     this.#template = template;
-    this.#limiter = limiter;
+    this.#owner = owner;
   }
 
   /** The stripe of the slot: the store's. */
@@ -66,9 +73,11 @@ export class PooledMemory implements Disposable {
    * then as it was
    */
   grow(deltaPages: number): number {
+    const { limiter } = this.#owner;
     for (;;) {
       const growth = this.#growth(deltaPages);
-      askNow(this.#limiter, growth);
+      if (limiter === undefined) return this.#growBy(growth);
+      askNow(limiter, growth);
       if (this.#stillStands(growth)) return this.#growBy(growth);
     }
   }
@@ -81,7 +90,7 @@ export class PooledMemory implements Disposable {
   async growAsync(deltaPages: number): Promise<number> {
     for (;;) {
       const growth = this.#growth(deltaPages);
-      await ask(this.#limiter, growth);
+      await ask(this.#owner.limiter, growth);
       if (this.#stillStands(growth)) return this.#growBy(growth);
     }
   }
@@ -93,7 +102,7 @@ export class PooledMemory implements Disposable {
    * and counted in {@link PoolMetrics.failedResets}.
    */
   free(): void {
-    if (!this.freed) this.#core.release(this.#lease.tenancy, this.slot);
+    this.#core.release(this.#lease);
   }
 
   /** The same as {@link PooledMemory.free}. */
@@ -114,7 +123,7 @@ export class PooledMemory implements Disposable {
       );
     }
     const { pageBytes } = this.#template;
-    const maximumBytes = Math.min(this.#template.maximumBytes, this.#core.layout.maxMemoryBytes);
+    const maximumBytes = this.#core.maximumBytes(this.#template);
     const currentBytes = this.#core.records.byteLength(this.slot);
     const desiredBytes = currentBytes + deltaPages * pageBytes;
     if (desiredBytes > maximumBytes) {
@@ -145,6 +154,6 @@ export class PooledMemory implements Disposable {
   }
 
   #assertLive(action: string): void {
-    if (this.freed) throw new MemoryFreedError(action, this.slot);
+    if (!this.#core.holds(this.#lease)) throw new MemoryFreedError(action, this.slot);
   }
 }

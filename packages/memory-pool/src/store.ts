@@ -1,11 +1,12 @@
 /** A tenant of the pool. */
 import { onAllocate, type AllocateEvent } from './diagnostics.js';
 import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
+import type { Admission } from './core/admission.js';
 import type { LeakNet } from './core/leak-net.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolModule } from './module/module.js';
-import type { AllocationRequest, PoolCore } from './core/pool-core.js';
-import { PooledMemory } from './pooled-memory.js';
+import type { PoolCore } from './core/pool-core.js';
+import { PooledMemory, type MemoryOwner } from './pooled-memory.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease, Tenancy } from './core/tenancy.js';
 
@@ -26,25 +27,24 @@ export interface AllocateAsyncOptions extends AllocateOptions {
 /** What a store needs of its pool. */
 export interface StoreHost {
   readonly core: PoolCore;
+  readonly admission: Admission;
   readonly leakNet: LeakNet;
   readonly maxWaitingAllocations: number;
-  readonly traceAllocations: boolean;
-  /** Throws if the module does not fit the pool. */
-  validate(module: PoolModule): void;
 }
 
 /** A tenant: owns its memories, which all lie in its stripe, and frees them when it is disposed. */
-export class Store implements Disposable {
+export class Store implements Disposable, MemoryOwner {
+  /** @internal */
+  readonly limiter: MemoryLimiter | undefined;
   readonly #host: StoreHost;
   readonly #tenancy: Tenancy;
-  readonly #limiter: MemoryLimiter | undefined;
   #disposed = false;
 
   /** @internal Stores come from {@link MemoryPool.openStore}. */
   constructor(host: StoreHost, tenancy: Tenancy, limiter: MemoryLimiter | undefined) {
     this.#host = host;
     this.#tenancy = tenancy;
-    this.#limiter = limiter;
+    this.limiter = limiter;
   }
 
   /** The stripe that all memories of the store lie in. */
@@ -71,17 +71,18 @@ export class Store implements Disposable {
    * a `SystemError` if the system refuses. Nothing is taken then.
    */
   allocate(options: AllocateOptions): PooledMemory {
-    const request = this.#request(options);
-    const { core } = this.#host;
-    const lease = core.allocate(request);
-    try {
-      askNow(this.#limiter, this.#growth(request.template));
-      this.#assertHeld(lease);
-    } catch (error) {
-      this.#abandon(lease);
-      throw error;
+    const template = this.#template(options);
+    const lease = this.#host.core.allocate(this.#tenancy, template);
+    if (this.limiter !== undefined) {
+      try {
+        askNow(this.limiter, this.#growth(template));
+        this.#assertHeld(lease);
+      } catch (error) {
+        this.#host.core.abandon(lease);
+        throw error;
+      }
     }
-    return this.#memory(lease, request.template);
+    return this.#memory(lease, template);
   }
 
   /**
@@ -95,22 +96,22 @@ export class Store implements Disposable {
     const { signal } = options;
     const { core, maxWaitingAllocations } = this.#host;
     signal?.throwIfAborted();
-    const request = this.#request(options);
-    let lease = core.allocateIfFirst(request);
+    const template = this.#template(options);
+    let lease = core.allocateIfFirst(this.#tenancy, template);
     if (lease === undefined) {
       if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
-      lease = await core.allocateInTurn(request, this, signal);
+      lease = await core.allocateInTurn(this.#tenancy, template, this, signal);
     }
     try {
       this.#assertHeld(lease);
-      await ask(this.#limiter, this.#growth(request.template));
+      await ask(this.limiter, this.#growth(template));
       this.#assertHeld(lease);
       signal?.throwIfAborted();
     } catch (error) {
-      this.#abandon(lease);
+      core.abandon(lease);
       throw error;
     }
-    return this.#memory(lease, request.template);
+    return this.#memory(lease, template);
   }
 
   /**
@@ -135,7 +136,7 @@ export class Store implements Disposable {
     const { core } = this.#host;
     if (core.closed) return;
     core.rejectWaiting(this.stripe, this, () => new StoreDisposedError('allocate a memory'));
-    forEachDespiteErrors(this.#heldSlots(), (slot) => core.release(this.#tenancy, slot));
+    forEachDespiteErrors(core.leasesOf(this.#tenancy), (lease) => core.release(lease));
   }
 
   /** The same as {@link Store.dispose}. */
@@ -143,17 +144,11 @@ export class Store implements Disposable {
     this.dispose();
   }
 
-  /** The slots that the store holds, one at a time: whoever hears of a free may free others, or close the pool. */
-  *#heldSlots(): Generator<number> {
-    while (this.#tenancy.head !== 0 && !this.#host.core.closed) yield this.#tenancy.head - 1;
-  }
-
-  #request(options: AllocateOptions): AllocationRequest {
+  /** What is wanted, after all checks: from here on nothing is looked at again. */
+  #template(options: AllocateOptions): MemoryTemplate {
     if (this.#disposed || this.#host.core.closed) throw this.#gone();
-    this.#host.validate(options.module);
-    const template = options.module.template(options.memoryIndex);
-    const trace = this.#host.traceAllocations ? new Error('Allocated here').stack : undefined;
-    return { tenancy: this.#tenancy, template, trace };
+    this.#host.admission.check(options.module);
+    return options.module.template(options.memoryIndex);
   }
 
   #gone(action = 'allocate a memory'): Error {
@@ -165,24 +160,21 @@ export class Store implements Disposable {
     if (!this.#host.core.holds(lease)) throw this.#gone();
   }
 
-  /** Gives back what was taken for a memory that is not to be, unless that was done already. */
-  #abandon(lease: Lease): void {
-    if (this.#host.core.holds(lease)) this.#host.core.abandon(lease.tenancy, lease.slot);
-  }
-
   #growth(template: MemoryTemplate): Growth {
-    const maximumBytes = Math.min(template.maximumBytes, this.#host.core.layout.maxMemoryBytes);
+    const maximumBytes = this.#host.core.maximumBytes(template);
     return { currentBytes: 0, desiredBytes: template.initialBytes, maximumBytes };
   }
 
   #memory(lease: Lease, template: MemoryTemplate): PooledMemory {
-    const { core, leakNet } = this.#host;
-    const memory = new PooledMemory(core, lease, template, this.#limiter);
-    leakNet.watch(memory, lease);
+    const tenancy = this.#tenancy;
+    const memory = new PooledMemory(this.#host.core, lease, template, this);
+    if (!tenancy.watched) this.#host.leakNet.watch(this, tenancy);
+    tenancy.traces?.set(lease.slot, new Error('Allocated here').stack ?? '');
     if (onAllocate.hasSubscribers) {
+      const { stripe } = tenancy;
       onAllocate.publish({
         slot: lease.slot,
-        stripe: this.stripe,
+        stripe,
         byteLength: template.initialBytes,
       } satisfies AllocateEvent);
     }

@@ -33,7 +33,7 @@ export function checkBooks({ layout, records, counters, queue, allocators }: Boo
     if (isLive) live++;
     expect(!(isLive && queued.has(slot)), `slot ${slot} is live and in the decommit queue`);
     expect(isUsed === (isLive || queued.has(slot)), `slot ${slot} is ${isUsed ? 'lost' : 'live and free'}`);
-    expect((records.owner(slot) !== 0) === isLive, `slot ${slot} is on the wrong list`);
+    expect(records.isOwned(slot) === isLive, `slot ${slot} is on the wrong list`);
   }
   const counted = counters.get('liveMemories');
   expect(live === counted, `${live} memories are live, and ${counted} are counted`);

@@ -4,15 +4,18 @@ import type { SlabLayout } from '@guardstripe/layout';
 import type { Lease } from './tenancy.js';
 import { WaitQueue } from './wait-queue.js';
 
-/** An allocator and a queue a stripe. Speaks of slots of the slab, where an allocator knows indices in its stripe. */
+/**
+ * An allocator and a queue a stripe. Speaks of slots of the slab, where an allocator knows indices in its stripe: slot
+ * `index * numStripes + stripe`, as the layout has it.
+ */
 export class FreeSlots {
   /** One a stripe. */
   readonly allocators: readonly ModuleAffinityIndexAllocator[];
-  readonly #layout: SlabLayout;
+  readonly #numStripes: number;
   readonly #waiting: readonly WaitQueue<Lease>[];
 
   constructor(layout: SlabLayout, maxUnusedWarmSlots: number) {
-    this.#layout = layout;
+    this.#numStripes = layout.numStripes;
     this.allocators = Array.from(
       { length: layout.numStripes },
       (_, stripe) => new ModuleAffinityIndexAllocator(layout.slotsInStripe(stripe), maxUnusedWarmSlots),
@@ -34,30 +37,33 @@ export class FreeSlots {
   }
 
   capacity(stripe: number): number {
-    return this.#allocator(stripe).capacity;
+    return (this.allocators[stripe]!).capacity;
   }
 
   /** Takes a free slot of the stripe, if there is one: by preference one that has the key's image. */
   take(stripe: number, key: MemoryKey | undefined): number | undefined {
-    const index = this.#allocator(stripe).alloc(key);
-    return index === undefined ? undefined : this.#layout.slotIndex(stripe, index);
+    const index = (this.allocators[stripe]!).alloc(key);
+    return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
 
   /** Takes a free slot that has the key's image, and makes it anybody's. */
   takeAffine(stripe: number, key: MemoryKey): number | undefined {
-    const index = this.#allocator(stripe).allocAffineAndClearAffinity(key);
-    return index === undefined ? undefined : this.#layout.slotIndex(stripe, index);
+    const allocator = this.allocators[stripe]!;
+    const index = allocator.allocAffineAndClearAffinity(key);
+    return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
 
   /** Puts a slot back that was taken in vain. Nobody who waits is told: there is no more to be had than before. */
   putBack(slot: number, bytesResident = 0): void {
-    this.#allocator(this.#layout.stripeOf(slot)).free(this.#layout.indexInStripe(slot), bytesResident);
+    const stripe = slot % this.#numStripes;
+    const index = (slot - stripe) / this.#numStripes;
+    (this.allocators[stripe]!).free(index, bytesResident);
   }
 
   /** Gives a slot back that was used, and serves those who wait for it. */
   giveBack(slot: number, bytesResident: number): void {
     this.putBack(slot, bytesResident);
-    const queue = this.queue(this.#layout.stripeOf(slot));
+    const queue = this.#waiting[slot % this.#numStripes]!;
     if (queue.length > 0) queue.serve();
   }
 
@@ -68,9 +74,5 @@ export class FreeSlots {
 
   rejectAll(reason: () => unknown): void {
     for (const queue of this.#waiting) queue.rejectAll(reason);
-  }
-
-  #allocator(stripe: number): ModuleAffinityIndexAllocator {
-    return this.allocators[stripe]!;
   }
 }

@@ -1,36 +1,41 @@
 /**
- * Catches memories that are collected without having been freed. It is a net, not a plan: the collector runs when it
- * likes, and under a loop that never yields it does not run at all.
+ * Catches stores that are collected with memories in their hands. A memory holds its store, so nobody can reach any of them
+ * any more. It is a net, not a plan: the collector runs when it likes, and under a loop that never yields it does not run
+ * at all.
  *
  * Registering with the collector costs more than the rest of an allocation, mostly in later collections. Finalizers run
- * between turns of the event loop only, so a memory need not be registered before its turn ends, and one that was freed by
- * then need not be at all.
+ * between turns of the event loop only, so a store need not be registered before its turn ends, and one that holds nothing
+ * by then need not be at all.
  */
 import type { PoolCore } from './pool-core.js';
-import type { Lease } from './tenancy.js';
+import type { Lease, Tenancy } from './tenancy.js';
 
-/** Most memories that are held, and not yet registered, in a turn that allocates very many. */
+/** Most stores that are held, and not yet registered, in a turn that opens very many. */
 const MAX_FRESH = 64;
 
-/** Gives slots of collected memories back, with one warning a pool. */
+/** Gives the slots of collected stores back, with one warning a pool. */
 export class LeakNet {
   readonly #core: PoolCore;
-  readonly #registry: FinalizationRegistry<Lease>;
-  /** What the current turn allocated, and side by side with it what for. */
-  readonly #freshTargets: object[] = [];
-  readonly #freshLeases: Lease[] = [];
+  readonly #stores: FinalizationRegistry<Tenancy>;
+  /** Views that outlived their stores. */
+  readonly #views: FinalizationRegistry<Lease>;
+  /** What the current turn brought, and side by side with it its tenancy. */
+  readonly #freshStores: object[] = [];
+  readonly #freshTenancies: Tenancy[] = [];
   #registersAtTurnEnd = false;
   #warned = false;
 
   constructor(core: PoolCore) {
     this.#core = core;
-    this.#registry = new FinalizationRegistry((lease) => this.#collected(lease));
+    this.#stores = new FinalizationRegistry((tenancy) => this.#collected(tenancy));
+    this.#views = new FinalizationRegistry((lease) => this.#release(lease));
   }
 
-  /** Watches a memory, or in its place the view that it left behind. Nothing has to be undone when it is freed properly. */
-  watch(target: object, lease: Lease): void {
-    this.#freshTargets.push(target);
-    if (this.#freshLeases.push(lease) === MAX_FRESH) this.#registerFresh();
+  /** Watches a store that has got a memory. Nothing has to be undone when it is disposed. */
+  watch(store: object, tenancy: Tenancy): void {
+    tenancy.watched = true;
+    this.#freshStores.push(store);
+    if (this.#freshTenancies.push(tenancy) === MAX_FRESH) this.#registerFresh();
     if (this.#registersAtTurnEnd) return;
     this.#registersAtTurnEnd = true;
     queueMicrotask(() => {
@@ -39,38 +44,39 @@ export class LeakNet {
     });
   }
 
-  /** Registers those that live still. */
+  /** Registers those that hold something; the others are watched anew when they do. */
   #registerFresh(): void {
-    for (const [i, lease] of this.#freshLeases.entries()) {
-      if (this.#core.holds(lease)) this.#registry.register(this.#freshTargets[i]!, lease);
+    for (const [i, tenancy] of this.#freshTenancies.entries()) {
+      if (tenancy.length === 0) tenancy.watched = false;
+      else this.#stores.register(this.#freshStores[i]!, tenancy);
     }
-    this.#freshTargets.length = 0;
-    this.#freshLeases.length = 0;
+    this.#freshStores.length = 0;
+    this.#freshTenancies.length = 0;
   }
 
-  #collected(lease: Lease): void {
-    if (!this.#core.holds(lease)) return;
-    const view = this.#core.weakenView(lease.slot);
-    // The memory is gone, but somebody may still read its buffer: the slot stays taken until that is gone, too.
-    if (view !== undefined) {
-      this.watch(view, lease);
-      return;
+  #collected(tenancy: Tenancy): void {
+    for (const lease of this.#core.leasesOf(tenancy)) {
+      const view = this.#core.weakenView(lease.slot);
+      // The memory is gone, but somebody may still read its buffer: the slot stays taken until that is gone, too.
+      if (view === undefined) this.#release(lease);
+      else this.#views.register(view, lease);
     }
-    this.#core.release(lease.tenancy, lease.slot);
-    this.#warn(lease);
   }
 
-  #warn(lease: Lease): void {
+  #release(lease: Lease): void {
+    const trace = lease.tenancy.traces?.get(lease.slot);
+    if (this.#core.release(lease)) this.#warn(lease.slot, trace);
+  }
+
+  #warn(slot: number, trace: string | undefined): void {
     if (this.#warned) return;
     this.#warned = true;
-    const options = {
-      code: 'GUARDSTRIPE_MEMORY_LEAK',
-      detail:
-        lease.trace ?? 'Create the pool with traceAllocations: true to see where such memories come from.',
-    };
     process.emitWarning(
-      `A pooled memory in slot ${lease.slot} was collected without being freed; free it, or dispose its store`,
-      options,
+      `A pooled memory in slot ${slot} was collected without being freed; free it, or dispose its store`,
+      {
+        code: 'GUARDSTRIPE_MEMORY_LEAK',
+        detail: trace ?? 'Create the pool with traceAllocations: true to see where such memories come from.',
+      },
     );
   }
 }

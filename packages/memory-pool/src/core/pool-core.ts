@@ -30,19 +30,14 @@ export interface PoolCoreOptions extends RecyclerOptions {
   readonly maxUnusedWarmSlots: number;
 }
 
-/** Who wants a memory, and which. */
-export interface AllocationRequest {
-  readonly tenancy: Tenancy;
-  readonly template: MemoryTemplate;
-  /** Where it was asked for, if the pool traces that. */
-  readonly trace: string | undefined;
-}
-
 /** The pool behind its faces: who holds which slot, what is in it, and who waits. */
 export class PoolCore {
   readonly layout: SlabLayout;
   readonly records: SlotRecords;
   readonly counters = new Counters();
+  readonly pages: SlotPages;
+  /** Whether closing began: nothing can be had any more, even if the system would not take the slab back. */
+  closed = false;
   readonly #slab: Mmap;
   readonly #keys: KeyLease;
   /** One a stripe: only that stripe's key open. */
@@ -51,7 +46,6 @@ export class PoolCore {
   readonly #free: FreeSlots;
   readonly #recycler: SlotRecycler;
   readonly #views = new SlotViews(this);
-  #closed = false;
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, maxUnusedWarmSlots } = options;
@@ -61,16 +55,11 @@ export class PoolCore {
     this.#slab = slab;
     this.#keys = keys;
     this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
-    const pages = new SlotPages(slab, layout, keys.keys);
-    this.#memory = new SlotMemory(pages, this.records, images, mappingBudget(), virtualMemory.pageSize);
+    this.pages = new SlotPages(slab, layout, keys.keys, virtualMemory);
+    this.#memory = new SlotMemory(this.pages, this.records, images, mappingBudget(), virtualMemory.pageSize);
     this.#free = new FreeSlots(layout, maxUnusedWarmSlots);
-    const { records, counters } = this;
-    this.#recycler = new SlotRecycler({ slab, layout, records, images, counters, free: this.#free }, options);
-  }
-
-  /** Whether closing began: nothing can be had any more, even if the system would not take the slab back. */
-  get closed(): boolean {
-    return this.#closed;
+    const { records, counters, pages } = this;
+    this.#recycler = new SlotRecycler({ pages, layout, records, images, counters, free: this.#free }, options);
   }
 
   get slabAddress(): number {
@@ -94,8 +83,9 @@ export class PoolCore {
     return this.#free.waiting;
   }
 
-  addressOf(slot: number): number {
-    return this.#slab.address + this.layout.slotOffset(slot);
+  /** The most bytes that such a memory may ever have here. */
+  maximumBytes(template: MemoryTemplate): number {
+    return Math.min(template.maximumBytes, this.layout.maxMemoryBytes);
   }
 
   /** Whether the lease's memory is still live. */
@@ -103,29 +93,39 @@ export class PoolCore {
     return this.records.generation(lease.slot) === lease.generation;
   }
 
-  /** Takes a slot of the tenant's stripe and makes it the memory that the request describes. */
-  allocate(request: AllocationRequest): Lease {
-    const lease = this.#tryAllocate(request);
+  /** Takes a slot of the tenant's stripe and makes it the memory that the template describes. */
+  allocate(tenancy: Tenancy, template: MemoryTemplate): Lease {
+    const lease = this.#tryAllocate(tenancy, template);
     if (lease !== undefined) return lease;
-    const { stripe } = request.tenancy;
+    const { stripe } = tenancy;
     const capacity = this.#reportExhausted(stripe);
     throw new PoolConcurrencyLimitError(stripe, capacity, this.layout.numStripes);
   }
 
   /** The same, but nobody who waits is overtaken, and a full stripe is no error. */
-  allocateIfFirst(request: AllocationRequest): Lease | undefined {
-    return this.#free.queue(request.tenancy.stripe).length === 0 ? this.#tryAllocate(request) : undefined;
+  allocateIfFirst(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+    return this.#free.queue(tenancy.stripe).length === 0 ? this.#tryAllocate(tenancy, template) : undefined;
   }
 
   /** Waits for a slot, behind everybody else who does. `owner` is whom {@link PoolCore.rejectWaiting} finds it by. */
-  allocateInTurn(request: AllocationRequest, owner: object, signal?: AbortSignal): Promise<Lease> {
-    const attempt = () => this.#tryAllocate(request);
-    this.#reportExhausted(request.tenancy.stripe);
-    return this.#free.queue(request.tenancy.stripe).wait({ attempt, owner, signal });
+  allocateInTurn(
+    tenancy: Tenancy,
+    template: MemoryTemplate,
+    owner: object,
+    signal?: AbortSignal,
+  ): Promise<Lease> {
+    const attempt = () => this.#tryAllocate(tenancy, template);
+    this.#reportExhausted(tenancy.stripe);
+    return this.#free.queue(tenancy.stripe).wait({ attempt, owner, signal });
   }
 
-  /** Ends a tenancy of a live slot: the view first, then the pages, and only then may somebody else have the slot. */
-  release(tenancy: Tenancy, slot: number): void {
+  /**
+   * Ends a tenancy, if it has not ended: the view first, then the pages, and only then may somebody else have the slot.
+   * Returns whether it did.
+   */
+  release(lease: Lease): boolean {
+    if (!this.holds(lease)) return false;
+    const { tenancy, slot } = lease;
     this.#endTenancy(tenancy, slot);
     try {
       this.#recycler.recycle(slot);
@@ -133,12 +133,26 @@ export class PoolCore {
       // Last: who hears of it may do anything, close the pool included.
       if (onFree.hasSubscribers) onFree.publish({ slot, stripe: tenancy.stripe } satisfies FreeEvent);
     }
+    return true;
   }
 
   /** Ends a tenancy that never came to be. Nothing is reset: the slot is laid over before its next use. */
-  abandon(tenancy: Tenancy, slot: number): void {
-    this.#endTenancy(tenancy, slot);
-    this.#recycler.giveBackUnknown(slot);
+  abandon(lease: Lease): void {
+    if (!this.holds(lease)) return;
+    this.#endTenancy(lease.tenancy, lease.slot);
+    this.#recycler.giveBackUnknown(lease.slot);
+  }
+
+  /** What a store holds now. */
+  leasesOf(tenancy: Tenancy): Lease[] {
+    const leases: Lease[] = [];
+    let link = this.closed ? 0 : tenancy.head;
+    while (link !== 0) {
+      const slot = link - 1;
+      leases.push({ tenancy, slot, generation: this.records.generation(slot) });
+      link = this.records.nextOwned(slot);
+    }
+    return leases;
   }
 
   /** Grows a live slot; its view is detached in any case that changes anything. */
@@ -153,7 +167,7 @@ export class PoolCore {
 
   /** The live slot's view. */
   view(slot: number): ArrayBuffer {
-    return this.#views.open(slot, this.addressOf(slot), this.records.byteLength(slot));
+    return this.#views.open(slot, this.pages.addressOf(slot), this.records.byteLength(slot));
   }
 
   /** Runs `fn` such that of the pool's memory only the stripe's can be touched; in a slab without stripes, just runs it. */
@@ -204,58 +218,60 @@ export class PoolCore {
    * closed all the same, and calling this again tries again.
    */
   close(reason: () => unknown): void {
-    if (!this.#closed) this.#endAll(reason);
+    if (!this.closed) this.#endAll(reason);
     this.#slab.close();
     this.#memory.close();
     this.#keys.dispose();
   }
 
   #endAll(reason: () => unknown): void {
-    this.#closed = true;
+    this.closed = true;
+    this.pages.close();
     this.#free.rejectAll(reason);
     this.#views.revokeAll();
     this.#recycler.close();
     // Records that were never written are pages that were never touched: with nobody left, none is looked at.
     const numSlots = this.counters.get('liveMemories') === 0 ? 0 : this.layout.numSlots;
     for (let slot = 0; slot < numSlots; slot++) {
-      if (this.records.isLive(slot)) this.records.nextGeneration(slot);
+      if (this.records.isLive(slot)) this.records.endTenancy(slot, 0);
     }
     this.counters.set('liveMemories', 0);
   }
 
   /** Takes a slot if there is one; those in the decommit queue count. */
-  #tryAllocate({ tenancy, template, trace }: AllocationRequest): Lease | undefined {
-    let slot = this.#free.take(tenancy.stripe, template.key);
-    if (slot === undefined && this.queued > 0) {
-      this.flush();
-      // Who heard of a failure may have closed the pool.
-      if (this.#closed) throw new PoolClosedError('allocate a memory');
-      slot = this.#free.take(tenancy.stripe, template.key);
-    }
+  #tryAllocate(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+    const slot = this.#free.take(tenancy.stripe, template.key) ?? this.#takeFlushed(tenancy, template);
     if (slot === undefined) return undefined;
+    const { initialBytes, image, writes } = template;
     try {
-      this.#memory.take(slot);
-      this.#memory.instantiate(slot, template.initialBytes, template.image);
-      if (template.writes.length > 0) this.#write(slot, template);
+      this.#memory.occupy(slot, initialBytes, image);
+      if (writes.length > 0) this.#write(slot, template);
     } catch (error) {
-      // The record says UNKNOWN since `take`: whatever half was done is laid over before the slot's next use.
-      this.records.setByteLength(slot, 0);
+      // The record says UNKNOWN: whatever half was done is laid over before the slot's next use.
       this.#free.putBack(slot);
       throw explainRefusal(`allocate a memory in slot ${slot}`, error);
     }
-    const generation = this.records.nextGeneration(slot);
-    tenancy.head = this.records.link(slot, tenancy.id, tenancy.head);
+    const generation = this.records.startTenancy(slot, initialBytes, tenancy.head);
+    tenancy.head = slot + 1;
     tenancy.length++;
     this.counters.add('liveMemories', 1);
-    return { tenancy, slot, generation, trace };
+    return { tenancy, slot, generation };
+  }
+
+  /** Takes one of those that wait for their pages to be dropped. */
+  #takeFlushed({ stripe }: Tenancy, { key }: MemoryTemplate): number | undefined {
+    if (this.queued === 0) return undefined;
+    this.flush();
+    // Who heard of a failure may have closed the pool.
+    if (this.closed) throw new PoolClosedError('allocate a memory');
+    return this.#free.take(stripe, key);
   }
 
   #endTenancy(tenancy: Tenancy, slot: number): void {
     this.#views.revoke(slot);
-    this.records.nextGeneration(slot);
-    this.records.setByteLength(slot, 0);
-    tenancy.head = this.records.unlink(slot, tenancy.head);
+    tenancy.head = this.records.endTenancy(slot, tenancy.head);
     tenancy.length--;
+    tenancy.traces?.delete(slot);
     this.counters.add('liveMemories', -1);
   }
 
@@ -277,7 +293,7 @@ export class PoolCore {
   }
 
   #write(slot: number, template: MemoryTemplate): void {
-    const view = createView(this.addressOf(slot), template.initialBytes);
+    const view = createView(this.pages.addressOf(slot), template.initialBytes);
     try {
       const bytes = new Uint8Array(view);
       asHost(() => {

@@ -6,17 +6,16 @@
  *                   └── anything failed ───────────────────────────────▶ unknown, free
  */
 import type { SlabLayout } from '@guardstripe/layout';
-import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
+import type { VirtualMemory } from '@guardstripe/mmap';
 import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
 import { reportFailure } from '../diagnostics.js';
 import type { FreeSlots } from './free-slots.js';
 import type { ImageTable } from '../slots/image-table.js';
+import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
 import { SlotReset, type ResetResult, type ResetStrategy } from '../slots/reset.js';
 import { asHost } from '../slab/stripes.js';
-
-const RESET_COUNTERS = { scan: 'scanResets', write: 'writeResets', decommit: 'decommitResets' } as const;
 
 /** What a pool decides once. */
 export interface RecyclerOptions {
@@ -30,7 +29,7 @@ export interface RecyclerOptions {
 
 /** What a recycler works on. */
 export interface RecyclerParts {
-  readonly slab: Mmap;
+  readonly pages: SlotPages;
   readonly layout: SlabLayout;
   readonly records: SlotRecords;
   readonly images: ImageTable;
@@ -42,21 +41,23 @@ export interface RecyclerParts {
 export class SlotRecycler {
   /** Slots that wait for their pages to be dropped: not live, and not free yet. */
   readonly queue: DecommitQueue;
-  readonly #slab: Mmap;
+  readonly #pages: SlotPages;
+  readonly #striped: boolean;
   readonly #records: SlotRecords;
   readonly #counters: Counters;
   readonly #free: FreeSlots;
   readonly #virtualMemory: VirtualMemory;
   readonly #reset: SlotReset;
 
-  constructor({ slab, layout, records, images, counters, free }: RecyclerParts, options: RecyclerOptions) {
+  constructor({ pages, layout, records, images, counters, free }: RecyclerParts, options: RecyclerOptions) {
     this.queue = new DecommitQueue(options.decommitBatchSize);
-    this.#slab = slab;
+    this.#pages = pages;
+    this.#striped = layout.numStripes > 1;
     this.#records = records;
     this.#counters = counters;
     this.#free = free;
     this.#virtualMemory = options.virtualMemory;
-    this.#reset = new SlotReset(slab.address, layout, records, images, {
+    this.#reset = new SlotReset(pages, records, images, {
       ...options,
       onFailedScan: () => counters.add('failedScans', 1),
     });
@@ -70,8 +71,14 @@ export class SlotRecycler {
     }
     let reset: ResetResult;
     try {
-      reset = asHost(() => this.#reset.run(slot));
-      if (reset.dropBytes > 0 && this.queue.capacity === 1) this.#drop(reset);
+      // Only a guest of a striped slab can have called the host back with stripes closed.
+      reset = this.#striped ? asHost(() => this.#reset.run(slot)) : this.#reset.run(slot);
+      if (reset.dropBytes > 0 && this.queue.capacity === 1) {
+        // With batches of one there is no batch.
+        this.#pages.drop(slot, reset.dropOffset, reset.dropBytes);
+        this.#counters.add('decommits', 1);
+        reset.dropBytes = 0;
+      }
     } catch (error) {
       this.#giveBackFailed(slot);
       reportFailure(slot, error);
@@ -118,23 +125,15 @@ export class SlotRecycler {
     this.queue.clear();
   }
 
-  /** With batches of one there is no batch: the region is dropped at once. */
-  #drop(reset: ResetResult): void {
-    this.#slab.decommit(reset.dropOffset, reset.dropBytes);
-    this.#counters.add('decommits', 1);
-    reset.dropBytes = 0;
-  }
-
   #enqueue(slot: number, reset: ResetResult): void {
-    this.queue.push(slot, this.#slab.address + reset.dropOffset, reset);
+    this.queue.push(slot, this.#pages.addressOf(slot) + reset.dropOffset, reset);
     // Somebody who waits must not wait for a batch to fill.
     if (this.queue.isFull || this.#free.waiting > 0) this.flush();
   }
 
   /** The reset is done, and counted: `bytesResident` bytes were written, all else was dropped. */
   #giveBackClean(slot: number, strategy: ResetStrategy, bytesResident: number): void {
-    this.#counters.add(RESET_COUNTERS[strategy], 1);
-    this.#counters.add('bytesCopied', bytesResident);
+    this.#counters.addReset(strategy, bytesResident);
     this.#records.putPreviouslyUsed(slot);
     this.#free.giveBack(slot, bytesResident);
   }

@@ -1,14 +1,16 @@
 /** Who holds what: a store's side and a memory's side of it. */
 
-/** What a store is to the pool: a stripe, and the head of the list of the slots it holds. */
+/** What a store is to the pool: a stripe, and the head of the list of the slots it holds. Knows nothing of the store. */
 export interface Tenancy {
-  /** Unique in the pool, from 1. */
-  readonly id: number;
   readonly stripe: number;
   /** First slot of the list plus one, 0 for none. */
   head: number;
   /** Slots on the list. */
   length: number;
+  /** Whether the leak net watches the store, or will when the turn ends. */
+  watched: boolean;
+  /** Where the memory in each slot was allocated, if the pool traces that. */
+  readonly traces: Map<number, string> | undefined;
 }
 
 /** What a memory is to the pool: a slot, for as long as the slot's generation is this one. */
@@ -16,6 +18,4 @@ export interface Lease {
   readonly tenancy: Tenancy;
   readonly slot: number;
   readonly generation: number;
-  /** Where the memory was allocated, if the pool traces that. */
-  readonly trace: string | undefined;
 }

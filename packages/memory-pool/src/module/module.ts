@@ -77,6 +77,10 @@ export class PoolModule implements Disposable {
   readonly id: number;
   /** All memories of the module, by index. */
   readonly memories: readonly ModuleMemory[];
+  /** How many memories the module defines itself. */
+  readonly numDefinedMemories: number;
+  /** The index of the first memory that the module defines itself, if any: the one meant where none is named. */
+  readonly firstDefinedMemory: number | undefined;
   readonly #templates: readonly (MemoryTemplate | undefined)[];
   readonly #images: readonly PoolImage[];
   #closed = false;
@@ -85,6 +89,9 @@ export class PoolModule implements Disposable {
   constructor(id: number, entries: readonly ModuleEntry[]) {
     this.id = id;
     this.memories = entries.map((entry) => entry.memory);
+    this.numDefinedMemories = this.memories.filter((memory) => memory.kind === 'defined').length;
+    const first = this.memories.findIndex((memory) => memory.kind === 'defined');
+    this.firstDefinedMemory = first === -1 ? undefined : first;
     this.#templates = entries.map((entry) => entry.template);
     this.#images = entries.flatMap((entry) => entry.template?.image ?? []);
   }
@@ -94,16 +101,6 @@ export class PoolModule implements Disposable {
     return this.#closed;
   }
 
-  /** How many memories the module defines itself. */
-  get numDefinedMemories(): number {
-    return this.memories.filter((memory) => memory.kind === 'defined').length;
-  }
-
-  /** The index of the first memory that the module defines itself, if any: the one meant where none is named. */
-  get firstDefinedMemory(): number | undefined {
-    const index = this.memories.findIndex((memory) => memory.kind === 'defined');
-    return index === -1 ? undefined : index;
-  }
 
   /**
    * @internal

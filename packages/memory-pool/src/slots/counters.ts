@@ -1,4 +1,5 @@
 /** The pool's numbers, in one typed array, so that sharing them with other threads is a change of buffer. */
+import type { ResetStrategy } from './reset.js';
 
 const NAMES = [
   'liveMemories',
@@ -18,6 +19,13 @@ const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as R
   Record<Counter, number>
 >;
 
+const BYTES_COPIED = INDEX.bytesCopied;
+const RESETS: Readonly<Record<ResetStrategy, number>> = {
+  scan: INDEX.scanResets,
+  write: INDEX.writeResets,
+  decommit: INDEX.decommitResets,
+};
+
 /** Counts. Doubles, because bytes copied pass 2^32 within the hour. */
 export class Counters {
   readonly #values = new Float64Array(NAMES.length);
@@ -25,6 +33,14 @@ export class Counters {
   add(counter: Counter, amount: number): void {
     const index = INDEX[counter];
     this.#values[index] = this.#values[index]! + amount;
+  }
+
+  /** Counts a slot's reset and the bytes that it wrote. */
+  addReset(strategy: ResetStrategy, bytesWritten: number): void {
+    const values = this.#values;
+    const index = RESETS[strategy];
+    values[index] = (values[index]!) + 1;
+    values[BYTES_COPIED] = (values[BYTES_COPIED]!) + bytesWritten;
   }
 
   get(counter: Counter): number {

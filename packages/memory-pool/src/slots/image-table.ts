@@ -5,11 +5,6 @@ import type { PoolImage } from '../module/image.js';
 export class ImageTable {
   readonly #entries = new Map<number, { readonly image: PoolImage; slots: number }>();
 
-  /** Images that at least one slot has mapped. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** A slot maps the image. */
   retain(image: PoolImage): void {
     const entry = this.#entries.get(image.id);

@@ -20,11 +20,6 @@ export class MappingBudget {
     this.#limit = Math.max(this.#maxMapCount - MARGIN, 0);
   }
 
-  /** Mappings that all pools together hold. */
-  get held(): number {
-    return this.#held;
-  }
-
   /**
    * Checks that `mappings` more may be made.
    *

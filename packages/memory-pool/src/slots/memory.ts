@@ -1,7 +1,7 @@
 /**
  * A slot's pages through its life. The slab is one reservation without access; a slot opens from its start:
  *
- *     slotOffset
+ *     addressOf(slot)
  *     ├── zeros ──┬── image ──┬── zeros ──┬──────── inaccessible ────────┤ next slot
  *     │           └ imageFirstPage        │                              │
  *     └────────── accessiblePages ────────┴── up to maxMemoryBytes ──────┘
@@ -17,7 +17,7 @@ import type { ImageTable } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
 import type { SlotPages } from './pages.js';
-import { SlotState, type SlotRecords } from './records.js';
+import { mappingsOf, SlotState, type SlotRecords } from './records.js';
 
 /** The pages of all slots: what may be done to them, in the order that keeps tenants apart. */
 export class SlotMemory {
@@ -43,64 +43,74 @@ export class SlotMemory {
     this.#pageBytes = pageBytes;
   }
 
-  /** Takes a slot for a tenant: its record becomes `UNKNOWN`, and its pages are such that nobody else's bytes are there. */
-  take(slot: number): void {
-    if (this.#records.takeState(slot) !== SlotState.UNKNOWN) return;
-    this.#pages.blank(slot);
-    this.#account(-this.#mappingsOf(slot));
-    this.#records.setAccessiblePages(slot, 0);
-    this.#forgetImage(slot);
-    this.#records.setTainted(slot, false);
-  }
-
   /**
-   * Makes a taken slot into a memory of `byteLength` bytes that starts as zeros and `image`.
-   * The slot must be clean, the size at most the slot's, and the image inside the size.
+   * Takes a free slot for a tenant and makes it a memory of `byteLength` bytes that starts as zeros and `image`. Its record
+   * becomes `UNKNOWN`, and stays so if this fails. The size is at most the slot's, and the image inside the size.
    */
-  instantiate(slot: number, byteLength: number, image: PoolImage | undefined): void {
+  occupy(slot: number, byteLength: number, image: PoolImage | undefined): void {
     const records = this.#records;
-    const wanted = image === undefined ? 0 : image.id;
-    const wantedPages = this.#pagesOf(byteLength);
-    if (records.imageId(slot) !== wanted || records.accessiblePages(slot) !== wantedPages) {
-      this.#change(
-        slot,
-        shape(wantedPages, this.#firstPageOf(image), this.#pagesOf(image?.byteLength ?? 0)),
-        () => {
-          if (records.imageId(slot) !== wanted) this.#removeImage(slot);
-          this.#setAccessible(slot, wantedPages);
-          if (image !== undefined && records.imageId(slot) !== wanted) this.#mapImage(slot, image);
-        },
-      );
-    }
-    records.setByteLength(slot, byteLength);
+    if (records.takeState(slot) === SlotState.UNKNOWN) this.#blank(slot);
+    const pages = Math.ceil(byteLength / this.#pageBytes);
+    // What a module's next memory meets nearly always: the last one's shape, and nothing to do.
+    if (!records.hasShape(slot, image === undefined ? 0 : image.id, pages)) this.#reshape(slot, pages, image);
   }
 
   /** Opens what of the first `byteLength` bytes is not open yet. */
   grow(slot: number, byteLength: number): void {
     const records = this.#records;
-    const wantedPages = this.#pagesOf(byteLength);
-    if (wantedPages > records.accessiblePages(slot)) {
-      this.#change(slot, shape(wantedPages, records.imageFirstPage(slot), records.imagePages(slot)), () => {
-        try {
-          this.#setAccessible(slot, wantedPages);
-        } catch (error) {
-          records.setTainted(slot, true);
-          throw error;
-        }
-      });
+    const pages = Math.ceil(byteLength / this.#pageBytes);
+    if (pages > records.accessiblePages(slot)) {
+      const before = records.mappings(slot);
+      const wanted = mappingsOf(pages, records.imageFirstPage(slot), records.imagePages(slot));
+      if (wanted > before) this.#budget.check(wanted - before);
+      this.#openOrShut(slot, pages);
+      if (wanted !== before) this.#account(wanted - before);
     }
     records.setByteLength(slot, byteLength);
   }
 
   /** Forgets a free slot's image: zeros over exactly its range, so that what else is resident stays. */
   removeImage(slot: number): void {
-    if (this.#records.imageId(slot) === 0) return;
-    this.#change(slot, shape(this.#records.accessiblePages(slot), 0, 0), () => this.#removeImage(slot));
+    const records = this.#records;
+    if (records.imageId(slot) === 0) return;
+    const before = records.mappings(slot);
+    this.#removeImage(slot);
+    this.#account(records.mappings(slot) - before);
   }
 
   /** The slab is gone, and every mapping with it. */
   close(): void {
     this.#account(-this.#mappings);
+  }
+
+  /** Gives the slot another image, or size, or both. */
+  #reshape(slot: number, pages: number, image: PoolImage | undefined): void {
+    const records = this.#records;
+    const before = records.mappings(slot);
+    const wanted =
+      image === undefined
+        ? mappingsOf(pages, 0, 0)
+        : mappingsOf(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes);
+    if (wanted > before) this.#budget.check(wanted - before);
+    try {
+      const isOther = records.imageId(slot) !== (image === undefined ? 0 : image.id);
+      if (isOther) this.#removeImage(slot);
+      this.#setAccessible(slot, pages);
+      if (isOther && image !== undefined) this.#mapImage(slot, image);
+    } catch (error) {
+      this.#account(records.mappings(slot) - before);
+      throw error;
+    }
+    if (wanted !== before) this.#account(wanted - before);
+  }
+
+  #blank(slot: number): void {
+    const records = this.#records;
+    this.#pages.blank(slot);
+    this.#account(-records.mappings(slot));
+    records.setAccessiblePages(slot, 0);
+    this.#forgetImage(slot);
+    records.setTainted(slot, false);
   }
 
   #removeImage(slot: number): void {
@@ -111,44 +121,42 @@ export class SlotMemory {
     this.#forgetImage(slot);
   }
 
-  /** Makes a change that leaves the slot with `wanted` mappings, if the budget has room, and accounts for what became of it. */
-  #change(slot: number, wanted: number, change: () => void): void {
-    const before = this.#mappingsOf(slot);
-    if (wanted > before) this.#budget.check(wanted - before);
-    try {
-      change();
-    } finally {
-      this.#account(this.#mappingsOf(slot) - before);
-    }
-  }
-
-  #mappingsOf(slot: number): number {
-    const records = this.#records;
-    return shape(records.accessiblePages(slot), records.imageFirstPage(slot), records.imagePages(slot));
-  }
-
   #account(mappings: number): void {
     this.#mappings += mappings;
     this.#budget.add(mappings);
   }
 
-  #pagesOf(byteLength: number): number {
-    return Math.ceil(byteLength / this.#pageBytes);
-  }
-
-  #firstPageOf(image: PoolImage | undefined): number {
-    return image === undefined ? 0 : image.offsetBytes / this.#pageBytes;
-  }
-
   /** A surplus left by an earlier tenant must not be readable beyond this one's end, though its contents are clean. */
   #setAccessible(slot: number, wantedPages: number): void {
-    const pages = this.#records.accessiblePages(slot);
+    const records = this.#records;
+    const pages = records.accessiblePages(slot);
     if (pages === wantedPages) return;
     const wanted = wantedPages * this.#pageBytes;
     const open = pages * this.#pageBytes;
     if (open < wanted) this.#pages.open(slot, open, wanted - open);
     else this.#pages.shut(slot, wanted, open - wanted);
-    this.#records.setAccessiblePages(slot, wantedPages);
+    records.setAccessiblePages(slot, wantedPages);
+  }
+
+  /**
+   * Opens a live memory further. A call that fails may have opened a part: that is shut again, so that the memory ends where
+   * it did. A guest on another thread may have written there all the same, so no reset is trusted any more.
+   */
+  #openOrShut(slot: number, pages: number): void {
+    const open = this.#records.accessiblePages(slot) * this.#pageBytes;
+    const surplus = pages * this.#pageBytes - open;
+    try {
+      this.#pages.open(slot, open, surplus);
+    } catch (error) {
+      this.#records.setTainted(slot, true);
+      try {
+        this.#pages.shut(slot, open, surplus);
+      } catch {
+        // Refused, too: open past its end, and known to be, until it is freed and laid over.
+      }
+      throw error;
+    }
+    this.#records.setAccessiblePages(slot, pages);
   }
 
   #forgetImage(slot: number): void {
@@ -168,16 +176,4 @@ export class SlotMemory {
       image.byteLength / this.#pageBytes,
     );
   }
-}
-
-/**
- * Mappings that a slot takes: what is accessible, in up to three pieces around an image, and the inaccessible rest, which
- * they part from the next slot's. Nothing while all of it is inaccessible.
- */
-function shape(accessiblePages: number, imageFirstPage: number, imagePages: number): number {
-  if (accessiblePages === 0) return 0;
-  if (imagePages === 0) return 2;
-  const before = imageFirstPage > 0 ? 1 : 0;
-  const behind = imageFirstPage + imagePages < accessiblePages ? 1 : 0;
-  return before + 1 + behind + 1;
 }

@@ -4,66 +4,107 @@
  * it: pages are mapped without access, and the call that opens them colours them.
  *
  *     mmap (no access, no key) ──▶ pkey_mprotect (access and key at once) ──▶ in use ──▶ mprotect (keeps the key)
+ *
+ * The slab belongs to the pool, and sizes were checked where they came in. So the calls go straight to the platform's
+ * primitives, after the one comparison that keeps a mistake of ours out of the neighbours' pages.
  */
 import type { SlabLayout } from '@guardstripe/layout';
-import type { Mmap } from '@guardstripe/mmap';
+import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
 import type { ProtectionKey } from '@guardstripe/mpk';
 import type { PoolImage } from '../module/image.js';
+import { PoolClosedError } from '../errors.js';
 
 /** Changes pages of slots. Offsets are bytes from the slot's start; offsets and lengths are whole host pages. */
 export class SlotPages {
-  readonly #slab: Mmap;
-  readonly #layout: SlabLayout;
-  /** One a stripe; empty in a slab that is not striped. */
-  readonly #keys: readonly ProtectionKey[];
+  readonly #virtualMemory: VirtualMemory;
+  /** Where slot 0 begins. */
+  readonly #firstAddress: number;
+  readonly #slotBytes: number;
+  readonly #numSlots: number;
+  readonly #maxMemoryBytes: number;
+  /** The hardware's number of each stripe's key; empty in a slab that is not striped. */
+  readonly #keyIds: readonly number[];
+  #closed = false;
 
-  constructor(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[]) {
-    this.#slab = slab;
-    this.#layout = layout;
-    this.#keys = keys;
+  constructor(
+    slab: Mmap,
+    layout: SlabLayout,
+    keys: readonly ProtectionKey[],
+    virtualMemory: VirtualMemory,
+  ) {
+    this.#virtualMemory = virtualMemory;
+    this.#firstAddress = slab.address + layout.preSlabGuardBytes;
+    this.#slotBytes = layout.slotBytes;
+    this.#numSlots = layout.numSlots;
+    this.#maxMemoryBytes = layout.maxMemoryBytes;
+    this.#keyIds = keys.map((key) => key.id);
+    // Nothing is coloured yet, but each key knows from here on whose pages may carry it.
+    for (const key of keys) key.protect({ map: slab, offset: 0, byteLength: 0 }, 'none');
+  }
+
+  /** Where byte 0 of the slot's memory lies. */
+  addressOf(slot: number): number {
+    return this.#firstAddress + slot * this.#slotBytes;
   }
 
   /** Lets pages be read and written, by the slot's stripe alone. */
   open(slot: number, offset: number, byteLength: number): void {
-    const start = this.#layout.slotOffset(slot) + offset;
-    const key = this.#key(slot);
-    if (key === undefined) this.#slab.makeAccessible(start, byteLength);
-    else key.protect({ map: this.#slab, offset: start, byteLength }, 'read-write');
+    const address = this.#range(slot, offset, byteLength);
+    const keys = this.#keyIds;
+    if (keys.length === 0) this.#virtualMemory.protect(address, byteLength, 'read-write');
+    else
+      this.#virtualMemory.protectWithKey(
+        address,
+        byteLength,
+        'read-write',
+        keys[slot % keys.length]!,
+      );
   }
 
   /** Makes any touch of the pages fault. */
   shut(slot: number, offset: number, byteLength: number): void {
-    this.#slab.makeInaccessible(this.#layout.slotOffset(slot) + offset, byteLength);
+    this.#virtualMemory.protect(this.#range(slot, offset, byteLength), byteLength, 'none');
   }
 
   /** Lays fresh inaccessible pages over the whole slot, whatever was there. */
   blank(slot: number): void {
-    this.#slab.remapAsZerosAt(this.#layout.slotOffset(slot), this.#layout.maxMemoryBytes, 'none');
+    const byteLength = this.#maxMemoryBytes;
+    if (byteLength > 0) this.#virtualMemory.mapZeros(this.#range(slot, 0, byteLength), byteLength, 'none');
   }
 
   /** Lays fresh zero pages, readable and writable, over what was there. */
   zero(slot: number, offset: number, byteLength: number): void {
-    const start = this.#layout.slotOffset(slot) + offset;
-    if (this.#key(slot) === undefined) {
-      this.#slab.remapAsZerosAt(start, byteLength, 'read-write');
-      return;
-    }
-    this.#slab.remapAsZerosAt(start, byteLength, 'none');
-    this.open(slot, offset, byteLength);
+    const address = this.#range(slot, offset, byteLength);
+    const striped = this.#keyIds.length > 0;
+    this.#virtualMemory.mapZeros(address, byteLength, striped ? 'none' : 'read-write');
+    if (striped) this.open(slot, offset, byteLength);
   }
 
   /** Maps an image, copy-on-write, at its place in the slot's memory. */
-  mapImage(slot: number, image: PoolImage): void {
-    const start = this.#layout.slotOffset(slot) + image.offsetBytes;
-    if (this.#key(slot) === undefined) {
-      this.#slab.mapImageAt(image.image, start);
-      return;
-    }
-    this.#slab.mapImageAt(image.image, start, 'none');
-    this.open(slot, image.offsetBytes, image.byteLength);
+  mapImage(slot: number, { image, offsetBytes, byteLength }: PoolImage): void {
+    const address = this.#range(slot, offsetBytes, byteLength);
+    const striped = this.#keyIds.length > 0;
+    this.#virtualMemory.mapFile(image.fd, 0, address, byteLength, striped ? 'none' : 'read-write', 'private');
+    if (striped) this.open(slot, offsetBytes, byteLength);
   }
 
-  #key(slot: number): ProtectionKey | undefined {
-    return this.#keys.length === 0 ? undefined : this.#keys[this.#layout.stripeOf(slot)];
+  /** Drops pages: they read as zeros, or as the image that is mapped there. */
+  drop(slot: number, offset: number, byteLength: number): void {
+    this.#virtualMemory.decommit(this.#range(slot, offset, byteLength), byteLength);
+  }
+
+  /** The slab is gone, and may be somebody else's: no call reaches the system any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  #range(slot: number, offset: number, byteLength: number): number {
+    if (this.#closed) throw new PoolClosedError('change a memory');
+    // Also false for what is no number.
+    const inside =
+      slot >= 0 && slot < this.#numSlots && offset >= 0 && offset + byteLength <= this.#maxMemoryBytes;
+    if (!inside)
+      throw new Error(`A mistake of the pool's own: ${byteLength} bytes at ${offset} of slot ${slot}`);
+    return this.#firstAddress + slot * this.#slotBytes + offset;
   }
 }

@@ -1,15 +1,16 @@
 /**
- * What the pool remembers of every slot, in one typed array, so that sharing it with other threads is a change of
- * buffer. All zeros is the state of a slot nobody has used: nothing needs filling when a pool is made.
+ * What the pool remembers of every slot, in one buffer, so that sharing it with other threads is a change of buffer. All
+ * zeros is the state of a slot nobody has used: nothing needs filling when a pool is made. A record is a cache line:
  *
  *     slot 0        slot 1        slot 2
- *     [12 words]    [12 words]    [12 words]   ...
+ *     [64 bytes]    [64 bytes]    [64 bytes]   ...
  *
- *     word 0 state           3 image first page   6..7 byte length (float64)
- *          1 generation      4 image pages        8 next  ┐ of the owning store's
- *          2 image id        5 accessible pages   9 prev  ┘ list, as slot + 1
- *                                                10 owner
- *                                                11 tainted
+ *     float64  0 generation          3 image id           int32  12 state
+ *              1 byte length         4 image first page          13 next      ┐ of the owning store's
+ *              2 accessible pages    5 image pages               14 previous  ┘ list, as slot + 1
+ *                                                                15 marks
+ *
+ * What counts something is a double: none of them can wrap, whatever the size of a memory and however often a slot is used.
  */
 
 /**
@@ -25,33 +26,44 @@ export const SlotState = { UNMAPPED: 0, UNKNOWN: 1, PREVIOUSLY_USED: 2 } as cons
 /** One of {@link SlotState}. */
 export type SlotState = (typeof SlotState)[keyof typeof SlotState];
 
-const WORDS_PER_SLOT = 12;
-const STATE = 0;
-const GENERATION = 1;
-const IMAGE_ID = 2;
-const IMAGE_FIRST_PAGE = 3;
-const IMAGE_PAGES = 4;
-const ACCESSIBLE_PAGES = 5;
-const BYTE_LENGTH_F64 = 3;
-const NEXT = 8;
-const PREVIOUS = 9;
-const OWNER = 10;
-const TAINTED = 11;
+const RECORD_BYTES = 64;
+const FLOATS = RECORD_BYTES / Float64Array.BYTES_PER_ELEMENT;
+const WORDS = RECORD_BYTES / Int32Array.BYTES_PER_ELEMENT;
+const GENERATION = 0;
+const BYTE_LENGTH = 1;
+const ACCESSIBLE_PAGES = 2;
+const IMAGE_ID = 3;
+const IMAGE_FIRST_PAGE = 4;
+const IMAGE_PAGES = 5;
+const STATE = 12;
+const NEXT = 13;
+const PREVIOUS = 14;
+const MARKS = 15;
+
+/** On a store's list. */
+const OWNED = 1;
+/** A system call failed halfway through a change. */
+const TAINTED = 2;
 
 /** The records of all slots of a pool. Callers pass slots of the pool only; nothing here checks a bound. */
 export class SlotRecords {
-  readonly #words: Int32Array;
   readonly #floats: Float64Array;
+  readonly #words: Int32Array;
 
-  constructor(numSlots: number) {
-    const buffer = new ArrayBuffer(numSlots * WORDS_PER_SLOT * Int32Array.BYTES_PER_ELEMENT);
-    this.#words = new Int32Array(buffer);
+  /** Bytes that the records of so many slots take. */
+  static bytesFor(numSlots: number): number {
+    return numSlots * RECORD_BYTES;
+  }
+
+  /** @param buffer - where they are; zeros for slots that nobody has used */
+  constructor(numSlots: number, buffer: ArrayBufferLike = new ArrayBuffer(SlotRecords.bytesFor(numSlots))) {
     this.#floats = new Float64Array(buffer);
+    this.#words = new Int32Array(buffer);
   }
 
   /** Takes the record, leaving `UNKNOWN` behind, and returns what it was. */
   takeState(slot: number): SlotState {
-    const at = slot * WORDS_PER_SLOT + STATE;
+    const at = slot * WORDS + STATE;
     const state = this.#words[at] as SlotState;
     this.#words[at] = SlotState.UNKNOWN;
     return state;
@@ -59,54 +71,98 @@ export class SlotRecords {
 
   /** Puts the record back: the slot was reset. */
   putPreviouslyUsed(slot: number): void {
-    this.#words[slot * WORDS_PER_SLOT + STATE] = SlotState.PREVIOUSLY_USED;
+    this.#words[slot * WORDS + STATE] = SlotState.PREVIOUSLY_USED;
   }
 
   /** Says that nothing may be assumed of the slot any more. */
   putUnknown(slot: number): void {
-    this.#words[slot * WORDS_PER_SLOT + STATE] = SlotState.UNKNOWN;
-  }
-
-  state(slot: number): SlotState {
-    return this.#words[slot * WORDS_PER_SLOT + STATE] as SlotState;
+    this.#words[slot * WORDS + STATE] = SlotState.UNKNOWN;
   }
 
   /** Odd while a tenant lives in the slot. Each allocation and each free moves it on, so a stale handle never matches. */
   generation(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + GENERATION]!;
+    return this.#floats[slot * FLOATS + GENERATION]!;
   }
 
   /** Whether a tenant lives in the slot. */
   isLive(slot: number): boolean {
-    return (this.generation(slot) & 1) === 1;
+    return this.generation(slot) % 2 === 1;
   }
 
-  /** Starts or ends a tenancy, and returns the new generation. */
-  nextGeneration(slot: number): number {
-    const at = slot * WORDS_PER_SLOT + GENERATION;
-    const generation = (this.#words[at]! + 1) | 0;
-    this.#words[at] = generation;
-    return generation;
+  /**
+   * Starts a tenancy: the slot gets its size and the head of its store's list, which is `slot + 1` from then on. Returns
+   * the tenancy's generation.
+   */
+  startTenancy(slot: number, byteLength: number, head: number): number {
+    const at = slot * WORDS;
+    this.#words[at + NEXT] = head;
+    this.#words[at + PREVIOUS] = 0;
+    this.#words[at + MARKS] = (this.#words[at + MARKS]!) | OWNED;
+    if (head !== 0) this.#words[(head - 1) * WORDS + PREVIOUS] = slot + 1;
+    this.#floats[slot * FLOATS + BYTE_LENGTH] = byteLength;
+    return (this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1);
+  }
+
+  /** Ends a tenancy: the slot has no size and is on no list. Returns the list's new head. */
+  endTenancy(slot: number, head: number): number {
+    const at = slot * WORDS;
+    const next = this.#words[at + NEXT]!;
+    const previous = this.#words[at + PREVIOUS]!;
+    if (next !== 0) this.#words[(next - 1) * WORDS + PREVIOUS] = previous;
+    if (previous !== 0) this.#words[(previous - 1) * WORDS + NEXT] = next;
+    this.#words[at + NEXT] = 0;
+    this.#words[at + PREVIOUS] = 0;
+    this.#words[at + MARKS] = (this.#words[at + MARKS]!) & ~OWNED;
+    this.#floats[slot * FLOATS + BYTE_LENGTH] = 0;
+    this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1;
+    return previous === 0 ? next : head;
+  }
+
+  /** The next slot on its store's list plus one, 0 for none. */
+  nextOwned(slot: number): number {
+    return this.#words[slot * WORDS + NEXT]!;
+  }
+
+  /** Whether the slot is on a store's list. */
+  isOwned(slot: number): boolean {
+    return ((this.#words[slot * WORDS + MARKS]!) & OWNED) !== 0;
+  }
+
+  /** Whether the slot has exactly this image, 0 for none, and this many accessible pages. */
+  hasShape(slot: number, imageId: number, accessiblePages: number): boolean {
+    const at = slot * FLOATS;
+    return this.#floats[at + IMAGE_ID] === imageId && this.#floats[at + ACCESSIBLE_PAGES] === accessiblePages;
+  }
+
+  /** Mappings that the slot takes now. */
+  mappings(slot: number): number {
+    const at = slot * FLOATS;
+    const floats = this.#floats;
+    return mappingsOf(
+      floats[at + ACCESSIBLE_PAGES]!,
+      floats[at + IMAGE_FIRST_PAGE]!,
+      floats[at + IMAGE_PAGES]!,
+    );
   }
 
   /** The image mapped in the slot, 0 for none. */
   imageId(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + IMAGE_ID]!;
+    return this.#floats[slot * FLOATS + IMAGE_ID]!;
   }
 
   imageFirstPage(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + IMAGE_FIRST_PAGE]! >>> 0;
+    return this.#floats[slot * FLOATS + IMAGE_FIRST_PAGE]!;
   }
 
   imagePages(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + IMAGE_PAGES]! >>> 0;
+    return this.#floats[slot * FLOATS + IMAGE_PAGES]!;
   }
 
   setImage(slot: number, imageId: number, firstPage: number, pages: number): void {
-    const at = slot * WORDS_PER_SLOT;
-    this.#words[at + IMAGE_ID] = imageId;
-    this.#words[at + IMAGE_FIRST_PAGE] = firstPage;
-    this.#words[at + IMAGE_PAGES] = pages;
+    const at = slot * FLOATS;
+    this.#floats[at + IMAGE_ID] = imageId;
+    this.#floats[at + IMAGE_FIRST_PAGE] = firstPage;
+    this.#floats[at + IMAGE_PAGES] = pages;
   }
 
   clearImage(slot: number): void {
@@ -115,56 +171,42 @@ export class SlotRecords {
 
   /** Pages from the slot's start that are accessible. */
   accessiblePages(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + ACCESSIBLE_PAGES]! >>> 0;
+    return this.#floats[slot * FLOATS + ACCESSIBLE_PAGES]!;
   }
 
   setAccessiblePages(slot: number, pages: number): void {
-    this.#words[slot * WORDS_PER_SLOT + ACCESSIBLE_PAGES] = pages;
+    this.#floats[slot * FLOATS + ACCESSIBLE_PAGES] = pages;
   }
 
-  /** Bytes of the tenant's memory; at most its accessible pages. */
+  /** Bytes of the tenant's memory, at most its accessible pages; 0 without a tenant. */
   byteLength(slot: number): number {
-    return this.#floats[(slot * WORDS_PER_SLOT) / 2 + BYTE_LENGTH_F64]!;
+    return this.#floats[slot * FLOATS + BYTE_LENGTH]!;
   }
 
   setByteLength(slot: number, byteLength: number): void {
-    this.#floats[(slot * WORDS_PER_SLOT) / 2 + BYTE_LENGTH_F64] = byteLength;
+    this.#floats[slot * FLOATS + BYTE_LENGTH] = byteLength;
   }
 
   /** Whether a system call failed halfway through a change: the record may be wrong, and no reset can be trusted. */
   isTainted(slot: number): boolean {
-    return this.#words[slot * WORDS_PER_SLOT + TAINTED] !== 0;
+    return ((this.#words[slot * WORDS + MARKS]!) & TAINTED) !== 0;
   }
 
   setTainted(slot: number, tainted: boolean): void {
-    this.#words[slot * WORDS_PER_SLOT + TAINTED] = Number(tainted);
+    const at = slot * WORDS + MARKS;
+    const others = (this.#words[at]!) & ~TAINTED;
+    this.#words[at] = tainted ? others | TAINTED : others;
   }
+}
 
-  /** The store that owns the tenant, 0 for none. */
-  owner(slot: number): number {
-    return this.#words[slot * WORDS_PER_SLOT + OWNER]!;
-  }
-
-  /** Puts the slot at the head of its store's list and returns the new head; heads and links are slot + 1, 0 is none. */
-  link(slot: number, owner: number, head: number): number {
-    const at = slot * WORDS_PER_SLOT;
-    this.#words[at + OWNER] = owner;
-    this.#words[at + NEXT] = head;
-    this.#words[at + PREVIOUS] = 0;
-    if (head !== 0) this.#words[(head - 1) * WORDS_PER_SLOT + PREVIOUS] = slot + 1;
-    return slot + 1;
-  }
-
-  /** Takes the slot out of its store's list and returns the new head. */
-  unlink(slot: number, head: number): number {
-    const at = slot * WORDS_PER_SLOT;
-    const next = this.#words[at + NEXT]!;
-    const previous = this.#words[at + PREVIOUS]!;
-    if (next !== 0) this.#words[(next - 1) * WORDS_PER_SLOT + PREVIOUS] = previous;
-    if (previous !== 0) this.#words[(previous - 1) * WORDS_PER_SLOT + NEXT] = next;
-    this.#words[at + OWNER] = 0;
-    this.#words[at + NEXT] = 0;
-    this.#words[at + PREVIOUS] = 0;
-    return previous === 0 ? next : head;
-  }
+/**
+ * Mappings that a slot takes: what is accessible, in up to three pieces around an image, and the inaccessible rest, which
+ * they part from the next slot's. Nothing while all of it is inaccessible.
+ */
+export function mappingsOf(accessiblePages: number, imageFirstPage: number, imagePages: number): number {
+  if (accessiblePages === 0) return 0;
+  if (imagePages === 0) return 2;
+  const before = imageFirstPage > 0 ? 1 : 0;
+  const behind = imageFirstPage + imagePages < accessiblePages ? 1 : 0;
+  return before + 1 + behind + 1;
 }

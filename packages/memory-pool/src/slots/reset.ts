@@ -6,9 +6,10 @@
  *     with a scan: only the dirty pages are written          ▲ where the scan stopped
  *     without:     every byte is written                     ▲ keepResidentBytes
  */
-import type { SlabLayout } from '@guardstripe/layout';
 import { createView, detachView, SystemError, type DirtyPages, type VirtualMemory } from '@guardstripe/mmap';
 import type { ImageTable } from './image-table.js';
+import type { PoolImage } from '../module/image.js';
+import type { SlotPages } from './pages.js';
 import type { SlotRecords } from './records.js';
 
 /** Most dirty regions that one scan reports; what lies behind them is dropped. */
@@ -24,7 +25,7 @@ export interface ResetResult {
   strategy: ResetStrategy;
   /** Bytes written back, which stay resident. */
   bytesWritten: number;
-  /** What must be dropped before the slot is clean, as an offset into the slab; 0 bytes for nothing. */
+  /** What must be dropped before the slot is clean, as bytes from the slot's start; 0 bytes for nothing. */
   dropOffset: number;
   dropBytes: number;
 }
@@ -42,8 +43,7 @@ export interface ResetOptions {
 /** Resets slots in the way that the settings and the kernel allow. */
 export class SlotReset {
   readonly result: ResetResult = { strategy: 'decommit', bytesWritten: 0, dropOffset: 0, dropBytes: 0 };
-  readonly #slabAddress: number;
-  readonly #layout: SlabLayout;
+  readonly #pages: SlotPages;
   readonly #records: SlotRecords;
   readonly #images: ImageTable;
   readonly #virtualMemory: VirtualMemory;
@@ -56,14 +56,12 @@ export class SlotReset {
   readonly #views = new Map<number, Uint8Array>();
 
   constructor(
-    slabAddress: number,
-    layout: SlabLayout,
+    pages: SlotPages,
     records: SlotRecords,
     images: ImageTable,
     { virtualMemory, keepResidentBytes, scan, onFailedScan }: ResetOptions,
   ) {
-    this.#slabAddress = slabAddress;
-    this.#layout = layout;
+    this.#pages = pages;
     this.#records = records;
     this.#images = images;
     this.#virtualMemory = virtualMemory;
@@ -83,13 +81,17 @@ export class SlotReset {
   run(slot: number): ResetResult {
     const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
     const keptBytes = Math.min(this.#keepBytes, accessibleBytes);
-    if (keptBytes === 0 || !this.#canRestore(slot))
-      return this.#drop(slot, 0, accessibleBytes, 'decommit', 0);
-    if (this.#scan && accessibleBytes > this.#pageBytes && this.#findDirty(slot, accessibleBytes)) {
-      return this.#writeDirty(slot, accessibleBytes);
+    if (keptBytes === 0) return this.#drop(0, accessibleBytes, 'decommit', 0);
+    const image = this.#images.get(this.#records.imageId(slot));
+    // Where an image's bytes cannot be had, its mapping in the slot still restores them when its pages are dropped.
+    if (image !== undefined && image.bytes === undefined) return this.#drop(0, accessibleBytes, 'decommit', 0);
+    if (this.#scan && accessibleBytes > this.#pageBytes) {
+      const address = this.#pages.addressOf(slot);
+      if (this.#findDirty(address, accessibleBytes))
+        return this.#writeDirty(slot, address, accessibleBytes, image);
     }
-    this.#restore(slot, 0, keptBytes);
-    return this.#drop(slot, keptBytes, accessibleBytes, 'write', keptBytes);
+    this.#restore(slot, 0, keptBytes, image);
+    return this.#drop(keptBytes, accessibleBytes, 'write', keptBytes);
   }
 
   /** Detaches the internal views: the slab is about to go. */
@@ -98,21 +100,10 @@ export class SlotReset {
     this.#views.clear();
   }
 
-  /** Where an image's bytes cannot be had, its mapping in the slot still restores them when its pages are dropped. */
-  #canRestore(slot: number): boolean {
-    const imageId = this.#records.imageId(slot);
-    return imageId === 0 || this.#images.get(imageId)?.bytes !== undefined;
-  }
-
-  #findDirty(slot: number, accessibleBytes: number): boolean {
-    const address = this.#slabAddress + this.#layout.slotOffset(slot);
+  #findDirty(address: number, accessibleBytes: number): boolean {
     try {
-      this.#virtualMemory.scanDirtyPages(
-        address,
-        accessibleBytes,
-        this.#keepBytes / this.#pageBytes,
-        this.#dirty,
-      );
+      const maxPages = this.#keepBytes / this.#pageBytes;
+      this.#virtualMemory.scanDirtyPages(address, accessibleBytes, maxPages, this.#dirty);
       return true;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
@@ -121,32 +112,35 @@ export class SlotReset {
     }
   }
 
-  #writeDirty(slot: number, accessibleBytes: number): ResetResult {
-    const address = this.#slabAddress + this.#layout.slotOffset(slot);
+  #writeDirty(
+    slot: number,
+    address: number,
+    accessibleBytes: number,
+    image: PoolImage | undefined,
+  ): ResetResult {
     const { count, starts, ends, walkEnd } = this.#dirty;
     let written = 0;
     for (let i = 0; i < count; i++) {
-      const start = starts[i]! - address;
-      const end = ends[i]! - address;
-      this.#restore(slot, start, end);
+      const start = (starts[i]!) - address;
+      const end = (ends[i]!) - address;
+      this.#restore(slot, start, end, image);
       written += end - start;
     }
-    return this.#drop(slot, walkEnd - address, accessibleBytes, 'scan', written);
+    return this.#drop(walkEnd - address, accessibleBytes, 'scan', written);
   }
 
-  #drop(slot: number, from: number, to: number, strategy: ResetStrategy, bytesWritten: number): ResetResult {
+  #drop(from: number, to: number, strategy: ResetStrategy, bytesWritten: number): ResetResult {
     const { result } = this;
     result.strategy = strategy;
     result.bytesWritten = bytesWritten;
-    result.dropOffset = this.#layout.slotOffset(slot) + from;
+    result.dropOffset = from;
     result.dropBytes = to - from;
     return result;
   }
 
   /** Writes bytes `start` to `end` of a memory as they were at its start: zeros, image, zeros. */
-  #restore(slot: number, start: number, end: number): void {
+  #restore(slot: number, start: number, end: number, image: PoolImage | undefined): void {
     const bytes = this.#view(slot, end);
-    const image = this.#images.get(this.#records.imageId(slot));
     const contents = image?.bytes;
     if (image === undefined || contents === undefined) {
       bytes.fill(0, start, end);
@@ -166,9 +160,7 @@ export class SlotReset {
     if (view !== undefined && view.byteLength >= byteLength) return view;
     if (view !== undefined) detachView(view.buffer as ArrayBuffer);
     const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
-    const fresh = new Uint8Array(
-      createView(this.#slabAddress + this.#layout.slotOffset(slot), accessibleBytes),
-    );
+    const fresh = new Uint8Array(createView(this.#pages.addressOf(slot), accessibleBytes));
     this.#views.set(slot, fresh);
     return fresh;
   }

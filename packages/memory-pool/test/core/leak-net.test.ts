@@ -16,8 +16,8 @@ const warning = {
   message: expect.stringContaining('was collected without being freed'),
 };
 
-describe('a memory that is dropped without being freed', () => {
-  it('comes back reset, with one warning a pool that says how to learn more', () => {
+describe('memories that are dropped with their store, without being freed', () => {
+  it('come back reset, with one warning a pool that says how to learn more', () => {
     expect(run('memory')).toMatchObject({
       afterMemories: 0,
       right: 3,
@@ -25,17 +25,23 @@ describe('a memory that is dropped without being freed', () => {
     });
   });
 
-  it('is warned of with the place of its allocation, where that is traced', () => {
+  it('are warned of with the place of its allocation, where that is traced', () => {
     const { warnings } = run('memory', 'trace');
     expect(warnings).toEqual([{ ...warning, detail: expect.stringContaining('allocateAndForget') }]);
     expect(warnings).toEqual([{ ...warning, detail: expect.stringContaining('leak.mjs') }]);
   });
 
-  it('comes back also when its store was dropped', () => {
-    expect(run('store')).toMatchObject({ afterMemories: 0, right: 3, warnings: [warning] });
+  it('stay as long as their store can be reached, and come back with it', () => {
+    expect(run('live-store')).toMatchObject({
+      afterMemories: 3,
+      withStore: 3,
+      afterViews: 0,
+      right: 3,
+      warnings: [warning],
+    });
   });
 
-  it('keeps its slot as long as somebody holds its buffer', () => {
+  it('keep their slots as long as somebody holds their buffers', () => {
     expect(run('view')).toMatchObject({
       afterMemories: 3,
       readable: [0xee, 0xee, 0xee],
@@ -45,7 +51,7 @@ describe('a memory that is dropped without being freed', () => {
     });
   });
 
-  it('keeps the whole slab as long as somebody holds its buffer, even when the pool was dropped', () => {
+  it('keep the whole slab as long as somebody holds a buffer, even when the pool was dropped', () => {
     expect(run('all-but-view')).toEqual([0xee, 0xee, 0xee]);
   });
 });

@@ -1,56 +1,70 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SlotRecords, SlotState } from '../../src/slots/records.js';
+import { mappingsOf, SlotRecords, SlotState } from '../../src/slots/records.js';
+
+const MOST = Number.MAX_SAFE_INTEGER;
 
 describe('SlotRecords', () => {
   it('starts with every slot unmapped and nothing else said', () => {
     const records = new SlotRecords(3);
     for (const slot of [0, 1, 2]) {
-      expect(records.state(slot)).toBe(SlotState.UNMAPPED);
       expect(records.isLive(slot)).toBe(false);
       expect(records.imageId(slot)).toBe(0);
       expect(records.accessiblePages(slot)).toBe(0);
       expect(records.byteLength(slot)).toBe(0);
+      expect(records.mappings(slot)).toBe(0);
+      expect(records.hasShape(slot, 0, 0)).toBe(true);
+      expect(records.takeState(slot)).toBe(SlotState.UNMAPPED);
     }
   });
 
-  it('keeps the fields of neighbouring slots apart, at their largest values', () => {
+  it('keeps the fields of neighbouring slots apart, at the largest values there are', () => {
     const records = new SlotRecords(3);
-    records.setImage(1, 0x7fffffff, 0xffffffff, 0xfffffffe);
-    records.setAccessiblePages(1, 0xfffffffd);
-    records.setByteLength(1, Number.MAX_SAFE_INTEGER);
+    records.setImage(1, MOST, MOST - 1, MOST - 2);
+    records.setAccessiblePages(1, MOST - 3);
     records.setTainted(1, true);
-    records.link(1, 9, 0);
+    records.startTenancy(1, MOST - 4, 0);
     expect(records.takeState(1)).toBe(SlotState.UNMAPPED);
-    expect(records.state(1)).toBe(SlotState.UNKNOWN);
-    expect(records.imageId(1)).toBe(0x7fffffff);
-    expect(records.imageFirstPage(1)).toBe(0xffffffff);
-    expect(records.imagePages(1)).toBe(0xfffffffe);
-    expect(records.accessiblePages(1)).toBe(0xfffffffd);
-    expect(records.byteLength(1)).toBe(Number.MAX_SAFE_INTEGER);
+    expect(records.takeState(1)).toBe(SlotState.UNKNOWN);
+    records.putPreviouslyUsed(1);
+    expect(records.takeState(1)).toBe(SlotState.PREVIOUSLY_USED);
+    expect(records.imageId(1)).toBe(MOST);
+    expect(records.imageFirstPage(1)).toBe(MOST - 1);
+    expect(records.imagePages(1)).toBe(MOST - 2);
+    expect(records.accessiblePages(1)).toBe(MOST - 3);
+    expect(records.byteLength(1)).toBe(MOST - 4);
     expect(records.isTainted(1)).toBe(true);
-    expect(records.owner(1)).toBe(9);
+    expect(records.isOwned(1)).toBe(true);
     for (const slot of [0, 2]) {
-      expect(records.state(slot)).toBe(SlotState.UNMAPPED);
+      expect(records.takeState(slot)).toBe(SlotState.UNMAPPED);
       expect(records.imageId(slot)).toBe(0);
       expect(records.imageFirstPage(slot)).toBe(0);
       expect(records.accessiblePages(slot)).toBe(0);
       expect(records.byteLength(slot)).toBe(0);
       expect(records.isTainted(slot)).toBe(false);
-      expect(records.owner(slot)).toBe(0);
+      expect(records.isOwned(slot)).toBe(false);
     }
+    records.setTainted(1, false);
+    expect(records.isTainted(1)).toBe(false);
+    expect(records.isOwned(1)).toBe(true);
   });
 
-  it("makes every tenancy's generation odd and new", () => {
+  it("makes every tenancy's generation odd and new, past what 32 bits hold", () => {
     const records = new SlotRecords(1);
     const seen = new Set<number>();
     for (let i = 0; i < 5; i++) {
-      seen.add(records.nextGeneration(0));
+      seen.add(records.startTenancy(0, 0, 0));
       expect(records.isLive(0)).toBe(true);
-      records.nextGeneration(0);
+      records.endTenancy(0, 1);
       expect(records.isLive(0)).toBe(false);
     }
     expect(seen.size).toBe(5);
+    const far = new SlotRecords(1, bufferWithGeneration(2 ** 32 - 2));
+    const last = far.startTenancy(0, 0, 0);
+    far.endTenancy(0, 1);
+    const next = far.startTenancy(0, 0, 0);
+    expect([last, next]).toEqual([2 ** 32 - 1, 2 ** 32 + 1]);
+    expect(far.isLive(0)).toBe(true);
   });
 
   it("keeps stores' lists as a plain model does", () => {
@@ -64,14 +78,15 @@ describe('SlotRecords', () => {
         for (const [slot, owner] of commands) {
           const current = model.get(slot);
           if (current === undefined) {
-            heads[owner] = records.link(slot, owner, heads[owner]!);
+            records.startTenancy(slot, 1, heads[owner]!);
+            heads[owner] = slot + 1;
             model.set(slot, owner);
           } else {
-            heads[current] = records.unlink(slot, heads[current]!);
+            heads[current] = records.endTenancy(slot, heads[current]!);
             model.delete(slot);
           }
           for (const each of [1, 2, 3]) {
-            expect(listed(records, heads[each]!, each)).toEqual(
+            expect(listed(records, heads[each]!)).toEqual(
               [...model.keys()].filter((key) => model.get(key) === each).sort((a, b) => a - b),
             );
           }
@@ -79,20 +94,29 @@ describe('SlotRecords', () => {
       }),
     );
   });
+
+  it('counts the mappings around an image', () => {
+    expect(mappingsOf(0, 0, 0)).toBe(0);
+    expect(mappingsOf(4, 0, 0)).toBe(2);
+    expect(mappingsOf(4, 0, 4)).toBe(2);
+    expect(mappingsOf(4, 0, 3)).toBe(3);
+    expect(mappingsOf(4, 1, 3)).toBe(3);
+    expect(mappingsOf(4, 1, 2)).toBe(4);
+  });
 });
 
-/** The slots of a list, sorted; taken off a copy of the links by unlinking and linking again in order. */
-function listed(records: SlotRecords, head: number, owner: number): number[] {
+function bufferWithGeneration(generation: number): ArrayBuffer {
+  const buffer = new ArrayBuffer(SlotRecords.bytesFor(1));
+  new Float64Array(buffer)[0] = generation;
+  return buffer;
+}
+
+/** The slots of a list, sorted. */
+function listed(records: SlotRecords, head: number): number[] {
   const found: number[] = [];
-  let rest = head;
-  while (rest !== 0) {
-    const slot = rest - 1;
-    expect(records.owner(slot)).toBe(owner);
-    found.push(slot);
-    rest = records.unlink(slot, rest);
+  for (let link = head; link !== 0; link = records.nextOwned(link - 1)) {
+    expect(records.isOwned(link - 1)).toBe(true);
+    found.push(link - 1);
   }
-  let again = 0;
-  for (const slot of found.toReversed()) again = records.link(slot, owner, again);
-  expect(again).toBe(head);
   return found.sort((a, b) => a - b);
 }
