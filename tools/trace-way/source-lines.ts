@@ -36,6 +36,8 @@ function read(url: string): BuiltFile {
   const text = readFileSync(path, 'utf8');
   const lineStarts = [0];
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lineStarts.push(at + 1);
-  const payload = JSON.parse(readFileSync(`${path}.map`, 'utf8')) as ConstructorParameters<typeof SourceMap>[0];
+  const payload = JSON.parse(readFileSync(`${path}.map`, 'utf8')) as ConstructorParameters<
+    typeof SourceMap
+  >[0];
   return { path, map: new SourceMap(payload), lineStarts };
 }

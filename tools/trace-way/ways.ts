@@ -29,7 +29,12 @@ function allocateAndFree(
   reset: string,
   config: { readonly pagemapScan?: 'auto'; readonly linearMemoryKeepResident?: number },
 ): Way[] {
-  using pool = MemoryPool.create({ totalMemories: 16, maxMemorySize: MIB, memoryProtectionKeys: 'disable', ...config });
+  using pool = MemoryPool.create({
+    totalMemories: 16,
+    maxMemorySize: MIB,
+    memoryProtectionKeys: 'disable',
+    ...config,
+  });
   using module = describeMemory({ initial: 2, maximum: 16, contents: new Uint8Array(PAGE).fill(1) });
   const store = pool.openStore();
   const request = { module };
@@ -40,14 +45,24 @@ function allocateAndFree(
     allocate();
     free();
   }
-  const plain = [way('allocate, nothing to change', counter.during(allocate)), way(`free, ${reset}`, counter.during(free))];
+  const plain = [
+    way('allocate, nothing to change', counter.during(allocate)),
+    way(`free, ${reset}`, counter.during(free)),
+  ];
   // A tenant that grew leaves the slot open further than the next one's end: closing that is a system call.
   for (let lap = 0; lap < WARM_LAPS; lap++) {
     allocate();
     memory?.grow(1);
     free();
   }
-  return [way('allocate, the surplus is closed', counter.during(allocate)), way('grow', counter.during(() => memory?.grow(1))), ...plain];
+  return [
+    way('allocate, the surplus is closed', counter.during(allocate)),
+    way(
+      'grow',
+      counter.during(() => memory?.grow(1)),
+    ),
+    ...plain,
+  ];
 }
 
 function way(name: string, called: readonly Called[]): Way {

@@ -37,12 +37,12 @@ export class FreeSlots {
   }
 
   capacity(stripe: number): number {
-    return (this.allocators[stripe]!).capacity;
+    return this.allocators[stripe]!.capacity;
   }
 
   /** Takes a free slot of the stripe, if there is one: by preference one that has the key's image. */
   take(stripe: number, key: MemoryKey | undefined): number | undefined {
-    const index = (this.allocators[stripe]!).alloc(key);
+    const index = this.allocators[stripe]!.alloc(key);
     return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
 
@@ -57,7 +57,7 @@ export class FreeSlots {
   putBack(slot: number, bytesResident = 0): void {
     const stripe = slot % this.#numStripes;
     const index = (slot - stripe) / this.#numStripes;
-    (this.allocators[stripe]!).free(index, bytesResident);
+    this.allocators[stripe]!.free(index, bytesResident);
   }
 
   /** Gives a slot back that was used, and serves those who wait for it. */

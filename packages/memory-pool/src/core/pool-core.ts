@@ -59,7 +59,10 @@ export class PoolCore {
     this.#memory = new SlotMemory(this.pages, this.records, images, mappingBudget(), virtualMemory.pageSize);
     this.#free = new FreeSlots(layout, maxUnusedWarmSlots);
     const { records, counters, pages } = this;
-    this.#recycler = new SlotRecycler({ pages, layout, records, images, counters, free: this.#free }, options);
+    this.#recycler = new SlotRecycler(
+      { pages, layout, records, images, counters, free: this.#free },
+      options,
+    );
   }
 
   get slabAddress(): number {

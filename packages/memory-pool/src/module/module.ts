@@ -101,7 +101,6 @@ export class PoolModule implements Disposable {
     return this.#closed;
   }
 
-
   /**
    * @internal
    * @throws {@link ModuleClosedError}, {@link ModuleNotPoolableError}

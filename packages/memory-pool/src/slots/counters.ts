@@ -39,8 +39,8 @@ export class Counters {
   addReset(strategy: ResetStrategy, bytesWritten: number): void {
     const values = this.#values;
     const index = RESETS[strategy];
-    values[index] = (values[index]!) + 1;
-    values[BYTES_COPIED] = (values[BYTES_COPIED]!) + bytesWritten;
+    values[index] = values[index]! + 1;
+    values[BYTES_COPIED] = values[BYTES_COPIED]! + bytesWritten;
   }
 
   get(counter: Counter): number {

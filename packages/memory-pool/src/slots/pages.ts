@@ -26,12 +26,7 @@ export class SlotPages {
   readonly #keyIds: readonly number[];
   #closed = false;
 
-  constructor(
-    slab: Mmap,
-    layout: SlabLayout,
-    keys: readonly ProtectionKey[],
-    virtualMemory: VirtualMemory,
-  ) {
+  constructor(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[], virtualMemory: VirtualMemory) {
     this.#virtualMemory = virtualMemory;
     this.#firstAddress = slab.address + layout.preSlabGuardBytes;
     this.#slotBytes = layout.slotBytes;
@@ -52,13 +47,7 @@ export class SlotPages {
     const address = this.#range(slot, offset, byteLength);
     const keys = this.#keyIds;
     if (keys.length === 0) this.#virtualMemory.protect(address, byteLength, 'read-write');
-    else
-      this.#virtualMemory.protectWithKey(
-        address,
-        byteLength,
-        'read-write',
-        keys[slot % keys.length]!,
-      );
+    else this.#virtualMemory.protectWithKey(address, byteLength, 'read-write', keys[slot % keys.length]!);
   }
 
   /** Makes any touch of the pages fault. */

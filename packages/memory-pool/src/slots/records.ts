@@ -97,7 +97,7 @@ export class SlotRecords {
     const at = slot * WORDS;
     this.#words[at + NEXT] = head;
     this.#words[at + PREVIOUS] = 0;
-    this.#words[at + MARKS] = (this.#words[at + MARKS]!) | OWNED;
+    this.#words[at + MARKS] = this.#words[at + MARKS]! | OWNED;
     if (head !== 0) this.#words[(head - 1) * WORDS + PREVIOUS] = slot + 1;
     this.#floats[slot * FLOATS + BYTE_LENGTH] = byteLength;
     return (this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1);
@@ -112,7 +112,7 @@ export class SlotRecords {
     if (previous !== 0) this.#words[(previous - 1) * WORDS + NEXT] = next;
     this.#words[at + NEXT] = 0;
     this.#words[at + PREVIOUS] = 0;
-    this.#words[at + MARKS] = (this.#words[at + MARKS]!) & ~OWNED;
+    this.#words[at + MARKS] = this.#words[at + MARKS]! & ~OWNED;
     this.#floats[slot * FLOATS + BYTE_LENGTH] = 0;
     this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1;
     return previous === 0 ? next : head;
@@ -125,7 +125,7 @@ export class SlotRecords {
 
   /** Whether the slot is on a store's list. */
   isOwned(slot: number): boolean {
-    return ((this.#words[slot * WORDS + MARKS]!) & OWNED) !== 0;
+    return (this.#words[slot * WORDS + MARKS]! & OWNED) !== 0;
   }
 
   /** Whether the slot has exactly this image, 0 for none, and this many accessible pages. */
@@ -189,12 +189,12 @@ export class SlotRecords {
 
   /** Whether a system call failed halfway through a change: the record may be wrong, and no reset can be trusted. */
   isTainted(slot: number): boolean {
-    return ((this.#words[slot * WORDS + MARKS]!) & TAINTED) !== 0;
+    return (this.#words[slot * WORDS + MARKS]! & TAINTED) !== 0;
   }
 
   setTainted(slot: number, tainted: boolean): void {
     const at = slot * WORDS + MARKS;
-    const others = (this.#words[at]!) & ~TAINTED;
+    const others = this.#words[at]! & ~TAINTED;
     this.#words[at] = tainted ? others | TAINTED : others;
   }
 }

@@ -84,7 +84,8 @@ export class SlotReset {
     if (keptBytes === 0) return this.#drop(0, accessibleBytes, 'decommit', 0);
     const image = this.#images.get(this.#records.imageId(slot));
     // Where an image's bytes cannot be had, its mapping in the slot still restores them when its pages are dropped.
-    if (image !== undefined && image.bytes === undefined) return this.#drop(0, accessibleBytes, 'decommit', 0);
+    if (image !== undefined && image.bytes === undefined)
+      return this.#drop(0, accessibleBytes, 'decommit', 0);
     if (this.#scan && accessibleBytes > this.#pageBytes) {
       const address = this.#pages.addressOf(slot);
       if (this.#findDirty(address, accessibleBytes))
@@ -121,8 +122,8 @@ export class SlotReset {
     const { count, starts, ends, walkEnd } = this.#dirty;
     let written = 0;
     for (let i = 0; i < count; i++) {
-      const start = (starts[i]!) - address;
-      const end = (ends[i]!) - address;
+      const start = starts[i]! - address;
+      const end = ends[i]! - address;
       this.#restore(slot, start, end, image);
       written += end - start;
     }
