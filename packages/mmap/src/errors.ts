@@ -203,3 +203,15 @@ export function unknownAccess(address: number, byteLength: number): Coded<Error>
   const message = `The pages at ${hex(address)}, ${size(byteLength)}, allow something that could not be put back`;
   return withCode(new Error(message), 'ERR_MMAP_UNKNOWN_ACCESS');
 }
+
+/** A restorer was closed. */
+export function restorerClosed(): Coded<Error> {
+  return withCode(new Error('The PageRestorer was closed'), 'ERR_RESTORER_CLOSED');
+}
+
+/** An image cannot be copied any more, and nothing else brings its bytes back. */
+export function imageDetached(): Coded<Error> {
+  const message =
+    'The bytes of an image are gone (its buffer was detached), and dropping pages does not bring them back';
+  return withCode(new Error(message), 'ERR_RESTORER_IMAGE_DETACHED');
+}

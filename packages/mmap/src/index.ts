@@ -32,5 +32,13 @@ export type { PageRange, PageScannerOptions } from './operations/page-scanner.js
 export { platform } from './platform/platform.js';
 export type { ProtectionGuard } from './operations/protection-guard.js';
 export type { ResizeOptions } from './operations/resize.js';
+export { PageKind } from './platform/page-runs.js';
+export type { PageRuns } from './platform/page-runs.js';
+export { PageRestorer } from './restore/page-restorer.js';
+export type { PageRestorerOptions, RestorerChange } from './restore/page-restorer.js';
+export type { RestorerImage } from './restore/contents.js';
+export { RESTORE_STRATEGIES } from './restore/engine.js';
+export type { RestoreResult, RestoreStrategy } from './restore/engine.js';
+export type { ForeignRange, MapRange, RestorerRange } from './restore/range.js';
 export { createView, detachView } from './view.js';
 export type { Access, AccessRun, DirtyPages, Sharing, VirtualMemory } from './platform/virtual-memory.js';

@@ -8,6 +8,7 @@
  */
 
 import type { Advice } from '../operations/advice.js';
+import type { PageRuns } from './page-runs.js';
 
 /** What the pages of a range allow. `'none'` faults on any touch. */
 export type Access = 'none' | 'read' | 'read-write' | 'read-execute';
@@ -82,6 +83,33 @@ export interface VirtualMemory {
    * of a mapped file. Stops after `maxPages` of them, or when `into` is full.
    */
   scanDirtyPages(address: number, byteLength: number, maxPages: number, into: DirtyPages): void;
+  /**
+   * Finds pages that are there, in memory or swapped out, and says whose bytes they hold; those that are write-protected and were
+   * not written since are left out. Stops when `into` is full. Needs {@link VirtualMemory.canScanDirtyPages}.
+   */
+  scanPages(address: number, byteLength: number, into: PageRuns): void;
+  /**
+   * Whether this process can have first writes noted by the kernel: `userfaultfd` in asynchronous write-protect mode, Linux 6.7,
+   * where no sandbox refuses it.
+   */
+  readonly canWatchWrites: boolean;
+  /** Write-protects a range such that the kernel notes a page's first write and lets it pass. */
+  watchWrites(address: number, byteLength: number): void;
+  /** Ends {@link VirtualMemory.watchWrites}; pages count as written again. */
+  unwatchWrites(address: number, byteLength: number): void;
+  /**
+   * Finds pages of a watched range that were written since they were protected; may also report pages that were dropped. Stops
+   * when `into` is full.
+   */
+  scanWrittenPages(address: number, byteLength: number, into: PageRuns): void;
+  /** Protects again, in a watched range, every page that {@link VirtualMemory.scanWrittenPages} would report. */
+  protectWrittenPages(address: number, byteLength: number): void;
+  /** Copies bytes from one address to another. Both ranges must be accessible, and lie apart. */
+  copyBytes(from: number, to: number, byteLength: number): void;
+  /** Writes zeros. */
+  fillZeros(address: number, byteLength: number): void;
+  /** Whether two ranges hold the same bytes. */
+  sameBytes(a: number, b: number, byteLength: number): boolean;
   /** Writes the range's changed pages to their file, and waits until they are there (`msync`). */
   sync(address: number, byteLength: number): void;
   /** As {@link VirtualMemory.sync}, on another thread. The range must stay mapped until the promise settles. */

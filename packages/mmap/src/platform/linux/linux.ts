@@ -11,6 +11,7 @@ import { hex } from '../../format.js';
 import { closeDescriptor } from './descriptor.js';
 import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
 import { pagePrimitives } from './pages.js';
+import { restorePrimitives } from './restoring.js';
 import type { Access, Sharing, VirtualMemory } from '../virtual-memory.js';
 
 const PROTECTION: Readonly<Record<Access, number>> = {
@@ -128,9 +129,11 @@ export function linux(): VirtualMemory {
     }
   };
   const bulk = () => (probedBulk ??= bulkCalls(withPage));
+  const { canWatch, ...restoring } = restorePrimitives(withPage);
 
   return {
     ...pagePrimitives(),
+    ...restoring,
     pageSize,
     reserve: (byteLength) =>
       map(0, byteLength, PROTECTION.none, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
@@ -176,6 +179,9 @@ export function linux(): VirtualMemory {
       const { scan } = bulk();
       if (scan === undefined) throw new SystemError(ENOTTY, { syscall: 'ioctl', address, byteLength });
       scan(address, byteLength, maxPages, into);
+    },
+    get canWatchWrites() {
+      return canWatch();
     },
     createImage: (bytes, name) => createSealedFile(bytes, name, pageSize),
     closeFile: closeDescriptor,

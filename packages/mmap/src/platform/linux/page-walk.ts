@@ -1,0 +1,111 @@
+/**
+ * Walks over page tables by `PAGEMAP_SCAN` (Linux 6.7), and the write protection whose traces they find.
+ *
+ * Write protection is `userfaultfd` in asynchronous mode: the kernel takes a page's protection away at its first write and
+ * goes on, and nobody is asked. So the pages that are not protected any more are those that were written. Ranges that
+ * were never registered know no protection: their present pages count as written, which is the plain scan.
+ *
+ * Structures are built and read as 32-bit halves, as in `bulk.ts`.
+ */
+
+import { openSync } from 'node:fs';
+
+import { SystemError } from '../../errors.js';
+import { ffi } from '../ffi.js';
+import { PageKind, type PageRuns } from '../page-runs.js';
+
+/** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h. */
+const PAGEMAP_SCAN = 0xc060_6610;
+const PM_SCAN_ARG_BYTES = 96;
+const PAGE_REGION_BYTES = 24;
+const PAGE_IS_WRITTEN = 1 << 1;
+const PAGE_IS_FILE = 1 << 2;
+const PAGE_IS_PRESENT = 1 << 3;
+const PAGE_IS_SWAPPED = 1 << 4;
+const PAGE_IS_PFNZERO = 1 << 5;
+const PM_SCAN_WP_MATCHING = 1 << 0;
+
+/** Most runs that one call reports: what the buffer behind the structure holds. */
+const MAX_RUNS = 1024;
+const WORD = 2 ** 32;
+
+type Ioctl = (fd: number, request: number, argument: number) => number;
+
+/** The walks. */
+export interface PageWalks {
+  /** Reports what is present or swapped out and not write-protected, by kind. */
+  readonly present: (address: number, byteLength: number, into: PageRuns) => void;
+  /**
+   * Reports what is not write-protected, as {@link PageKind.OWN}. A fast path of the kernel (1.5 ns a page), which also counts
+   * pages that are not there, where there is a page table for them and no protection.
+   */
+  readonly written: (address: number, byteLength: number, into: PageRuns) => void;
+  /** Write-protects again what {@link PageWalks.written} would report. */
+  readonly protect: (address: number, byteLength: number) => void;
+}
+
+/** Declares the calls. Nothing is tried. */
+export function pageWalks(): PageWalks {
+  const c = ffi();
+  const ioctl = c.declare<Ioctl>('int ioctl(int fd, unsigned long request, uintptr_t argument)');
+  const pagemap = openSync('/proc/self/pagemap', 'r');
+  const words = new Uint32Array((PM_SCAN_ARG_BYTES + MAX_RUNS * PAGE_REGION_BYTES) / 4);
+  const argument = c.addressOf(words.buffer);
+  put(words, 0, PM_SCAN_ARG_BYTES);
+
+  // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
+  // category_anyof_mask, return_mask. max_pages stays 0, no limit; category_mask is always the same.
+  put(words, 18, PAGE_IS_WRITTEN);
+  const walk = (address: number, byteLength: number, maxRuns: number, flags: number) => {
+    words[2] = flags;
+    put(words, 4, address);
+    put(words, 6, address + byteLength);
+    put(words, 10, maxRuns === 0 ? 0 : argument + PM_SCAN_ARG_BYTES);
+    words[12] = maxRuns;
+    const count = ioctl(pagemap, PAGEMAP_SCAN, argument);
+    if (count < 0) throw new SystemError(c.errno(), { syscall: 'ioctl', address, byteLength });
+    return count;
+  };
+  const report = (count: number, into: PageRuns) => {
+    for (let i = 0, at = PM_SCAN_ARG_BYTES / 4; i < count; i++, at += PAGE_REGION_BYTES / 4) {
+      into.starts[i] = get(words, at);
+      into.ends[i] = get(words, at + 2);
+      const categories = words[at + 4]!;
+      into.kinds[i] =
+        (categories & PAGE_IS_PFNZERO) !== 0
+          ? PageKind.ZERO
+          : (categories & PAGE_IS_FILE) !== 0
+            ? PageKind.FILE
+            : PageKind.OWN;
+    }
+    into.count = count;
+    into.walkEnd = get(words, 8);
+  };
+  return {
+    present(address, byteLength, into) {
+      // Which of the two does not matter, and a page that was swapped out is not present.
+      words[20] = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+      words[22] = PAGE_IS_FILE | PAGE_IS_PFNZERO;
+      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+    },
+    written(address, byteLength, into) {
+      words[20] = 0;
+      words[22] = PAGE_IS_WRITTEN;
+      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+    },
+    protect(address, byteLength) {
+      words[20] = 0;
+      words[22] = 0;
+      walk(address, byteLength, 0, PM_SCAN_WP_MATCHING);
+    },
+  };
+}
+
+function put(words: Uint32Array, index: number, value: number): void {
+  words[index] = value; // modulo 2^32
+  words[index + 1] = Math.floor(value / WORD);
+}
+
+function get(words: Uint32Array, index: number): number {
+  return words[index]! + words[index + 1]! * WORD;
+}

@@ -1,0 +1,156 @@
+/** What a range goes back to: images at their places, and zeros everywhere else. */
+
+import { checkInteger } from '../checks.js';
+import { invalidArgType, outOfRange } from '../errors.js';
+import { ffi } from '../platform/ffi.js';
+import type { VirtualMemory } from '../platform/virtual-memory.js';
+
+/** Bytes that a part of a range goes back to. */
+export interface RestorerImage {
+  /** Bytes from the start of the range to the image; whole pages. */
+  readonly offset: number;
+  /**
+   * The image; whole pages, and not part of the range itself. Nobody may change them. They are copied from by address: while they are in
+   * use, the buffer must not be detached.
+   */
+  readonly bytes: Uint8Array;
+  /**
+   * Whether an image or a file with these bytes is mapped over the pages, private, so that dropping them brings the bytes back.
+   * Else the pages are plain ones, and only copying does.
+   */
+  readonly mapped: boolean;
+}
+
+/** An image with where its bytes are. Offsets of the range. */
+interface Part {
+  readonly start: number;
+  readonly end: number;
+  readonly address: number;
+  readonly mapped: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/** Pages that one drop restores: zeros and mapped images without a gap. Offsets of the range. */
+export interface Droppable {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Start bytes of a range, and writing them. Offsets are bytes of the range. */
+export class Contents {
+  /** Bytes of the images that only copying brings back. */
+  readonly unmappedBytes: number;
+  /** What lies between those images, ascending; the last is open at its end. */
+  readonly droppables: readonly Droppable[];
+  /** Behind the last image. */
+  readonly end: number;
+  readonly #virtualMemory: VirtualMemory;
+  readonly #parts: readonly Part[];
+  /** A page to compare with. */
+  readonly #zeros: Uint8Array;
+  readonly #zerosAddress: number;
+
+  /** @throws {TypeError} or {RangeError} for images that are out of order, overlap, or are no whole pages. */
+  constructor(images: readonly RestorerImage[], virtualMemory: VirtualMemory) {
+    this.#virtualMemory = virtualMemory;
+    if (!Array.isArray(images)) throw invalidArgType('images', 'an array', images);
+    let end = 0;
+    this.#parts = (images as readonly RestorerImage[]).map((image) => {
+      const part = readImage(image, end, virtualMemory.pageSize);
+      ({ end } = part);
+      return part;
+    });
+    this.end = end;
+    const unmapped = this.#parts.filter(({ mapped }) => !mapped);
+    this.unmappedBytes = unmapped.reduce((sum, part) => sum + part.end - part.start, 0);
+    this.droppables = between(unmapped);
+    this.#zeros = new Uint8Array(virtualMemory.pageSize);
+    this.#zerosAddress = ffi().addressOf(this.#zeros.buffer as ArrayBuffer);
+  }
+
+  /** Whether all bytes are still there to be copied from. */
+  get isAttached(): boolean {
+    for (const { start, end, bytes } of this.#parts) if (bytes.byteLength !== end - start) return false;
+    return true;
+  }
+
+  /** Writes bytes `start` to `end` of the range at `base` as they were at the start. */
+  write(base: number, start: number, end: number): void {
+    const parts = this.#parts;
+    let at = start;
+    for (let i = this.#firstBehind(start); i < parts.length; i++) {
+      const part = parts[i]!;
+      if (part.start >= end) break;
+      if (part.start > at) {
+        this.#virtualMemory.fillZeros(base + at, part.start - at);
+        at = part.start;
+      }
+      const upTo = Math.min(part.end, end);
+      this.#virtualMemory.copyBytes(part.address + at - part.start, base + at, upTo - at);
+      at = upTo;
+    }
+    if (at < end) this.#virtualMemory.fillZeros(base + at, end - at);
+  }
+
+  /** Writes the images alone that dropping does not bring back. Returns how many bytes. */
+  writeUnmapped(base: number): number {
+    let bytesWritten = 0;
+    for (const { start, end, address, mapped } of this.#parts) {
+      if (mapped) continue;
+      this.#virtualMemory.copyBytes(address, base + start, end - start);
+      bytesWritten += end - start;
+    }
+    return bytesWritten;
+  }
+
+  /** Whether the page at `start` of the range at `base` holds its start bytes. */
+  isClean(base: number, start: number, pageBytes: number): boolean {
+    const part = this.#parts[this.#firstBehind(start)];
+    const isInside = part !== undefined && part.start <= start;
+    const original = isInside ? part.address + start - part.start : this.#zerosAddress;
+    return this.#virtualMemory.sameBytes(base + start, original, pageBytes);
+  }
+
+  /** Whether bytes `start` to `end` touch an image. */
+  touchesImage(start: number, end: number): boolean {
+    const part = this.#parts[this.#firstBehind(start)];
+    return part !== undefined && part.start < end;
+  }
+
+  /** Index of the first image that ends behind `offset`; their number if none does. */
+  #firstBehind(offset: number): number {
+    let low = 0;
+    let high = this.#parts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#parts[middle]!.end > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+function between(unmapped: readonly Part[]): Droppable[] {
+  const starts = [0, ...unmapped.map(({ end }) => end)];
+  const ends = [...unmapped.map(({ start }) => start), Number.POSITIVE_INFINITY];
+  return starts.map((start, i) => ({ start, end: ends[i]! })).filter(({ start, end }) => start < end);
+}
+
+function readImage(image: RestorerImage, minimum: number, pageSize: number): Part {
+  if (typeof image !== 'object' || image === null) throw invalidArgType('images', 'objects', image);
+  const { offset, bytes, mapped } = image;
+  checkInteger('offset', offset);
+  // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
+  if (!(bytes instanceof Uint8Array) || !(bytes.buffer instanceof ArrayBuffer)) {
+    throw invalidArgType('bytes', 'a Uint8Array over an ArrayBuffer', bytes);
+  }
+  if (typeof mapped !== 'boolean') throw invalidArgType('mapped', 'a boolean', mapped);
+  if (offset % pageSize !== 0) throw outOfRange('offset', `a multiple of the page size, ${pageSize}`, offset);
+  if (offset < minimum) throw outOfRange('offset', 'behind the image before', offset);
+  const { byteLength } = bytes;
+  if (byteLength === 0 || byteLength % pageSize !== 0) {
+    throw outOfRange('bytes.byteLength', `a multiple of the page size, ${pageSize}, above 0`, byteLength);
+  }
+  const address = ffi().addressOf(bytes.buffer) + bytes.byteOffset;
+  return { start: offset, end: offset + byteLength, address, mapped, bytes };
+}

@@ -1,0 +1,82 @@
+/** The pages that a restorer works on, and where they are now. */
+
+import { checkInteger, checkPages } from '../checks.js';
+import { invalidArgType, outOfRange } from '../errors.js';
+import type { Mapping } from '../mapping.js';
+import { mappingOf, Mmap } from '../mmap.js';
+
+/** Pages of a map. */
+export interface MapRange {
+  readonly map: Mmap;
+  /** Bytes from the start of the map; whole pages. Default 0. */
+  readonly offset?: number;
+  /** Whole pages. Default: to the end of the map. */
+  readonly byteLength?: number;
+}
+
+/**
+ * Pages that no {@link Mmap} owns, such as those of a `WebAssembly.Memory`. The caller vouches for them: for as long as the restorer
+ * is open they are mapped there, private, readable and writable, and nobody maps or drops pages in them.
+ */
+export interface ForeignRange {
+  /** Whole pages. */
+  readonly address: number;
+  /** Whole pages. */
+  readonly byteLength: number;
+}
+
+/** Pages of a map, or foreign ones. */
+export type RestorerRange = MapRange | ForeignRange;
+
+/** A checked range. */
+export class Range {
+  readonly byteLength: number;
+  readonly #mapping: Mapping | undefined;
+  /** Of the map, or of the address space. */
+  readonly #offset: number;
+
+  /** @throws {TypeError} or {RangeError} for what is no range of whole pages, {MmapClosedError} for a closed map. */
+  constructor(range: RestorerRange, pageSize: number) {
+    if (typeof range !== 'object' || range === null) throw invalidArgType('range', 'an object', range);
+    if ('map' in range) {
+      const { map, offset = 0, byteLength } = range;
+      if (!(map instanceof Mmap)) throw invalidArgType('range.map', 'an Mmap', map);
+      const mapping = mappingOf(map);
+      checkInteger('offset', offset);
+      const asked = byteLength ?? Math.max(0, mapping.byteLength - offset);
+      mapping.startOf(offset, asked);
+      if (mapping.leadBytes !== 0 || mapping.endOf(offset, asked) - mapping.address - offset !== asked) {
+        throw outOfRange('range', 'whole pages', asked);
+      }
+      [this.#mapping, this.#offset, this.byteLength] = [mapping, offset, asked];
+    } else {
+      const { address, byteLength } = range;
+      checkPages('address', address, pageSize, 1);
+      checkPages('byteLength', byteLength, pageSize, 0);
+      if (byteLength > Number.MAX_SAFE_INTEGER - address) {
+        throw outOfRange('byteLength', 'such that the end of the range is a safe integer', byteLength);
+      }
+      [this.#mapping, this.#offset, this.byteLength] = [undefined, address, byteLength];
+    }
+  }
+
+  /** Whether the pages can still be there. */
+  get isOpen(): boolean {
+    return this.#mapping === undefined || this.#mapping.isOpen;
+  }
+
+  /**
+   * Where the first page is.
+   *
+   * @throws {MmapClosedError} if the map was closed, {RangeError} if it became too short.
+   */
+  locate(): number {
+    const mapping = this.#mapping;
+    return mapping === undefined ? this.#offset : mapping.startOf(this.#offset, this.byteLength);
+  }
+
+  /** Keeps the map where it is, by the count of those who want that. */
+  pin(by: 1 | -1): void {
+    if (this.#mapping !== undefined) this.#mapping.openGuards += by;
+  }
+}
