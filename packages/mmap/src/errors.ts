@@ -166,6 +166,21 @@ export class ViewUnsupportedError extends Error {
   }
 }
 
+/** A view that nobody can detach, not even its owner. */
+export class ViewNotDetachableError extends Error {
+  readonly code = 'ERR_VIEW_NOT_DETACHABLE';
+
+  constructor() {
+    super(
+      'The view cannot be detached: worker_threads.markAsUntransferable was called on it. It shows its memory until it is collected',
+    );
+  }
+
+  static {
+    this.prototype.name = 'ViewNotDetachableError';
+  }
+}
+
 type Coded<E extends Error> = E & { readonly code: string };
 
 function withCode<E extends Error>(error: E, code: string): Coded<E> {

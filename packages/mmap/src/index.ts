@@ -16,6 +16,7 @@ export {
   MmapClosedError,
   SystemError,
   UnsupportedPlatformError,
+  ViewNotDetachableError,
   ViewUnsupportedError,
 } from './errors.js';
 export type { SystemCall } from './errors.js';
@@ -27,6 +28,7 @@ export type { KernelFeatures } from './platform/linux/kernel-features.js';
 export { memoryImage } from './memory-image.js';
 export type { MemoryImage, MemoryImageOptions, MemoryImagePart } from './memory-image.js';
 export { Mmap } from './mmap.js';
+export type { CloseOptions } from './mmap.js';
 export { PageScanner } from './operations/page-scanner.js';
 export type { PageRange, PageScannerOptions } from './operations/page-scanner.js';
 export { platform } from './platform/platform.js';
@@ -40,5 +42,9 @@ export type { RestorerImage } from './restore/contents.js';
 export { RESTORE_STRATEGIES } from './restore/engine.js';
 export type { RestoreResult, RestoreStrategy } from './restore/engine.js';
 export type { ForeignRange, MapRange, RestorerRange } from './restore/range.js';
-export { createView, detachView } from './view.js';
+export { ViewLedger } from './views/ledger.js';
+export type { ViewsLeft } from './views/ledger.js';
+export { createView, detachView } from './views/view.js';
+export { withheldAddresses } from './views/withheld.js';
+export type { WithheldAddresses } from './views/withheld.js';
 export type { Access, AccessRun, DirtyPages, Sharing, VirtualMemory } from './platform/virtual-memory.js';

@@ -14,12 +14,14 @@
  */
 
 import { checkBytes, checkInteger } from './checks.js';
-import { MmapClosedError, outOfRange } from './errors.js';
+import { MmapClosedError, outOfRange, ViewNotDetachableError } from './errors.js';
 import type { MappedFile } from './operations/file-range.js';
 import { hex, size } from './format.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import type { VirtualMemory } from './platform/virtual-memory.js';
-import { ViewTable } from './view-table.js';
+import { ViewLedger } from './views/ledger.js';
+import { RangeViews } from './views/range-views.js';
+import { abandon, giveBack, Reach } from './views/withheld.js';
 
 /** Pages as the kernel mapped them. */
 export interface MappedPages {
@@ -41,10 +43,17 @@ interface Resources {
   mapAddress: number;
   mapBytes: number;
   fd: number | undefined;
+  /** Who may reach the range through views of before. */
+  reach: Reach;
+  /** Views are out, so that an alias of one may be. */
+  isExposed: boolean;
 }
 
-function unmap(resources: Resources): void {
-  resources.virtualMemory.unmap(resources.mapAddress, resources.mapBytes);
+/** For pages that nobody closed. Their views died with them: whether one of them was stolen, nobody has seen. */
+function giveBackLeaked(resources: Resources): void {
+  const { virtualMemory, mapAddress, mapBytes, reach, isExposed } = resources;
+  if (isExposed) abandon(virtualMemory, mapAddress, mapBytes);
+  else giveBack(virtualMemory, mapAddress, mapBytes, reach);
 }
 
 function closeFile(resources: Resources): void {
@@ -55,7 +64,7 @@ function closeFile(resources: Resources): void {
 }
 
 /**
- * Stands for the mapped pages. The mapping holds it, and so does every view (in {@link lifetimes}): it is collected when
+ * Stands for the mapped pages. The mapping holds it, and so does every view (through its ledger): it is collected when
  * the last of them is gone, and not before may the pages go.
  */
 class Lifetime {
@@ -70,13 +79,11 @@ class Lifetime {
     const { resources } = this;
     const what = `Mmap of ${size(resources.mapBytes)} at ${hex(resources.mapAddress)}`;
     watchForLeak(this, what, () => {
-      unmap(resources);
+      giveBackLeaked(resources);
       closeFile(resources);
     });
   }
 }
-
-const lifetimes = new WeakMap<ArrayBuffer, Lifetime>();
 
 /**
  * - `open`: in use.
@@ -98,7 +105,8 @@ export class Mapping {
   /** Guards of protectWhile that are not restored. */
   openGuards = 0;
   readonly #lifetime: Lifetime;
-  readonly #views = new ViewTable();
+  readonly #ledger: ViewLedger;
+  readonly #views = new RangeViews();
   #pendingCalls = 0;
   #state: State = 'open';
 
@@ -108,7 +116,9 @@ export class Mapping {
     this.granuleBytes = pages.granuleBytes ?? virtualMemory.pageSize;
     this.leadBytes = leadBytes;
     this.file = file;
-    this.#lifetime = new Lifetime({ virtualMemory, mapAddress, mapBytes, fd: file?.fd });
+    const state = { fd: file?.fd, reach: new Reach(), isExposed: false };
+    this.#lifetime = new Lifetime({ virtualMemory, mapAddress, mapBytes, ...state });
+    this.#ledger = new ViewLedger(this.#lifetime);
     this.address = mapAddress + leadBytes;
     this.byteLength = byteLength;
   }
@@ -170,24 +180,48 @@ export class Mapping {
   }
 
   view(offset: number, byteLength: number): ArrayBuffer {
-    const view = this.#views.get(this.address + offset, offset, byteLength);
-    lifetimes.set(view, this.#lifetime);
+    const view = this.#views.get(offset, byteLength, () =>
+      this.#ledger.make(this.address + offset, byteLength),
+    );
+    this.#lifetime.resources.isExposed = this.#ledger.isExposed;
     return view;
   }
 
-  hasMade(view: ArrayBuffer): boolean {
-    return lifetimes.get(view) === this.#lifetime;
+  hasMade(view: unknown): view is ArrayBuffer {
+    return this.#ledger.has(view);
   }
 
-  forgetView(view: ArrayBuffer): void {
-    this.#views.delete(view);
+  detachView(view: ArrayBuffer): void {
+    const outcome = this.#ledger.detach(view);
+    this.#lifetime.resources.isExposed = this.#ledger.isExposed;
+    if (outcome === 'undetachable') throw new ViewNotDetachableError();
   }
 
-  /** Takes over what a resize made of the pages. No view is right any more, moved or not. */
+  /** Whether an address that this map leaves behind could be reached through a view, now or later. */
+  get isWatched(): boolean {
+    return this.#lifetime.resources.isExposed || !this.#lifetime.resources.reach.isFree;
+  }
+
+  /**
+   * Ends every view. The address range they showed is known by the returned reach, for whatever part of it the map leaves.
+   */
+  endViews(unsafe = false): Reach {
+    const { resources } = this.#lifetime;
+    const ledger = this.#ledger;
+    resources.reach.book((whenCollected) =>
+      unsafe ? ledger.endUnsafe(whenCollected) : ledger.end(whenCollected),
+    );
+    this.#views.clear();
+    resources.isExposed = false;
+    return resources.reach;
+  }
+
+  /** Takes over what a resize made of the pages. */
   moveTo(mapAddress: number, mapBytes: number, byteLength: number): void {
-    this.#views.detachAll();
     forgetLeak(this.#lifetime);
     const { resources } = this.#lifetime;
+    // Nobody has a view of the new place.
+    if (mapAddress !== resources.mapAddress) resources.reach = new Reach();
     resources.mapAddress = mapAddress;
     resources.mapBytes = mapBytes;
     this.#lifetime.watch();
@@ -206,10 +240,13 @@ export class Mapping {
     }
   }
 
-  /** Detaches every view and gives the pages back, or leaves that to the last call that still runs. */
-  close(): void {
+  /**
+   * Detaches every view and gives the pages back, or leaves that to the last call that still runs. `unsafe` gives back the addresses
+   * too, whatever was started with a view.
+   */
+  close(unsafe: boolean): void {
     if (this.#state === 'closed') return;
-    this.#views.detachAll();
+    this.endViews(unsafe);
     if (this.#pendingCalls > 0) this.#state = 'closing';
     else this.#release();
   }
@@ -224,7 +261,8 @@ export class Mapping {
 
   #release(): void {
     const { resources } = this.#lifetime;
-    unmap(resources);
+    const { virtualMemory, mapAddress, mapBytes, reach } = resources;
+    giveBack(virtualMemory, mapAddress, mapBytes, reach);
     // From here on the address may be somebody else's: nothing below may lead to a second unmap.
     this.#state = 'closed';
     forgetLeak(this.#lifetime);

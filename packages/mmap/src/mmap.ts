@@ -10,7 +10,7 @@ import {
   type AnonymousOptions,
   type MmapOptions,
 } from './operations/anonymous.js';
-import { checkAccess, checkBytes, checkInteger } from './checks.js';
+import { checkAccess, checkBytes, checkFlag, checkInteger, checkOptions } from './checks.js';
 import { decommitMany } from './operations/decommit-many.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
 import { mapFile, type FromFileOptions } from './operations/file-range.js';
@@ -22,8 +22,17 @@ import type { PageRange } from './operations/page-scanner.js';
 import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
 import { residentBytes, residentPages } from './operations/residency.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
-import { detachView } from './view.js';
+import { notOurs, recordOf } from './views/view.js';
 import type { Access } from './platform/virtual-memory.js';
+
+/** Options of {@link Mmap.close}. */
+export interface CloseOptions {
+  /**
+   * Give the addresses back at once too. For who knows that nothing he started with a view is still running. Addresses of a view that
+   * was transferred away stay withheld all the same. Default false.
+   */
+  readonly unsafe?: boolean;
+}
 
 const TOKEN = Symbol('Mmap');
 
@@ -303,21 +312,31 @@ export class Mmap implements Disposable {
    * that is detached already is left alone.
    *
    * @throws {TypeError} for a buffer that is no view of this map.
+   * @throws {ViewNotDetachableError} for a view that `worker_threads.markAsUntransferable` was called on (Node 24 and later).
    */
   detachView(view: ArrayBuffer): void {
     this.#mapping.assertOpen();
-    if (!(view instanceof ArrayBuffer)) throw invalidArgType('view', 'an ArrayBuffer', view);
-    if (!this.#mapping.hasMade(view)) throw invalidArgValue('view', 'a view of this Mmap', view);
-    detachView(view);
-    this.#mapping.forgetView(view);
+    if (!this.#mapping.hasMade(view)) {
+      throw recordOf(view) === undefined
+        ? notOurs(view)
+        : invalidArgValue('view', 'a view of this Mmap', view);
+    }
+    this.#mapping.detachView(view);
   }
 
   /**
-   * Detaches every view, then gives the pages back; while an asynchronous call of this map runs, the pages wait for its end.
+   * Detaches every view, then gives the pages back: memory, file and descriptor at once, or when the last asynchronous call of
+   * this map ends. Operations that were started with a view (`fs.read`, a socket's write) keep its address, detached or not; so
+   * the *addresses* of a map that had views become nobody else's before the engine has collected them all
+   * ({@link withheldAddresses}). Zeros lie there meanwhile.
+   *
    * Idempotent. If the system refuses, the map is still open (its views are detached) and closing can be tried again.
    */
-  close(): void {
-    this.#mapping.close();
+  close(options: CloseOptions = {}): void {
+    checkOptions(options);
+    const { unsafe = false } = options;
+    checkFlag('unsafe', unsafe);
+    this.#mapping.close(unsafe);
   }
 
   /** The same as `close()`. */

@@ -62,7 +62,7 @@ describe('lengths of huge mappings', () => {
       ['decommit', address + 4 * MiB, 2 * MiB],
       ['lock', address, 2 * MiB, false],
       ['unlock', address, 2 * MiB],
-      ['unmap', address, 6 * MiB],
+      ['mapZeros', address, 6 * MiB, 'read-write'],
     ]);
   });
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { fixtureJson } from './support/child.js';
 
-it('gives leaked resources back, keeps what a view still shows, and warns once', () => {
+it('gives leaked resources back, keeps what a view still shows and the addresses it had, and warns once', () => {
   const result = fixtureJson('leak.mjs', [], ['--expose-gc']) as {
     warnings: { code: string; message: string }[];
   };
@@ -11,7 +11,8 @@ it('gives leaked resources back, keeps what a view still shows, and warns once',
     keptByView: true,
     unmapped: true,
     fdClosed: true,
-    goneAfterView: true,
+    pagesGoneAfterView: true,
+    addressKept: true,
   });
   expect(result.warnings).toHaveLength(1);
   expect(result.warnings[0]?.code).toBe('GUARDSTRIPE_MMAP_LEAK');

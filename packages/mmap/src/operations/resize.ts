@@ -9,6 +9,7 @@ import { checkFlag, checkInteger, checkOptions, checkPages } from '../checks.js'
 import { fromNodeError, invalidArgValue, MmapBusyError, notResizable, outOfRange } from '../errors.js';
 import { size } from '../format.js';
 import type { Mapping } from '../mapping.js';
+import { layZeros, withhold } from '../views/withheld.js';
 
 /** Options of {@link Mmap.resize}. */
 export interface ResizeOptions {
@@ -32,10 +33,10 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
   const granule = mapping.granuleBytes;
   const newMapBytes = Math.ceil((mapping.leadBytes + newByteLength) / granule) * granule;
   const { mapAddress: oldAddress, mapBytes: oldMapBytes, byteLength: oldByteLength } = mapping;
-  if (newMapBytes !== oldMapBytes) {
-    const newAddress = mapping.virtualMemory.resize(oldAddress, oldMapBytes, newMapBytes);
-    mapping.moveTo(newAddress, newMapBytes, newByteLength);
-  } else mapping.moveTo(oldAddress, oldMapBytes, newByteLength);
+  if (newMapBytes === oldMapBytes) {
+    mapping.endViews();
+    mapping.moveTo(oldAddress, oldMapBytes, newByteLength);
+  } else changePages(mapping, newMapBytes, newByteLength);
   try {
     if (newMapBytes > oldMapBytes && mapping.hasReplacedPages) zeroEnd(mapping, oldMapBytes);
     // Last, so that no refused call leaves a longer file behind.
@@ -46,6 +47,42 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
     mapping.moveTo(mapAddress, oldMapBytes, oldByteLength);
     throw error;
   }
+}
+
+/**
+ * Longer or shorter pages, and no address for anybody else that a view of this map may still reach. Views end after the call that can be
+ * refused: a refusal leaves them.
+ */
+function changePages(mapping: Mapping, newMapBytes: number, newByteLength: number): void {
+  const { virtualMemory, mapAddress, mapBytes } = mapping;
+  if (!mapping.isWatched) {
+    const newAddress = virtualMemory.resize(mapAddress, mapBytes, newMapBytes);
+    mapping.endViews();
+    mapping.moveTo(newAddress, newMapBytes, newByteLength);
+  } else if (newMapBytes < mapBytes) {
+    const [end, lostBytes] = [mapAddress + newMapBytes, mapBytes - newMapBytes];
+    layZeros(virtualMemory, end, lostBytes);
+    withhold(virtualMemory, end, lostBytes, mapping.endViews());
+    mapping.moveTo(mapAddress, newMapBytes, newByteLength);
+  } else if (virtualMemory.resizeInPlace(mapAddress, mapBytes, newMapBytes)) {
+    mapping.endViews();
+    mapping.moveTo(mapAddress, newMapBytes, newByteLength);
+  } else moveAway(mapping, newMapBytes, newByteLength);
+}
+
+/** First away from the addresses, which stay mapped all the time, then longer. Refused at the second step, the map has moved. */
+function moveAway(mapping: Mapping, newMapBytes: number, newByteLength: number): void {
+  const { virtualMemory, mapAddress, mapBytes, byteLength } = mapping;
+  const between = virtualMemory.moveLeavingRange(mapAddress, mapBytes);
+  const reach = mapping.endViews();
+  mapping.moveTo(between, mapBytes, byteLength);
+  try {
+    layZeros(virtualMemory, mapAddress, mapBytes);
+  } catch {
+    // What is left there is no tenant's: empty pages, or those of the same file.
+  }
+  withhold(virtualMemory, mapAddress, mapBytes, reach);
+  mapping.moveTo(virtualMemory.resize(between, mapBytes, newMapBytes), newMapBytes, newByteLength);
 }
 
 /** Refuses a length that cannot be. Returns the length that the file has to be given, if it must grow. */

@@ -7,7 +7,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 
 import { createMemoryFile } from './linux.js';
 import { platform } from '../platform.js';
-import { createView, detachView } from '../../view.js';
+import { createView, detachView } from '../../views/view.js';
 
 /** What this kernel offers beyond the calls that the package cannot do without. */
 export interface KernelFeatures {

@@ -42,6 +42,7 @@ const SYS_MLOCK2 = process.arch === 'x64' ? 325 : 284;
 const MLOCK_ONFAULT = 1;
 
 const MREMAP_MAYMOVE = 1;
+const MREMAP_DONTUNMAP = 4;
 
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS = 0x2 | 0x20;
@@ -51,6 +52,7 @@ const MAP_HUGE_SHIFT = 26;
 
 const PR_SET_VMA = 0x5356_4d41;
 const PR_SET_VMA_ANON_NAME = 0;
+const ENOMEM = 12;
 const EINVAL = 22;
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -69,6 +71,8 @@ export type PagePrimitives = Pick<
   | 'resident'
   | 'accessOf'
   | 'resize'
+  | 'resizeInPlace'
+  | 'moveLeavingRange'
   | 'defaultHugePageBytes'
   | 'mapHugePages'
   | 'name'
@@ -89,6 +93,15 @@ function refused(
   details: Readonly<Record<string, number | string>> = {},
 ): SystemError {
   return new SystemError(errno, { syscall, address, byteLength, details });
+}
+
+function resizeRefused(
+  errno: number,
+  address: number,
+  byteLength: number,
+  newByteLength: number,
+): SystemError {
+  return refused(errno, 'mremap', address, byteLength, { 'new length': hex(newByteLength) });
 }
 
 /** Declares a function when it is first asked for. */
@@ -154,11 +167,18 @@ function locksAndResidency(): Pick<PagePrimitives, 'lock' | 'unlock' | 'resident
 
 function shapes(): Pick<
   PagePrimitives,
-  'resize' | 'defaultHugePageBytes' | 'mapHugePages' | 'name' | 'duplicateFile'
+  | 'resize'
+  | 'resizeInPlace'
+  | 'moveLeavingRange'
+  | 'defaultHugePageBytes'
+  | 'mapHugePages'
+  | 'name'
+  | 'duplicateFile'
 > {
+  // The fifth argument is read only with the flags that need it; where it is read, it must be whole pages.
   const mremap = lazily<
-    (address: number, byteLength: number, newByteLength: number, flags: number) => number
-  >('intptr_t mremap(uintptr_t addr, size_t length, size_t new_length, int flags)');
+    (address: number, byteLength: number, newByteLength: number, flags: number, newAddress: number) => number
+  >('intptr_t mremap(uintptr_t addr, size_t length, size_t new_length, int flags, uintptr_t new_addr)');
   const mmap = lazily<
     (a: number, byteLength: number, prot: number, flags: number, fd: number, o: number) => number
   >('intptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)');
@@ -170,10 +190,19 @@ function shapes(): Pick<
   );
   return {
     resize(address, byteLength, newByteLength) {
-      const result = mremap()(address, byteLength, newByteLength, MREMAP_MAYMOVE);
-      if (result === -1) {
-        throw refused(ffi().errno(), 'mremap', address, byteLength, { 'new length': hex(newByteLength) });
-      }
+      const result = mremap()(address, byteLength, newByteLength, MREMAP_MAYMOVE, 0);
+      if (result === -1) throw resizeRefused(ffi().errno(), address, byteLength, newByteLength);
+      return result;
+    },
+    resizeInPlace(address, byteLength, newByteLength) {
+      if (mremap()(address, byteLength, newByteLength, 0, 0) !== -1) return true;
+      const errno = ffi().errno();
+      if (errno === ENOMEM) return false;
+      throw resizeRefused(errno, address, byteLength, newByteLength);
+    },
+    moveLeavingRange(address, byteLength) {
+      const result = mremap()(address, byteLength, byteLength, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
+      if (result === -1) throw resizeRefused(ffi().errno(), address, byteLength, byteLength);
       return result;
     },
     defaultHugePageBytes: readHugePageBytes,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { createView, detachView, Mmap, platform } from '../src/index.js';
+import { createView, detachView, Mmap, platform } from '../../src/index.js';
 
 const { pageSize } = platform();
 
