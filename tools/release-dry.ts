@@ -37,16 +37,24 @@ function copyLastCommit(): void {
   outputOf(copy, ['git', ...author, 'commit', '--quiet', '--message=The last commit']);
 }
 
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly private?: boolean;
+}
+
 /** What each changelog says of the version that its package has now. */
 function releaseNotes(): string[] {
   return globSync(join(copy, 'packages/*/package.json'))
     .toSorted()
-    .map((file) => {
-      const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name: string; version: string };
+    .flatMap((file) => {
+      const manifest = JSON.parse(readFileSync(file, 'utf8')) as Manifest;
+      const { name, version } = manifest;
+      if (manifest.private === true) return [];
       const changelog = readFileSync(join(dirname(file), 'CHANGELOG.md'), 'utf8');
       const [, ...entries] = changelog.split(/^## /m);
       const notes = entries.find((entry) => entry.startsWith(`${version}\n`));
       if (notes === undefined) throw new Error(`${name}: the changelog has no entry for ${version}`);
-      return `${name}@${notes}`;
+      return [`${name}@${notes}`];
     });
 }

@@ -17,14 +17,24 @@ export interface ErrorSource {
   readonly classes: readonly ErrorClass[];
 }
 
+/** What is bundled into every package that imports it: its codes are theirs. */
+const SHARED_FOLDER = 'common';
+const SHARED_IMPORT = "from '@guardstripe/common'";
+
 /** Every `ERR_...` in the sources, sorted. */
 export function findErrorCodes(root: string): ReadonlyMap<string, ErrorSource> {
   const found = new Map<string, { packages: Set<string>; classes: ErrorClass[] }>();
+  const sharedCodes = globSync(`packages/${SHARED_FOLDER}/src/*.ts`, { cwd: root }).flatMap((file) =>
+    codesIn(readFileSync(join(root, file), 'utf8')),
+  );
   for (const file of globSync('packages/*/src/**/*.ts', { cwd: root }).toSorted()) {
     const source = readFileSync(join(root, file), 'utf8');
     const folder = file.split(sep)[1] ?? '';
+    if (folder === SHARED_FOLDER) continue;
     const packageName = `@guardstripe/${folder}`;
-    for (const [code] of source.matchAll(/\bERR_[A-Z][A-Z_]*[A-Z]\b/g)) {
+    const codes = codesIn(source);
+    if (source.includes(SHARED_IMPORT)) codes.push(...sharedCodes);
+    for (const code of codes) {
       const entry = found.get(code) ?? { packages: new Set(), classes: [] };
       entry.packages.add(packageName);
       found.set(code, entry);
@@ -40,6 +50,10 @@ export function findErrorCodes(root: string): ReadonlyMap<string, ErrorSource> {
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([code, { packages, classes }]) => [code, { packages: [...packages], classes }]),
   );
+}
+
+function codesIn(source: string): string[] {
+  return [...source.matchAll(/\bERR_[A-Z][A-Z_]*[A-Z]\b/g)].map(([code]) => code);
 }
 
 const DOCUMENTED_CLASS = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export class (\w+)[^{]*\{([\s\S]*?)\n\}/g;

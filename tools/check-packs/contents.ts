@@ -18,6 +18,7 @@ export function contentProblems(packed: PackedPackage): string[] {
   return [
     ...packed.files.filter((file) => !wanted.has(file)).map((file) => `${file} has no place in the tarball`),
     ...[...wanted].filter((file) => file.endsWith('.js')).flatMap((file) => mapProblems(packed, file)),
+    ...[...wanted].filter((file) => !file.endsWith('.map')).flatMap((file) => privateProblems(packed, file)),
     ...binTargets(packed).flatMap((file) => binProblems(packed, file)),
   ];
 }
@@ -52,6 +53,13 @@ function mapProblems({ root }: PackedPackage, script: string): string[] {
   if (!readFileSync(join(root, script), 'utf8').trimEnd().endsWith(ending))
     problems.push(`${script} does not end in ${ending}`);
   return problems;
+}
+
+/** The workspace's private package is bundled in; nobody else can install it. */
+function privateProblems({ root }: PackedPackage, file: string): string[] {
+  return readFileSync(join(root, file), 'utf8').includes('@guardstripe/common')
+    ? [`${file} mentions @guardstripe/common, which is never published`]
+    : [];
 }
 
 function binProblems({ root }: PackedPackage, file: string): string[] {

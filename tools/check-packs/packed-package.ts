@@ -28,7 +28,13 @@ export interface PackedPackage {
 export function packAll(scratch: string): PackedPackage[] {
   return globSync('packages/*/package.json')
     .toSorted()
+    .filter((manifest) => !isPrivate(manifest))
     .map((manifest) => pack(dirname(manifest), scratch));
+}
+
+/** What is private is bundled into the others. */
+function isPrivate(manifest: string): boolean {
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { private?: boolean }).private === true;
 }
 
 function pack(directory: string, scratch: string): PackedPackage {

@@ -20,7 +20,8 @@
  *
  * The rules are those of Wasmtime's pooling allocator (`MemoryPool`, `SlabConstraints`).
  */
-import { checkBoolean, checkInteger, checkObject, DEFAULT_PAGE_SIZE } from './checks.js';
+import { checkBoolean, checkInteger, checkObject } from '@guardstripe/common';
+import { DEFAULT_PAGE_SIZE } from './defaults.js';
 import type { PageAlignedConstraints, SlabConstraints } from './constraints.js';
 import {
   addBytes,

@@ -1,7 +1,13 @@
 /** What a slab has to satisfy, and how a runtime's settings become that. */
-import { checkBoolean, checkInteger, checkObject, checkPageSize, DEFAULT_PAGE_SIZE } from './checks.js';
-import { outOfRange } from './errors.js';
-import { formatBytes, formatHexBytes } from './format-bytes.js';
+import {
+  bytesOutOfRange,
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkPageSize,
+  size,
+} from '@guardstripe/common';
+import { DEFAULT_PAGE_SIZE } from './defaults.js';
 import { roundUpToPage, type PageAlignedBytes } from './page-aligned-bytes.js';
 
 /** What a slab has to satisfy. All byte counts are safe integers, at least 0, and multiples of the page size. */
@@ -111,9 +117,9 @@ export function slabConstraints(
 /** Compares what was set, before rounding: two settings that differ are a mistake even where a page hides it. */
 function checkFitsReservation(maxMemorySize: number, memoryReservation: number): void {
   if (maxMemorySize <= memoryReservation) return;
-  throw outOfRange(
+  throw bytesOutOfRange(
     'maxMemorySize',
-    `at most memoryReservation, ${formatHexBytes(memoryReservation)} bytes (${formatBytes(memoryReservation)})`,
+    `at most memoryReservation, ${size(memoryReservation)}`,
     maxMemorySize,
   );
 }

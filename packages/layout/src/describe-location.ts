@@ -1,7 +1,5 @@
 /** A place in a slab as a sentence, for an error message or a log. */
-import { checkObject } from './checks.js';
-import { wrongType } from './errors.js';
-import { formatCount, formatHexBytes } from './format-bytes.js';
+import { checkObject, formatCount, formatHexBytes, invalidArgType } from '@guardstripe/common';
 import type { SlabLocation } from './locate.js';
 
 /**
@@ -38,7 +36,7 @@ function describePlace(location: SlabLocation): string {
     case 'post-guard':
       return `${overrun(location)}, in the guard after the slots`;
     default:
-      throw wrongType('location', 'a location from locate()', location);
+      throw invalidArgType('location', 'a location from locate()', location);
   }
 }
 

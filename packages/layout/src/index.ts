@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { formatBytes, formatHexBytes, parseBytes } from '@guardstripe/common';
 export { calculate } from './calculate.js';
 export {
   DEFAULT_SLAB_SETTINGS,
@@ -18,7 +19,6 @@ export { describeLocation } from './describe-location.js';
 export { draw, type DrawOptions, type DrawSvgOptions, type DrawTextOptions } from './draw/draw.js';
 export type { SvgTheme } from './draw/svg/style.js';
 export { SlabTooLargeError } from './errors.js';
-export { formatBytes, formatHexBytes } from './format-bytes.js';
 export {
   locate,
   type LocatedOffset,
@@ -42,7 +42,6 @@ export {
   type PageAlignedBytes,
 } from './page-aligned-bytes.js';
 export type { SlabLayout } from './slab-layout.js';
-export { parseBytes } from './parse-bytes.js';
 export { plan, type Plan, type PlanBound, type PlanUsage } from './plan/plan.js';
 export type { PlanAdvice } from './plan/advice.js';
 export type { SettingCost } from './plan/costs.js';

@@ -14,8 +14,7 @@
  *                           for stripe 0: past the end of the memory in slot 0
  * ```
  */
-import { checkInteger, checkObject } from './checks.js';
-import { wrongType } from './errors.js';
+import { checkBytes, checkInteger, checkObject, invalidArgType } from '@guardstripe/common';
 import { checkLayout, type SlabLayout } from './slab-layout.js';
 
 /** What every place has. */
@@ -127,7 +126,7 @@ export function locate(layout: SlabLayout, offset: number, options: LocateOption
   checkInteger(offset, 'offset', Number.MIN_SAFE_INTEGER);
   checkObject(options, 'options');
   const { stripe } = options;
-  if (stripe !== undefined) checkInteger(stripe, 'stripe', 0, layout.numStripes - 1);
+  if (stripe !== undefined) checkInteger(stripe, 'options.stripe', 0, layout.numStripes - 1);
 
   const { preSlabGuardBytes, slotBytes, numSlots, totalSlabBytes } = layout;
   if (offset < 0) return { kind: 'outside', offset, side: 'before', distanceBytes: -offset };
@@ -195,7 +194,8 @@ function memoryBytesOf(layout: SlabLayout, slot: number, options: LocateOptions)
   const { memoryBytes } = options;
   const bytes = typeof memoryBytes === 'function' ? memoryBytes(slot) : memoryBytes;
   if (bytes === undefined) return layout.maxMemoryBytes;
-  if (typeof bytes !== 'number') throw wrongType('memoryBytes', 'a number or a function of the slot', bytes);
-  checkInteger(bytes, 'memoryBytes', 0, layout.maxMemoryBytes);
+  if (typeof bytes !== 'number')
+    throw invalidArgType('options.memoryBytes', 'of type number, or a function of the slot', bytes);
+  checkBytes(bytes, 'options.memoryBytes', 0, layout.maxMemoryBytes);
   return bytes;
 }

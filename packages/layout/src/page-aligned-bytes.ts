@@ -8,9 +8,15 @@
  * Why `Number.isSafeInteger` of the result is enough: a sum or product of integers that is at most 2^53 - 1 is exact in
  * a double, and one that is larger rounds to 2^53 or more, never back into the safe range.
  */
-import { checkInteger, checkPageSize } from './checks.js';
-import { outOfRange, SlabTooLargeError } from './errors.js';
-import { formatBytes, formatHexBytes } from './format-bytes.js';
+import {
+  bytesOutOfRange,
+  checkBytes,
+  checkInteger,
+  checkPageSize,
+  formatHexBytes,
+  size,
+} from '@guardstripe/common';
+import { SlabTooLargeError } from './errors.js';
 
 declare const pageAligned: unique symbol;
 
@@ -34,8 +40,8 @@ export const ZERO_BYTES = 0 as PageAlignedBytes;
  */
 export function pageAlignedBytes(bytes: number, pageSize: number, name = 'bytes'): PageAlignedBytes {
   checkPageSize(pageSize);
-  checkInteger(bytes, name);
-  if (bytes % pageSize !== 0) throw outOfRange(name, `a multiple of the page size ${pageSize}`, bytes);
+  checkBytes(bytes, name);
+  if (bytes % pageSize !== 0) throw bytesOutOfRange(name, `a multiple of the page size, ${pageSize}`, bytes);
   return bytes as PageAlignedBytes;
 }
 
@@ -50,7 +56,7 @@ export function pageAlignedBytes(bytes: number, pageSize: number, name = 'bytes'
  */
 export function roundUpToPage(bytes: number, pageSize: number, name = 'bytes'): PageAlignedBytes {
   checkPageSize(pageSize);
-  checkInteger(bytes, name);
+  checkBytes(bytes, name);
   const excessBytes = bytes % pageSize;
   if (excessBytes === 0) return bytes as PageAlignedBytes;
   const roundedBytes = bytes + (pageSize - excessBytes);
@@ -111,7 +117,7 @@ export function maxBytes(left: PageAlignedBytes, right: PageAlignedBytes): PageA
 }
 
 function bytesText(name: string, bytes: number): string {
-  return `${name} ${formatHexBytes(bytes)} (${formatBytes(bytes)})`;
+  return `${name} ${size(bytes)}`;
 }
 
 function tooLarge(operand: string, operation: string): SlabTooLargeError {

@@ -12,8 +12,7 @@
  *                        |<--------->|  bytesToNextStripeSlot
  * ```
  */
-import { checkInteger } from './checks.js';
-import { wrongType } from './errors.js';
+import { checkInteger, invalidArgType, isInstance } from '@guardstripe/common';
 import type { PageAlignedBytes } from './page-aligned-bytes.js';
 
 /**
@@ -132,5 +131,5 @@ export class SlabLayout {
 
 /** `value` came from {@link calculate}: everything in it can be relied on. */
 export function checkLayout(value: unknown): asserts value is SlabLayout {
-  if (!(value instanceof SlabLayout)) throw wrongType('layout', 'a SlabLayout from calculate()', value);
+  if (!isInstance(value, SlabLayout)) throw invalidArgType('layout', 'a SlabLayout from calculate()', value);
 }

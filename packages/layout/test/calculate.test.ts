@@ -1,3 +1,4 @@
+import { shown, size } from '@guardstripe/common';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -250,19 +251,20 @@ describe('calculate(): bad input', () => {
     [Number.NaN, RangeError, 'NaN'],
     [Infinity, RangeError, 'Infinity'],
     [2 ** 53, RangeError, '9007199254740992'],
-    [4096n, TypeError, '4096n'],
-    ['4096', TypeError, '"4096"'],
+    [4096n, TypeError, 'type bigint (4096n)'],
+    ['4096', TypeError, "type string ('4096')"],
     [null, TypeError, 'null'],
-    [{}, TypeError, 'an object'],
-    [true, TypeError, 'true'],
-    [Symbol('x'), TypeError, 'a symbol'],
+    [{}, TypeError, 'an instance of Object'],
+    [true, TypeError, 'type boolean (true)'],
+    [Symbol('x'), TypeError, 'type symbol (Symbol(x))'],
   ];
 
   it.each(numbers)('refuses a bad %s with its name and value', (field) => {
     for (const [value, type, text] of badNumbers) {
       const act = (): SlabLayout => calculate({ ...good, [field]: value });
       expect(act, text).toThrow(type);
-      expect(act).toThrow(new RegExp(`"${field}".*Received ${text.replaceAll('.', '\\.')}$`));
+      expect(act).toThrow(`"${field}"`);
+      expect(act).toThrow(`Received ${text}`);
       const code = type === TypeError ? 'ERR_INVALID_ARG_TYPE' : 'ERR_OUT_OF_RANGE';
       expect(act).toThrow(expect.objectContaining({ code }));
     }
@@ -281,7 +283,7 @@ describe('calculate(): bad input', () => {
         expect(act).toThrow(RangeError);
         expect(act).toThrow(/multiple of the page size/);
         expect(act).toThrow(/(?:Slot|Memory|guard)Bytes/);
-        expect(act).toThrow(`Received ${bytes}`);
+        expect(act).toThrow(`Received ${shown(bytes)} = ${size(bytes)}`);
       }
     }
   });

@@ -72,8 +72,8 @@ describe('slabConstraints()', () => {
     const act = (): unknown => slabConstraints({ maxMemorySize: 5 * GIB }, { memoryReservation: 4 * GIB });
     expect(act).toThrow(RangeError);
     expect(act).toThrow(
-      'The value of "maxMemorySize" is out of range. It must be at most memoryReservation, 0x100000000 bytes ' +
-        '(4 GiB). Received 5368709120',
+      'The value of "maxMemorySize" is out of range. It must be at most memoryReservation, 0x100000000 (4 GiB). ' +
+        'Received 5_368_709_120 = 0x140000000 (5 GiB)',
     );
     // One byte counts, even where both round up to the same page.
     expect(() => slabConstraints({ maxMemorySize: 2 }, { memoryReservation: 1 })).toThrow(

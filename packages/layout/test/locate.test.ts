@@ -180,11 +180,14 @@ describe('locate()', () => {
     }
     expect(() => locate(STRIPED, 1n as unknown as number)).toThrow(TypeError);
     expect(() => locate(structuredClone(STRIPED), 0)).toThrow(/"layout"/);
-    for (const stripe of [-1, 3, 0.5]) expect(() => locate(STRIPED, 0, { stripe })).toThrow(/"stripe"/);
+    for (const stripe of [-1, 3, 0.5])
+      expect(() => locate(STRIPED, 0, { stripe })).toThrow(/"options.stripe"/);
     const inSlot = STRIPED.slotOffset(2);
     for (const memoryBytes of [-1, 3 * PAGE + 1, 0.5, '1' as unknown as number]) {
-      expect(() => locate(STRIPED, inSlot, { memoryBytes })).toThrow(/"memoryBytes"/);
-      expect(() => locate(STRIPED, inSlot, { memoryBytes: () => memoryBytes })).toThrow(/"memoryBytes"/);
+      expect(() => locate(STRIPED, inSlot, { memoryBytes })).toThrow(/"options.memoryBytes"/);
+      expect(() => locate(STRIPED, inSlot, { memoryBytes: () => memoryBytes })).toThrow(
+        /"options.memoryBytes"/,
+      );
     }
     expect(() => locate(STRIPED, 0, null as unknown as LocateOptions)).toThrow(/"options"/);
   });

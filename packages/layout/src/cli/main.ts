@@ -1,10 +1,10 @@
 /** What `slab-plan` does with its command line. */
+import { parseBytes } from '@guardstripe/common';
 import { writeFileSync } from 'node:fs';
 import { describeLocation } from '../describe-location.js';
 import { draw } from '../draw/draw.js';
 import { SlabTooLargeError } from '../errors.js';
 import { locate } from '../locate.js';
-import { parseBytes } from '../parse-bytes.js';
 import { plan, type Plan } from '../plan/plan.js';
 import type { SlabLayout } from '../slab-layout.js';
 import { HELP } from './help.js';

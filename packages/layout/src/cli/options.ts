@@ -1,6 +1,6 @@
 /** The command line of `slab-plan`, from words to settings, host and usage. */
+import { parseBytes } from '@guardstripe/common';
 import { parseArgs } from 'node:util';
-import { parseBytes } from '../parse-bytes.js';
 import type { PlanUsage } from '../plan/plan.js';
 import type { PlanHost } from '../plan/host.js';
 import {

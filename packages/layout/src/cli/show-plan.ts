@@ -1,5 +1,5 @@
 /** A plan as lines for a person. */
-import { formatBytes, formatCount } from '../format-bytes.js';
+import { formatBytes, formatCount } from '@guardstripe/common';
 import type { Plan, PlanBound } from '../plan/plan.js';
 import type { PlanAdvice } from '../plan/advice.js';
 import type { SettingCost } from '../plan/costs.js';

@@ -1,6 +1,5 @@
 /** The slab as a picture: the one entry, with the checks, to the text and the SVG. */
-import { checkInteger, checkObject } from '../checks.js';
-import { wrongType, wrongValue } from '../errors.js';
+import { checkInteger, checkObject, invalidArgType, invalidArgValue } from '@guardstripe/common';
 import { drawSvg } from './svg/svg.js';
 import { drawText } from './text.js';
 import { checkLayout, type SlabLayout } from '../slab-layout.js';
@@ -49,25 +48,30 @@ export function draw(layout: SlabLayout, options: DrawOptions): string {
   switch (options.format) {
     case 'text': {
       const { width = 80 } = options;
-      checkInteger(width, 'width', 40, 1000);
+      checkInteger(width, 'options.width', 40, 1000);
       return drawText(layout, width);
     }
     case 'svg':
       return drawCheckedSvg(layout, options);
     default:
-      throw wrongValue('format', "'text' or 'svg'", (options as { format?: unknown }).format);
+      throw invalidArgValue(
+        'options.format',
+        "must be one of: 'text', 'svg'",
+        (options as { format?: unknown }).format,
+      );
   }
 }
 
 function drawCheckedSvg(layout: SlabLayout, options: DrawSvgOptions): string {
   const { width = 1200, title, theme = 'auto', idPrefix = 'slab' } = options;
-  checkInteger(width, 'width', 200, 10_000);
-  if (title !== undefined && typeof title !== 'string') throw wrongType('title', 'of type string', title);
+  checkInteger(width, 'options.width', 200, 10_000);
+  if (title !== undefined && typeof title !== 'string')
+    throw invalidArgType('options.title', 'of type string', title);
   if (!['auto', 'light', 'dark'].includes(theme)) {
-    throw wrongValue('theme', "'auto', 'light' or 'dark'", theme);
+    throw invalidArgValue('options.theme', "must be one of: 'auto', 'light', 'dark'", theme);
   }
   if (typeof idPrefix !== 'string' || !/^[A-Za-z][\w-]*$/.test(idPrefix)) {
-    throw wrongValue('idPrefix', 'a letter, then letters, digits, "-" or "_"', idPrefix);
+    throw invalidArgValue('options.idPrefix', 'must be a letter, then letters, digits, "-" or "_"', idPrefix);
   }
   return drawSvg(layout, { widthPx: width, title, theme, idPrefix });
 }

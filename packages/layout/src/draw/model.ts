@@ -1,5 +1,5 @@
 /** What both pictures show: the pieces of the slab from left to right, with the dull middle left out. */
-import { formatCount } from '../format-bytes.js';
+import { formatCount } from '@guardstripe/common';
 import type { SlabLayout } from '../slab-layout.js';
 
 /** A guard before or after the slots. */

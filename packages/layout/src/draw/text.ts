@@ -1,5 +1,5 @@
 /** The slab as lines of plain ASCII, for a terminal or a log: a table with one bar a row, and a legend. */
-import { formatBytes, formatCount, formatHexBytes } from '../format-bytes.js';
+import { formatBytes, formatCount, formatHexBytes } from '@guardstripe/common';
 import { headline, slabPieces, slotsWorthDrawing, type SlabPiece } from './model.js';
 import type { SlabLayout } from '../slab-layout.js';
 

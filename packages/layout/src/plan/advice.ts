@@ -1,6 +1,6 @@
 /** What stands out in a plan, in sentences, each with the setting to change. One function for one rule. */
-import { DEFAULT_PAGE_SIZE } from '../checks.js';
-import { formatBytes, formatCount } from '../format-bytes.js';
+import { formatBytes, formatCount } from '@guardstripe/common';
+import { DEFAULT_PAGE_SIZE } from '../defaults.js';
 import { roundUpToPage } from '../page-aligned-bytes.js';
 import type { ResolvedHost } from './host.js';
 import type { Plan } from './plan.js';

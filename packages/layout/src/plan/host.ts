@@ -1,5 +1,6 @@
 /** What bounds a pool on a machine: plain data with defaults, so that one machine can plan for another. */
-import { checkInteger, checkObject, checkPageSize, DEFAULT_PAGE_SIZE } from '../checks.js';
+import { checkInteger, checkObject, checkPageSize } from '@guardstripe/common';
+import { DEFAULT_PAGE_SIZE } from '../defaults.js';
 
 /** What bounds a pool on a machine. Every field may be left out; what `host()` of `@guardstripe/mmap` returns is one. */
 export interface PlanHost {

@@ -2,7 +2,7 @@
  * What a person who sizes a pool wants to know: how many memories this host holds, what bounds them, what each setting
  * costs, and what to change. Pure: the host is plain data, so it runs in a browser.
  */
-import { checkBoolean, checkObject } from '../checks.js';
+import { checkBoolean, checkObject } from '@guardstripe/common';
 import { roundUpToPage } from '../page-aligned-bytes.js';
 import { adviseOn, type PlanAdvice } from './advice.js';
 import { costsOf, type SettingCost } from './costs.js';

@@ -1,8 +1,6 @@
 /** The settings that a plan is made from: their defaults, and their names in Wasmtime. */
-import { checkBoolean, checkInteger, checkObject } from '../checks.js';
+import { checkBoolean, checkInteger, checkObject, invalidArgValue, parseBytes } from '@guardstripe/common';
 import { DEFAULT_SLAB_SETTINGS } from '../constraints.js';
-import { wrongValue } from '../errors.js';
-import { parseBytes } from '../parse-bytes.js';
 
 /** Whether protection keys are used: where they are there, always, or never. */
 export type KeySetting = 'auto' | 'enable' | 'disable';
@@ -54,7 +52,7 @@ const MAX_COUNT = 2 ** 32 - 1;
 
 const count: Reader = (value, name) => {
   if (typeof value === 'string' && !COUNT.test(value)) {
-    throw wrongValue(name, 'a whole number such as 1000 or 0x3e8', value);
+    throw invalidArgValue(name, 'must be a whole number such as 1000 or 0x3e8', value);
   }
   const number = typeof value === 'string' ? Number(value) : value;
   checkInteger(number, name, 0, MAX_COUNT);
@@ -82,7 +80,8 @@ const KEY_SETTINGS: ReadonlyMap<unknown, KeySetting> = new Map<unknown, KeySetti
 
 const keySetting: Reader = (value, name) => {
   const setting = KEY_SETTINGS.get(typeof value === 'string' ? value.toLowerCase() : value);
-  if (setting === undefined) throw wrongValue(name, "'auto', 'enable' or 'disable'", value);
+  if (setting === undefined)
+    throw invalidArgValue(name, "must be one of: 'auto', 'enable', 'disable'", value);
   return setting;
 };
 
@@ -137,7 +136,7 @@ export function readSettings(
   for (const [name, value] of Object.entries(settings)) {
     const setting = settingOf(name);
     if (value === undefined || setting === undefined) continue;
-    if (read.has(setting)) throw wrongValue('settings', `without ${setting} twice`, name);
+    if (read.has(setting)) throw invalidArgValue('settings', `must not have ${setting} twice`, name);
     read.set(setting, READERS[setting](value, name));
   }
   return { ...defaults, ...(Object.fromEntries(read) as Partial<PlanSettings>) };
@@ -176,5 +175,5 @@ function settingOf(name: string): keyof PlanSettings | undefined {
   const setting = SYNONYMS.get(bare) ?? bare;
   if (Object.hasOwn(READERS, setting)) return setting as keyof PlanSettings;
   if (WITHOUT_EFFECT.has(bare)) return undefined;
-  throw wrongValue('settings', `made of ${Object.keys(READERS).join(', ')}`, name);
+  throw invalidArgValue('settings', `must be made of ${Object.keys(READERS).join(', ')}`, name);
 }

@@ -204,7 +204,7 @@ describe('slab-plan: bad usage and pipes', () => {
     [['plan', 'draw'], 2, 'one word too many: "draw"'],
     [['locate'], 2, 'locate needs an offset'],
     [['locate', '1', '2'], 2, 'one word too many: "2"'],
-    [['locate', 'here'], 2, '"here"'],
+    [['locate', 'here'], 2, "'here'"],
     [['locate', '0', '--stripe', '15', '--keys', '3'], 2, 'stripe'],
     [['locate', '0', '--base', '-1'], 2, '--base'],
     [['locate', '-0x10'], 2, 'behind --, as in: locate -- -16'],

@@ -228,17 +228,17 @@ describe("draw(): format 'svg'", () => {
 describe('draw(): bad input', () => {
   const bad: [DrawOptions | Record<string, unknown> | null, ErrorConstructor, RegExp][] = [
     [null, TypeError, /"options"/],
-    [{}, TypeError, /"format".*'text' or 'svg'.*Received undefined/],
-    [{ format: 'png' }, TypeError, /"format".*Received "png"/],
-    [{ format: 'text', width: 39 }, RangeError, /"width".*Received 39/],
-    [{ format: 'text', width: '80' }, TypeError, /"width"/],
-    [{ format: 'text', width: 1001 }, RangeError, /"width"/],
-    [{ format: 'svg', width: 199 }, RangeError, /"width"/],
-    [{ format: 'svg', width: Number.NaN }, RangeError, /"width"/],
-    [{ format: 'svg', title: 3 }, TypeError, /"title"/],
-    [{ format: 'svg', theme: 'pink' }, TypeError, /"theme".*Received "pink"/],
-    [{ format: 'svg', idPrefix: '1"><script>' }, TypeError, /"idPrefix"/],
-    [{ format: 'svg', idPrefix: '' }, TypeError, /"idPrefix"/],
+    [{}, TypeError, /'options.format'.*'text', 'svg'\. Received undefined/],
+    [{ format: 'png' }, TypeError, /'options.format'.*Received 'png'/],
+    [{ format: 'text', width: 39 }, RangeError, /"options.width".*Received 39/],
+    [{ format: 'text', width: '80' }, TypeError, /"options.width"/],
+    [{ format: 'text', width: 1001 }, RangeError, /"options.width"/],
+    [{ format: 'svg', width: 199 }, RangeError, /"options.width"/],
+    [{ format: 'svg', width: Number.NaN }, RangeError, /"options.width"/],
+    [{ format: 'svg', title: 3 }, TypeError, /"options.title"/],
+    [{ format: 'svg', theme: 'pink' }, TypeError, /'options.theme'.*Received 'pink'/],
+    [{ format: 'svg', idPrefix: '1"><script>' }, TypeError, /'options.idPrefix'/],
+    [{ format: 'svg', idPrefix: '' }, TypeError, /'options.idPrefix'/],
   ];
 
   it.each(bad)('refuses %j', (options, type, message) => {

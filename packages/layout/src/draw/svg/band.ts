@@ -1,6 +1,6 @@
 /** The upper row of the SVG: the whole slab from end to end, with the dimension of all of it above. */
+import { formatBytes, formatCount } from '@guardstripe/common';
 import { plural, type ElidedPiece, type SlabPiece, type SlotPiece } from '../model.js';
-import { formatBytes, formatCount } from '../../format-bytes.js';
 import type { SlabLayout } from '../../slab-layout.js';
 import { textWidth, type Box, type SvgPen } from './pen.js';
 import { stripeFill } from './style.js';

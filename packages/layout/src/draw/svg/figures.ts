@@ -1,5 +1,5 @@
 /** The lower part of the SVG: every figure of the layout on a card, and the legend. */
-import { formatBytes, formatCount, formatHexBytes } from '../../format-bytes.js';
+import { formatBytes, formatCount, formatHexBytes } from '@guardstripe/common';
 import type { SlabLayout } from '../../slab-layout.js';
 import { textWidth, type Box, type SvgPen } from './pen.js';
 import { stripeFill } from './style.js';

@@ -2,8 +2,8 @@
  * The lower row of the SVG: what the guest in slot 0 meets from its memory's first byte up to the next slot of its
  * stripe. Only the memory is open to it.
  */
+import { formatBytes } from '@guardstripe/common';
 import { plural } from '../model.js';
-import { formatBytes } from '../../format-bytes.js';
 import type { SlabLayout } from '../../slab-layout.js';
 import type { DrawnBand } from './band.js';
 import type { Box, SvgPen } from './pen.js';

@@ -12,8 +12,8 @@
  *
  * Widths are not to scale where a true one could not be seen; every size is written out.
  */
+import { formatBytes } from '@guardstripe/common';
 import { headline, slabPieces, slotsWorthDrawing } from '../model.js';
-import { formatBytes } from '../../format-bytes.js';
 import type { SlabLayout } from '../../slab-layout.js';
 import { drawBand } from './band.js';
 import { drawCards, drawLegend } from './figures.js';

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatHexBytes, parseBytes } from '../src/index.js';
-import { GIB, MIB } from './support/figures.js';
+import { formatBytes, formatHexBytes, parseBytes } from '../src/index.ts';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
 
 describe('parseBytes(): sizes as people write them', () => {
   it.each([

@@ -1,6 +1,6 @@
 /** Sizes as people write them. */
-import { checkInteger } from './checks.js';
-import { wrongType, wrongValue } from './errors.js';
+import { checkBytes } from './checks.ts';
+import { invalidArgType, invalidArgValue } from './errors.ts';
 
 const FACTORS: ReadonlyMap<string, number> = new Map(
   Object.entries({
@@ -31,15 +31,16 @@ const HEXADECIMAL = /^0x[\da-f]+$/i;
  */
 export function parseBytes(value: unknown, name = 'bytes'): number {
   if (typeof value === 'number') {
-    checkInteger(value, name);
+    checkBytes(value, name);
     return value;
   }
-  if (typeof value !== 'string') throw wrongType(name, 'a number of bytes, or a size as text', value);
+  if (typeof value !== 'string')
+    throw invalidArgType(name, 'of type number, in bytes, or a size as text', value);
   const text = value.trim().replaceAll(/(?<=[\da-f])_(?=[\da-f])/gi, '');
   const bytes = HEXADECIMAL.test(text) ? Number(text) : parseDecimal(text);
   if (bytes === undefined)
-    throw wrongValue(name, 'a size such as 64MiB, 4GiB or 0x1000, in binary units', value);
-  checkInteger(bytes, name);
+    throw invalidArgValue(name, 'must be a size such as 64MiB, 4GiB or 0x1000, in binary units', value);
+  checkBytes(bytes, name);
   return bytes;
 }
 

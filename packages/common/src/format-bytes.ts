@@ -1,7 +1,6 @@
 /** Byte counts for people: in binary units, and in the exact hexadecimal form that `/proc/self/maps` uses. */
-import { checkInteger } from './checks.js';
-
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+import { checkInteger } from './checks.ts';
+import { hex, inUnits } from './sizes.ts';
 
 /**
  * A byte count in the largest binary unit that leaves at least 1, with at most two decimals: `'4 GiB'`, `'32 MiB'`,
@@ -12,14 +11,7 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
  */
 export function formatBytes(bytes: number): string {
   checkInteger(bytes, 'bytes');
-  let unit = 0;
-  let value = bytes;
-  // Compares the rounded figure, so that 1,048,575 bytes become '1 MiB' and not '1024 KiB'.
-  while (unit < UNITS.length - 1 && roundToHundredths(value) >= 1024) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${roundToHundredths(value)} ${UNITS[unit] ?? ''}`;
+  return inUnits(bytes);
 }
 
 /**
@@ -30,14 +22,10 @@ export function formatBytes(bytes: number): string {
  */
 export function formatHexBytes(bytes: number): string {
   checkInteger(bytes, 'bytes', Number.MIN_SAFE_INTEGER);
-  return bytes < 0 ? `-0x${(-bytes).toString(16)}` : `0x${bytes.toString(16)}`;
+  return hex(bytes);
 }
 
 /** A plain count with separators, the same in every locale: `'65,530'`. */
 export function formatCount(count: number): string {
   return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
-}
-
-function roundToHundredths(value: number): number {
-  return Math.round(value * 100) / 100;
 }

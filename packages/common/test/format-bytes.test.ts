@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatHexBytes } from '../src/index.js';
-import { formatCount } from '../src/format-bytes.js';
+import { formatBytes, formatCount, formatHexBytes, size } from '../src/index.ts';
 
 describe('formatBytes()', () => {
   it.each([
@@ -24,6 +23,20 @@ describe('formatBytes()', () => {
   it('refuses what is not a byte count', () => {
     for (const bytes of [-1, 0.5, Number.NaN, 2 ** 53]) expect(() => formatBytes(bytes)).toThrow(RangeError);
     expect(() => formatBytes('1' as unknown as number)).toThrow(TypeError);
+  });
+});
+
+describe('size()', () => {
+  it('is exact and readable, and never throws', () => {
+    expect([0, 500, 65_536, 2 ** 20 - 1, -4096, Number.NaN, 0.5].map((bytes) => size(bytes))).toEqual([
+      '0x0 (0 B)',
+      '0x1f4 (500 B)',
+      '0x10000 (64 KiB)',
+      '0xfffff (1 MiB)',
+      '-0x1000 (-4 KiB)',
+      '0xNaN (NaN B)',
+      '0x0.8 (0.5 B)',
+    ]);
   });
 });
 

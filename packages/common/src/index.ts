@@ -1,0 +1,34 @@
+/**
+ * What all packages share: checks of arguments, the grammar of their errors, sizes as text. Never published; tsup writes
+ * what a package uses of it into that package, its types too. Nothing here knows of an operating system or of Node.
+ *
+ * @packageDocumentation
+ */
+export {
+  checkBoolean,
+  checkByteRange,
+  checkBytes,
+  checkFunction,
+  checkInstance,
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkPages,
+  checkPageSize,
+  checkString,
+  isInstance,
+  isReadable,
+} from './checks.ts';
+export {
+  bytesOutOfRange,
+  invalidArgType,
+  invalidArgValue,
+  outOfRange,
+  withCode,
+  type Coded,
+} from './errors.ts';
+export { formatBytes, formatCount, formatHexBytes } from './format-bytes.ts';
+export { readOptions, unknownName } from './options.ts';
+export { parseBytes } from './parse-bytes.ts';
+export { hex, size } from './sizes.ts';
+export { received, shown } from './received.ts';
