@@ -19,14 +19,14 @@ function memoryOfInstance(bytes: Uint8Array, name: string): Uint8Array {
 
 describe('comparableCopy', () => {
   it('exports a memory that the module keeps to itself', () => {
-    const copy = comparableCopy(wasm(memories([0, 1]), data(0, 5, [7])), [0]);
+    const copy = comparableCopy(wasm(memories({ minimum: 1 }), data(0, 5, [7])), [0]);
     expect(memoryOfInstance(copy.bytes, exportNameOf(0))[5]).toBe(7);
     expect(copy.changes).toEqual([]);
   });
 
   it('keeps the exports that are there', () => {
     const copy = comparableCopy(
-      wasm(memories([0, 1], [0, 2], [0, 3]), exportsMemory, data(2, 9, [7])),
+      wasm(memories({ minimum: 1 }, { minimum: 2 }, { minimum: 3 }), exportsMemory, data(2, 9, [7])),
       [0, 1, 2],
     );
     expect(memoryOfInstance(copy.bytes, 'memory').byteLength).toBe(65_536);
@@ -38,7 +38,7 @@ describe('comparableCopy', () => {
     const module = wasm(
       types,
       functions,
-      memories([0, 1]),
+      memories({ minimum: 1 }),
       exportsMemory,
       start,
       storesAtZero,
@@ -51,7 +51,7 @@ describe('comparableCopy', () => {
   });
 
   it('adds its exports at the end where nothing follows', () => {
-    const copy = comparableCopy(wasm(memories([0, 1])), [0]);
+    const copy = comparableCopy(wasm(memories({ minimum: 1 })), [0]);
     expect(memoryOfInstance(copy.bytes, exportNameOf(0)).byteLength).toBe(65_536);
   });
 });

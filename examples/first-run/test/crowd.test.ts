@@ -38,9 +38,9 @@ function candidatesOf(...modules: readonly Uint8Array[]): Candidate[] {
   return candidates;
 }
 
-const withData = wasm(memories([0, 2]), data(0, 70_000, [1, 2, 3]));
-const otherData = wasm(memories([1, 1, 3]), data(0, 100, [4, 5, 6]));
-const zeros = wasm(memories([0, 3]));
+const withData = wasm(memories({ minimum: 2 }), data(0, 70_000, [1, 2, 3]));
+const otherData = wasm(memories({ minimum: 1, maximum: 3 }), data(0, 100, [4, 5, 6]));
+const zeros = wasm(memories({ minimum: 3 }));
 
 describe('holdCrowd and recycle', () => {
   it('fill every slot and find all as it must be', async () => {

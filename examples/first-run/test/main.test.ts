@@ -23,18 +23,18 @@ import {
 const MAIN = join(import.meta.dirname, '..', 'main.ts');
 
 const FILES: Readonly<Record<string, Uint8Array>> = {
-  'data.wasm': wasm(memories([1, 2, 4]), exportsMemory, data(0, 66_000, [1, 2, 3])),
-  'hidden.wasm': wasm(memories([0, 1]), data(0, 8, [9])),
-  'two.wasm': wasm(memories([0, 1], [0, 2]), data(1, 70_000, [5, 6])),
-  'start.wasm': wasm(types, functions, memories([0, 1]), start, storesAtZero, data(0, 0, [1])),
-  'imports.wasm': wasm(types, plainImports, memories([0, 1]), data(0, 3, [1])),
-  'guest.wasm': wasm(types, plainImports, memories([0, 1]), dataAtGlobal),
-  'wide.wasm': wasm(memories([4, 1])),
-  'empty.wasm': wasm(memories([0, 0])),
+  'data.wasm': wasm(memories({ minimum: 2, maximum: 4 }), exportsMemory, data(0, 66_000, [1, 2, 3])),
+  'hidden.wasm': wasm(memories({ minimum: 1 }), data(0, 8, [9])),
+  'two.wasm': wasm(memories({ minimum: 1 }, { minimum: 2 }), data(1, 70_000, [5, 6])),
+  'start.wasm': wasm(types, functions, memories({ minimum: 1 }), start, storesAtZero, data(0, 0, [1])),
+  'imports.wasm': wasm(types, plainImports, memories({ minimum: 1 }), data(0, 3, [1])),
+  'guest.wasm': wasm(types, plainImports, memories({ minimum: 1 }), dataAtGlobal),
+  'wide.wasm': wasm(memories({ minimum: 1, index: 'i64' })),
+  'empty.wasm': wasm(memories({ minimum: 0 })),
   'none.wasm': wasm(),
   'imported.wasm': wasm(importedMemory),
-  'shared.wasm': wasm(memories([3, 1, 2])),
-  'large.wasm': wasm(memories([0, 20_000])),
+  'shared.wasm': wasm(memories({ minimum: 1, maximum: 2, shared: true })),
+  'large.wasm': wasm(memories({ minimum: 20_000 })),
   'text.wasm': Buffer.from('this is not WebAssembly\n'),
 };
 

@@ -19,16 +19,11 @@ export {
   StoreDisposedError,
 } from './errors.js';
 export type { MemoryLimiter } from './limiter.js';
-export {
-  describeMemory,
-  describeModule,
-  type DescribeOptions,
-  type Initialization,
-  type MemoryDescription,
-  type ModuleMemory,
-  type PoolModule,
-} from './module/module.js';
+export type { DescribeOptions } from './module/describe.js';
+export { describeMemory, type MemoryDescription } from './module/describe-memory.js';
+export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
+export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
 export { MemoryPool, type PoolMetrics } from './pool.js';
 export type { PooledMemory } from './pooled-memory.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';
-export { InvalidModuleError } from './wasm/index.js';
+export { InvalidModuleError, ModuleLimitError, type ModuleLimits } from './wasm/index.js';

@@ -1,5 +1,100 @@
-/** A copy-on-write image of a memory's first bytes, and the bytes themselves for writing them back. */
-import { Mmap, SystemError, type MemoryImage, type VirtualMemory } from '@guardstripe/mmap';
+/**
+ * The copy-on-write images of a module's memories, all in one sealed memory file, which is made when the first of them is
+ * wanted:
+ *
+ *     file    [ image of memory 0 ][ image of memory 2 ][ ... )
+ *                                  fileOffset, byteLength
+ *     memory  0 .......... offsetBytes [ image of memory 2 ) .......... initial size
+ */
+import {
+  memoryImage,
+  Mmap,
+  platform,
+  SystemError,
+  type MemoryImage,
+  type VirtualMemory,
+} from '@guardstripe/mmap';
+import { ModuleClosedError } from '../errors.js';
+
+/** The memory file of a module, with the one descriptor and the one mapping that its images need together. */
+export class ImageFile {
+  readonly #virtualMemory: VirtualMemory | undefined;
+  /** What the file will hold; dropped when it does. */
+  #contents: Uint8Array | undefined;
+  #image: MemoryImage | undefined;
+  #mapping: Mmap | undefined;
+  #bytes: Uint8Array | undefined;
+  #closed = false;
+
+  /** @param contents - the images one behind another, whole host pages; or a file that holds them already */
+  constructor(contents: Uint8Array | MemoryImage, virtualMemory: VirtualMemory | undefined) {
+    this.#virtualMemory = virtualMemory;
+    if (contents instanceof Uint8Array) this.#contents = contents;
+    else this.#image = contents;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The images' bytes as long as no file was made of them. */
+  get contents(): Uint8Array | undefined {
+    return this.#contents;
+  }
+
+  /** Makes the file. If the system refuses, it can be tried again. @throws `SystemError` */
+  make(): void {
+    if (this.#contents === undefined) return;
+    const virtualMemory = this.#virtualMemory ?? platform();
+    this.#image = memoryImage(this.#contents, { name: 'guardstripe-image', virtualMemory });
+    this.#contents = undefined;
+  }
+
+  /** The file's descriptor. @throws {@link ModuleClosedError} */
+  get fd(): number {
+    // It was open when the allocation was asked for; the slot was waited for since.
+    if (this.#image === undefined || this.#closed) throw new ModuleClosedError('allocate a memory');
+    return this.#image.fd;
+  }
+
+  /**
+   * All of the file, from a read-only mapping of it: never from a guest's memory, which the guest has written.
+   * `undefined` once the file was closed, or where the system has no mapping left to give.
+   */
+  get bytes(): Uint8Array | undefined {
+    if (this.#bytes === undefined && this.#image !== undefined && !this.#closed)
+      this.#bytes = this.#map(this.#image);
+    return this.#bytes;
+  }
+
+  /** Closes the file. Slots that have it mapped keep it. */
+  close(): void {
+    this.#closed = true;
+    this.#contents = undefined;
+    this.#bytes = undefined;
+    try {
+      this.#mapping?.close();
+    } finally {
+      this.#image?.close();
+    }
+  }
+
+  #map(image: MemoryImage): Uint8Array | undefined {
+    try {
+      this.#mapping = Mmap.fromFile(image.fd, {
+        access: 'read',
+        // Linux before 6.7 refuses shared mappings of a file that is sealed against writing, even for reading.
+        sharing: 'private',
+        byteLength: image.byteLength,
+        ...(this.#virtualMemory && { virtualMemory: this.#virtualMemory }),
+      });
+      return new Uint8Array(this.#mapping.view());
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return undefined;
+    }
+  }
+}
 
 /** Ids are never used twice in a process: a slot may remember an image long after its module was closed. */
 let nextImageId = 1;
@@ -8,53 +103,40 @@ let nextImageId = 1;
 export class PoolImage {
   /** Never 0. */
   readonly id: number;
-  readonly image: MemoryImage;
   /** Bytes from the start of the memory. */
   readonly offsetBytes: number;
   readonly byteLength: number;
-  readonly #virtualMemory: VirtualMemory;
-  #mapping: Mmap | undefined;
+  readonly #file: ImageFile;
+  /** Where it starts in the file. */
+  readonly fileOffset: number;
   #bytes: Uint8Array | undefined;
 
-  constructor(image: MemoryImage, offsetBytes: number, virtualMemory: VirtualMemory) {
-    this.#virtualMemory = virtualMemory;
+  constructor(file: ImageFile, fileOffset: number, offsetBytes: number, byteLength: number) {
     this.id = nextImageId++;
-    this.image = image;
     this.offsetBytes = offsetBytes;
-    this.byteLength = image.byteLength;
+    this.byteLength = byteLength;
+    this.#file = file;
+    this.fileOffset = fileOffset;
   }
 
-  /**
-   * The image's bytes, from a read-only mapping of its file: never from a guest's memory, which the guest has written.
-   * `undefined` once the image was closed, or where the system has no mapping left to give.
-   */
+  /** The descriptor of the file that it lies in. @throws {@link ModuleClosedError} */
+  get fd(): number {
+    return this.#file.fd;
+  }
+
+  /** The image's bytes, to write them back. `undefined` once the module was closed, or where they cannot be had. */
   get bytes(): Uint8Array | undefined {
-    if (this.#bytes === undefined && !this.image.closed) this.#bytes = this.#map();
+    if (this.#file.closed) this.#bytes = undefined;
+    else this.#bytes ??= this.#part(this.#file.bytes);
     return this.#bytes;
   }
 
-  /** Closes the file. Slots that have the image mapped keep it. */
-  close(): void {
-    this.#bytes = undefined;
-    try {
-      this.#mapping?.close();
-    } finally {
-      this.image.close();
-    }
+  /** The image's bytes as long as no file was made of them. */
+  get unmadeBytes(): Uint8Array | undefined {
+    return this.#part(this.#file.contents);
   }
 
-  #map(): Uint8Array | undefined {
-    try {
-      this.#mapping = Mmap.fromFile(this.image.fd, {
-        access: 'read',
-        sharing: 'shared',
-        byteLength: this.byteLength,
-        virtualMemory: this.#virtualMemory,
-      });
-      return new Uint8Array(this.#mapping.view());
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      return undefined;
-    }
+  #part(bytes: Uint8Array | undefined): Uint8Array | undefined {
+    return bytes?.subarray(this.fileOffset, this.fileOffset + this.byteLength);
   }
 }

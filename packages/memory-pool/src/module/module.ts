@@ -1,23 +1,14 @@
-/** What a WebAssembly module says of its memories, and the images its data segments make. */
-import type { MemoryKey } from '@guardstripe/index-allocator';
-import { host, memoryImage, platform, type VirtualMemory } from '@guardstripe/mmap';
-import {
-  forEachDespiteErrors,
-  InvalidTypeError,
-  ModuleClosedError,
-  ModuleNotPoolableError,
-  OutOfRangeError,
-  size,
-} from '../errors.js';
-import { PoolImage } from './image.js';
-import type { InitialBytes, MemoryTemplate } from './template.js';
-import { parseModule, planImages, type ImagePlan, type MemoryDescriptor } from '../wasm/index.js';
+/** A module's memories, ready to be allocated. */
+import { host } from '@guardstripe/mmap';
+import { InvalidTypeError, ModuleClosedError, ModuleNotPoolableError } from '../errors.js';
+import type { ImageFile } from './image.js';
+import type { MemoryTemplate } from './template.js';
 
 /** Where a memory's first bytes come from. */
 export type Initialization =
   /** Zeros only. */
   | 'zeros'
-  /** A copy-on-write image of the data segments. */
+  /** A copy-on-write image, of the data segments or of what was described. Where the kernel has no memory files, it is written. */
   | 'image'
   /** The data segments are written at each allocation: they are too far apart for an image, or end inside the last page. */
   | 'copy'
@@ -44,33 +35,23 @@ export interface ModuleMemory {
   readonly obstacle: string | undefined;
 }
 
-/** What {@link describeModule} and {@link describeMemory} take beside the description. */
-export interface DescribeOptions {
-  /** The primitives that make the images. @defaultValue this platform's */
-  readonly virtualMemory?: VirtualMemory;
+/** A memory of a module, with what a pool needs to make it; no template, no pool. */
+export interface ModuleEntry {
+  readonly memory: ModuleMemory;
+  readonly template: MemoryTemplate | undefined;
 }
-
-/** A memory that is described directly rather than by a module. */
-export interface MemoryDescription {
-  /** First size in pages of 64 KiB. */
-  readonly initial: number;
-  /** Largest size in pages. @defaultValue 65,536, which is 4 GiB */
-  readonly maximum?: number;
-  /** The bytes that the memory starts with. @defaultValue zeros */
-  readonly contents?: Uint8Array;
-  /** Where `contents` lie, in bytes from the start. @defaultValue 0 */
-  readonly contentsOffset?: number;
-}
-
-const WASM_PAGE_BYTES = 65_536;
-const MAX_PAGES_I32 = 65_536n;
 
 /** Ids are never used twice in a process: a slot may remember a module long after it was closed. */
 let nextModuleId = 0;
 
+/** An id for a module about to be made. */
+export function takeModuleId(): number {
+  return nextModuleId++;
+}
+
 /**
- * A module's memories, ready to be allocated. Owns the sealed memory files of its images: close it when no new memory of
- * it is wanted. Memories that live on are not affected.
+ * A module's memories, ready to be allocated. Owns the sealed memory file of its images, which is made at the first
+ * allocation: close it when no new memory of it is wanted. Memories that live on are not affected.
  */
 export class PoolModule implements Disposable {
   /** Unique in the process; the module half of the affinity key. */
@@ -81,19 +62,19 @@ export class PoolModule implements Disposable {
   readonly numDefinedMemories: number;
   /** The index of the first memory that the module defines itself, if any: the one meant where none is named. */
   readonly firstDefinedMemory: number | undefined;
-  readonly #templates: readonly (MemoryTemplate | undefined)[];
-  readonly #images: readonly PoolImage[];
+  #templates: readonly (MemoryTemplate | undefined)[];
+  readonly #file: ImageFile | undefined;
   #closed = false;
 
   /** @internal Modules come from {@link describeModule} and {@link describeMemory}. */
-  constructor(id: number, entries: readonly ModuleEntry[]) {
+  constructor(id: number, entries: readonly ModuleEntry[], file: ImageFile | undefined) {
     this.id = id;
     this.memories = entries.map((entry) => entry.memory);
-    this.numDefinedMemories = this.memories.filter((memory) => memory.kind === 'defined').length;
-    const first = this.memories.findIndex((memory) => memory.kind === 'defined');
-    this.firstDefinedMemory = first === -1 ? undefined : first;
+    const defined = this.memories.filter((memory) => memory.kind === 'defined');
+    this.numDefinedMemories = defined.length;
+    this.firstDefinedMemory = defined[0]?.index;
     this.#templates = entries.map((entry) => entry.template);
-    this.#images = entries.flatMap((entry) => entry.template?.image ?? []);
+    this.#file = file;
   }
 
   /** Whether the module was closed. */
@@ -102,8 +83,10 @@ export class PoolModule implements Disposable {
   }
 
   /**
+   * What a pool makes the memory of. The first one with an image makes the module's memory file.
+   *
    * @internal
-   * @throws {@link ModuleClosedError}, {@link ModuleNotPoolableError}
+   * @throws {@link ModuleClosedError}, {@link ModuleNotPoolableError}; a `SystemError` if the file cannot be made
    */
   template(memoryIndex: number | undefined): MemoryTemplate {
     if (this.#closed) throw new ModuleClosedError('allocate a memory');
@@ -114,6 +97,7 @@ export class PoolModule implements Disposable {
         `Cannot allocate a memory: memoryIndex must be a number, received ${String(index)}`,
       );
     }
+    if (this.#templates[index]?.image !== undefined && this.#file?.contents !== undefined) this.#makeFile();
     const template = this.#templates[index];
     if (template !== undefined) return template;
     const obstacle =
@@ -121,196 +105,28 @@ export class PoolModule implements Disposable {
     throw new ModuleNotPoolableError(obstacle, index);
   }
 
-  /** Closes the images' files. Slots that have an image mapped keep it. Closing again does nothing. */
+  /** Closes the images' file. Slots that have an image mapped keep it. Closing again does nothing. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
-    forEachDespiteErrors(this.#images, (image) => image.close());
+    this.#file?.close();
   }
 
   /** The same as {@link PoolModule.close}. */
   [Symbol.dispose](): void {
     this.close();
   }
-}
 
-interface ModuleEntry {
-  readonly memory: ModuleMemory;
-  readonly template: MemoryTemplate | undefined;
-}
-
-/**
- * Reads a WebAssembly module: its memories, and the image that its active data segments make of each, page-aligned, as one
- * sealed memory file.
- *
- * @throws {@link InvalidModuleError} if the bytes are not a module; a `SystemError` if an image cannot be made
- */
-export function describeModule(bytes: Uint8Array, options: DescribeOptions = {}): PoolModule {
-  const virtualMemory = options.virtualMemory ?? platform();
-  const parsed = parseModule(bytes);
-  const plans = new Map(planImages(parsed, virtualMemory.pageSize).map((plan) => [plan.memoryIndex, plan]));
-  const id = nextModuleId++;
-  const entries: ModuleEntry[] = [];
-  try {
-    for (const [index, descriptor] of parsed.memories.entries()) {
-      entries.push(describe(id, index, descriptor, plans.get(index), virtualMemory));
-    }
-  } catch (error) {
-    new PoolModule(id, entries).close();
-    throw error;
-  }
-  return new PoolModule(id, entries);
-}
-
-/**
- * Describes a memory without a module: a size, and the bytes it starts with, for guests and working sets that are not
- * WebAssembly. The result is a module with one memory.
- *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE` if the sizes do not fit each other; a `SystemError` if the image cannot be made
- */
-export function describeMemory(description: MemoryDescription, options: DescribeOptions = {}): PoolModule {
-  const virtualMemory = options.virtualMemory ?? platform();
-  const { initial, maximum = Number(MAX_PAGES_I32), contents, contentsOffset = 0 } = description;
-  if (contents !== undefined && !(contents instanceof Uint8Array)) {
-    throw new InvalidTypeError(
-      `Cannot describe a memory: contents must be a Uint8Array, received ${String(contents)}`,
-    );
-  }
-  pages('initial', initial, 0, Number(MAX_PAGES_I32));
-  pages('maximum', maximum, initial, Number(MAX_PAGES_I32));
-  const initialBytes = initial * WASM_PAGE_BYTES;
-  const contentsBytes = contents?.byteLength ?? 0;
-  if (
-    !Number.isSafeInteger(contentsOffset) ||
-    contentsOffset < 0 ||
-    contentsOffset + contentsBytes > initialBytes
-  ) {
-    throw new OutOfRangeError(
-      `Cannot describe a memory: contents of ${size(contentsBytes)} at contentsOffset ${contentsOffset} must lie ` +
-        `inside the initial ${size(initialBytes)}`,
-    );
-  }
-  const id = nextModuleId++;
-  const descriptor: MemoryDescriptor = {
-    kind: 'defined',
-    minimumPages: BigInt(initial),
-    maximumPages: BigInt(maximum),
-    shared: false,
-    index: 'i32',
-    pageSize: WASM_PAGE_BYTES,
-  };
-  const plan = contentsPlan(contents, contentsOffset, virtualMemory.pageSize);
-  return new PoolModule(id, [describe(id, 0, descriptor, plan, virtualMemory)]);
-}
-
-function pages(name: string, value: unknown, minimum: number, maximum: number): void {
-  if (typeof value !== 'number') {
-    throw new InvalidTypeError(
-      `Cannot describe a memory: ${name} must be a number, received ${String(value)}`,
-    );
-  }
-  if (Number.isSafeInteger(value) && value >= minimum && value <= maximum) return;
-  throw new OutOfRangeError(
-    `Cannot describe a memory: ${name} must be whole pages from ${minimum} to ${maximum}, received ${value}`,
-  );
-}
-
-function contentsPlan(contents: Uint8Array | undefined, offset: number, hostPageBytes: number): ImagePlan {
-  const where = { memoryIndex: 0, definedIndex: 0 };
-  if (contents === undefined || contents.byteLength === 0) return { ...where, kind: 'none' };
-  const lead = offset % hostPageBytes;
-  const padded = new Uint8Array(Math.ceil((lead + contents.byteLength) / hostPageBytes) * hostPageBytes);
-  padded.set(contents, lead);
-  return { ...where, kind: 'image', offsetBytes: offset - lead, bytes: padded };
-}
-
-function describe(
-  moduleId: number,
-  index: number,
-  descriptor: MemoryDescriptor,
-  plan: ImagePlan | undefined,
-  virtualMemory: VirtualMemory,
-): ModuleEntry {
-  const obstacle = findObstacle(descriptor, plan);
-  const memory = (initialization: Initialization, image?: PoolImage): ModuleMemory => ({
-    index,
-    kind: descriptor.kind,
-    shared: descriptor.shared,
-    address: descriptor.index,
-    pageBytes: descriptor.pageSize,
-    initialPages: descriptor.minimumPages,
-    maximumPages: descriptor.maximumPages,
-    initialization,
-    image: image && { offsetBytes: image.offsetBytes, byteLength: image.byteLength },
-    obstacle,
-  });
-  if (obstacle !== undefined || plan === undefined) return { memory: memory('zeros'), template: undefined };
-  const { initialization, image, writes } = initialize(plan, virtualMemory);
-  const template = memoryTemplate({ moduleId, memoryIndex: index }, descriptor, image, writes);
-  return { memory: memory(initialization, image), template };
-}
-
-function findObstacle(descriptor: MemoryDescriptor, plan: ImagePlan | undefined): string | undefined {
-  if (descriptor.kind === 'imported') return 'is imported: its exporter owns it';
-  if (descriptor.shared) return 'is shared between threads: a pool cannot move or reset it under them';
-  if (plan?.kind === 'out-of-bounds') {
-    return `cannot be instantiated: data segment ${plan.segmentIndex} lies out of bounds`;
-  }
-  const initialBytes = descriptor.minimumPages * BigInt(descriptor.pageSize);
-  if (initialBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    return `has a minimum size of ${initialBytes} bytes, more than any memory can have`;
-  }
-  return undefined;
-}
-
-interface Contents {
-  readonly initialization: Initialization;
-  readonly image: PoolImage | undefined;
-  readonly writes: readonly InitialBytes[];
-}
-
-function initialize(plan: ImagePlan, virtualMemory: VirtualMemory): Contents {
-  switch (plan.kind) {
-    case 'image': {
-      if (!host().features.memfd) {
-        return {
-          initialization: 'copy',
-          image: undefined,
-          writes: [{ offset: plan.offsetBytes, data: plan.bytes }],
-        };
-      }
-      const image = memoryImage(plan.bytes, { name: 'guardstripe-image', virtualMemory });
-      return {
-        initialization: 'image',
-        image: new PoolImage(image, plan.offsetBytes, virtualMemory),
-        writes: [],
-      };
-    }
-    case 'segments':
-      return { initialization: 'copy', image: undefined, writes: plan.segments };
-    case 'unsupported':
-      return { initialization: 'guest', image: undefined, writes: [] };
-    case 'none':
-    case 'out-of-bounds':
-      return { initialization: 'zeros', image: undefined, writes: [] };
+  #makeFile(): void {
+    if (host().features.memfd) this.#file?.make();
+    else this.#templates = this.#templates.map((template) => template && withoutImage(template));
   }
 }
 
-function memoryTemplate(
-  key: MemoryKey,
-  descriptor: MemoryDescriptor,
-  image: PoolImage | undefined,
-  writes: readonly InitialBytes[],
-): MemoryTemplate {
-  const pageBytes = descriptor.pageSize;
-  const typeMaximum = descriptor.index === 'i32' ? 2n ** 32n : BigInt(Number.MAX_SAFE_INTEGER);
-  const declared =
-    descriptor.maximumPages === undefined ? typeMaximum : descriptor.maximumPages * BigInt(pageBytes);
-  return {
-    key,
-    initialBytes: Number(descriptor.minimumPages) * pageBytes,
-    maximumBytes: Number(declared < typeMaximum ? declared : typeMaximum),
-    pageBytes,
-    image,
-    writes,
-  };
+/** The same memory for a kernel without memory files: its image is written instead of mapped. */
+function withoutImage(template: MemoryTemplate): MemoryTemplate {
+  const { image } = template;
+  const data = image?.unmadeBytes;
+  if (image === undefined || data === undefined) return template;
+  return { ...template, image: undefined, writes: [{ offset: image.offsetBytes, data }] };
 }

@@ -12,7 +12,6 @@
  * Every function leaves the record telling the truth when a system call fails: what it says is accessible is at least
  * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
  */
-import { ModuleClosedError } from '../errors.js';
 import type { ImageTable } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
@@ -165,8 +164,6 @@ export class SlotMemory {
   }
 
   #mapImage(slot: number, image: PoolImage): void {
-    // It was open when the allocation was asked for; the slot was waited for since.
-    if (image.image.closed) throw new ModuleClosedError('allocate a memory');
     this.#pages.mapImage(slot, image);
     this.#images.retain(image);
     this.#records.setImage(

@@ -70,10 +70,11 @@ export class SlotPages {
   }
 
   /** Maps an image, copy-on-write, at its place in the slot's memory. */
-  mapImage(slot: number, { image, offsetBytes, byteLength }: PoolImage): void {
+  mapImage(slot: number, { fd, fileOffset, offsetBytes, byteLength }: PoolImage): void {
     const address = this.#range(slot, offsetBytes, byteLength);
     const striped = this.#keyIds.length > 0;
-    this.#virtualMemory.mapFile(image.fd, 0, address, byteLength, striped ? 'none' : 'read-write', 'private');
+    const access = striped ? 'none' : 'read-write';
+    this.#virtualMemory.mapFile(fd, fileOffset, address, byteLength, access, 'private');
     if (striped) this.open(slot, offsetBytes, byteLength);
   }
 

@@ -39,6 +39,15 @@ export class Cursor {
     throw this.error('a 32-bit number has too many bits');
   }
 
+  /** How many entries follow, each of at least `entryBytes` bytes. A number that cannot be is an error at once. */
+  count(entryBytes: number): number {
+    const count = this.u32();
+    const restBytes = this.end - this.position;
+    if (count * entryBytes > restBytes)
+      throw this.error(`${count} entries are announced and ${restBytes} bytes are left`);
+    return count;
+  }
+
   /** A signed number of 32 bits. */
   s32(): number {
     let value = 0;
@@ -54,21 +63,36 @@ export class Cursor {
 
   /** An unsigned number of 64 bits. */
   u64(): bigint {
-    return this.#long((last) => last <= 1).value;
+    return this.#long(MAX_64_BIT_BYTES, (last) => last <= 1).value;
   }
 
   /** A signed number of 64 bits. */
   s64(): bigint {
-    const { value, bits } = this.#long((last) => last === 0 || last === 0x7f);
+    const { value, bits } = this.#long(MAX_64_BIT_BYTES, (last) => last === 0 || last === 0x7f);
     return BigInt.asIntN(Math.min(bits, 64), value);
   }
 
-  /** Moves on by `count` bytes and returns a view of them. */
-  view(count: number): Uint8Array {
+  /** A signed number of 33 bits, as heap types are. */
+  s33(): bigint {
+    const { value, bits } = this.#long(
+      MAX_U32_BYTES,
+      (last) => last <= 0x0f || (last >= 0x70 && last <= 0x7f),
+    );
+    return BigInt.asIntN(Math.min(bits, 33), value);
+  }
+
+  /** Moves on by `count` bytes. @returns where they start */
+  skip(count: number): number {
     const start = this.position;
     if (count > this.end - start)
       throw this.error(`${count} bytes are announced and ${this.end - start} are left`);
     this.position = start + count;
+    return start;
+  }
+
+  /** Moves on by `count` bytes and returns a view of them. */
+  view(count: number): Uint8Array {
+    const start = this.skip(count);
     return this.bytes.subarray(start, this.position);
   }
 
@@ -83,15 +107,15 @@ export class Cursor {
     return new InvalidModuleError(`${reason}, at byte ${this.position}`);
   }
 
-  #long(lastByteFits: (byte: number) => boolean): { value: bigint; bits: number } {
+  #long(maxBytes: number, lastByteFits: (byte: number) => boolean): { value: bigint; bits: number } {
     let value = 0n;
-    for (let index = 0; index < MAX_64_BIT_BYTES; index++) {
+    for (let index = 0; index < maxBytes; index++) {
       const byte = this.byte();
-      if (index === MAX_64_BIT_BYTES - 1 && !lastByteFits(byte)) break;
+      if (index === maxBytes - 1 && !lastByteFits(byte)) break;
       value |= BigInt(byte & 0x7f) << BigInt(7 * index);
       if (byte < 0x80) return { value, bits: 7 * (index + 1) };
     }
-    throw this.error('a 64-bit number has too many bits');
+    throw this.error('a number has too many bits');
   }
 }
 

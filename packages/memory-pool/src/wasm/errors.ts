@@ -1,6 +1,6 @@
-/** The one error of the module reader. */
+/** The error of the module reader for what is no module. */
 
-/** The bytes are not a WebAssembly module that can be read. `cause` holds what V8 or the parser said, where one did. */
+/** The bytes are not a WebAssembly module that can be read. `cause` holds what V8 said, where it did. */
 export class InvalidModuleError extends Error {
   override readonly name = 'InvalidModuleError';
   readonly code = 'ERR_INVALID_MODULE';

@@ -1,16 +1,28 @@
 /**
- * How each memory of a module gets its first bytes: as an image, which a slot maps copy-on-write, or segment by segment.
+ * How each memory of a module gets its first bytes: as an image, which a slot maps copy-on-write, or segment by segment. The
+ * images of all memories lie one behind another, as they will in one memory file.
  *
  * ```
  *  memory  0 ............ segment A ..... segment B ... segment C ............ initial size
  *  pages   |         |         |         |         |         |         |         |
  *  image             [000AAAAAAAAA000BBBBBBBBB000CCCCC0000000)
- *                    offsetBytes                             offsetBytes + bytes.length
+ *                    offsetBytes                             offsetBytes + byteLength
+ *
+ *  contents  [ image of memory 0 ][ image of memory 2 ][ ... )
+ *                                 contentsOffset
  * ```
  */
 import { InvalidTypeError, OutOfRangeError } from '../errors.js';
 import { ImageBudget } from './image-budget.js';
-import type { ActiveSegment, MemoryType, ParsedModule } from './types.js';
+import { checkLimit, resolveLimits, type ModuleLimits } from './limits.js';
+import {
+  surveyMemories,
+  type MemorySurvey,
+  type OutOfBounds,
+  type PlacedSegment,
+  type Unsupported,
+} from './memory-survey.js';
+import type { ParsedModule } from './types.js';
 
 /** Which memory a plan is for. */
 export interface PlannedMemory {
@@ -24,7 +36,7 @@ export interface PlannedMemory {
 export interface PlannedSegment {
   /** Bytes from the memory's start. */
   readonly offset: number;
-  /** A view of the module's own bytes. Never empty. */
+  /** Never empty. */
   readonly data: Uint8Array;
 }
 
@@ -37,8 +49,10 @@ export type ImagePlan = PlannedMemory &
         readonly kind: 'image';
         /** Where it starts in the memory; a multiple of the host's page. */
         readonly offsetBytes: number;
-        /** What it holds; its length is a multiple of the host's page. */
-        readonly bytes: Uint8Array;
+        /** A multiple of the host's page. */
+        readonly byteLength: number;
+        /** Where it starts in {@link ImagePlans.contents}; a multiple of the host's page. */
+        readonly contentsOffset: number;
       }
     | {
         /** The segments are written one by one, in this order, at each allocation. */
@@ -50,143 +64,117 @@ export type ImagePlan = PlannedMemory &
         readonly reason: 'sparse' | 'partial page';
         readonly segments: readonly PlannedSegment[];
       }
-    | {
-        /** Only an instance can initialise the memory. */
-        readonly kind: 'unsupported';
-        /** `offset too large`: the offset is no safe integer; no host has a memory of that size. */
-        readonly reason: 'offset not constant' | 'offset too large';
-        /** The first such segment, by its index in the module. */
-        readonly segmentIndex: number;
-      }
-    | {
-        /** A segment does not fit the initial size: the specification lets every instantiation trap. */
-        readonly kind: 'out-of-bounds';
-        /** The first such segment, by its index in the module. */
-        readonly segmentIndex: number;
-        readonly offset: bigint;
-        readonly byteLength: number;
-        /** The memory's initial size in bytes. */
-        readonly initialBytes: bigint;
-      }
+    | Unsupported
+    | OutOfBounds
   );
+
+/** The plans of a module's memories. Nothing in them refers to the module's bytes. */
+export interface ImagePlans {
+  /** For every memory that the module defines, in the order of their indices. */
+  readonly plans: readonly ImagePlan[];
+  /** The bytes of all images, one behind another. */
+  readonly contents: Uint8Array<ArrayBuffer>;
+}
+
+/** A plan of some kinds, whichever memory it is for. */
+type PlanOf<Kind extends ImagePlan['kind']> = Kind extends unknown
+  ? Omit<Extract<ImagePlan, { kind: Kind }>, keyof PlannedMemory>
+  : never;
 
 /** Hosts have pages of 4, 16 or 64 KiB; the upper bound keeps `offset + length` of all roundings exact. */
 const MIN_HOST_PAGE_BYTES = 4096;
 const MAX_HOST_PAGE_BYTES = 2 ** 30;
-/** Offsets up to here stay exact when a segment's length, below 2^32, and the rounding to a page are added. */
-const MAX_EXACT_BYTES = 2n ** 52n;
 
 /**
- * Plans the first bytes of every memory that the module defines, in the order of their indices. Segments are applied in
- * order, later ones over earlier ones. Takes time in proportion to the segments and the images' bytes.
+ * Plans the first bytes of every memory that the module defines. Segments are applied in order, later ones over earlier ones.
+ * Takes time and memory in proportion to the segments, their bytes and the images' bytes.
  *
  * @param parsed - from {@link parseModule}
  * @param hostPageSize - bytes of a page of the host, a power of two from 4,096 to 2^30
+ * @throws {@link ModuleLimitError} for images larger than `maxImageBytes` together, before any is made
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` if `hostPageSize` is something else
  */
-export function planImages(parsed: ParsedModule, hostPageSize: number): ImagePlan[] {
+export function planImages(
+  parsed: ParsedModule,
+  hostPageSize: number,
+  limits: ModuleLimits = resolveLimits(),
+): ImagePlans {
   checkPageSize(hostPageSize);
-  const surveys = parsed.memories.map((memory) => new MemorySurvey(memory));
-  for (const [segmentIndex, segment] of parsed.dataSegments.entries()) {
-    if (segment.mode === 'active') surveys[segment.memoryIndex]?.add(segmentIndex, segment);
-  }
+  const surveys = surveyMemories(parsed);
   const budget = new ImageBudget();
   const plans: ImagePlan[] = [];
+  const drawings: { readonly survey: MemorySurvey; readonly shift: number }[] = [];
+  let imageBytes = 0;
   for (const [memoryIndex, memory] of parsed.memories.entries()) {
+    if (memory.kind !== 'defined') continue;
+    const place = { memoryIndex, definedIndex: plans.length };
     const survey = surveys[memoryIndex];
-    if (memory.kind !== 'defined' || survey === undefined) continue;
-    plans.push({ memoryIndex, definedIndex: plans.length, ...planMemory(survey, hostPageSize, budget) });
+    if (survey === undefined) {
+      plans.push({ ...place, kind: 'none' });
+      continue;
+    }
+    const planned = planMemory(survey, hostPageSize, budget, parsed.bytes);
+    if (planned.kind !== 'image') {
+      plans.push({ ...place, ...planned });
+      continue;
+    }
+    drawings.push({ survey, shift: imageBytes - planned.offsetBytes });
+    plans.push({ ...place, ...planned, contentsOffset: imageBytes });
+    imageBytes += planned.byteLength;
   }
-  return plans;
+  checkLimit(limits, 'maxImageBytes', imageBytes);
+  const contents = new Uint8Array(imageBytes);
+  for (const { survey, shift } of drawings) draw(survey.segments, parsed.bytes, contents, shift);
+  return { plans, contents };
 }
 
-type Initialisation<Kind extends ImagePlan['kind'] = ImagePlan['kind']> = Kind extends unknown
-  ? Omit<Extract<ImagePlan, { kind: Kind }>, keyof PlannedMemory>
-  : never;
-
-function planMemory(survey: MemorySurvey, pageBytes: number, budget: ImageBudget): Initialisation {
+function planMemory(
+  survey: MemorySurvey,
+  pageBytes: number,
+  budget: ImageBudget,
+  source: Uint8Array,
+): PlanOf<Exclude<ImagePlan['kind'], 'image'>> | ImageExtent {
   if (survey.outOfBounds !== undefined) return survey.outOfBounds;
   if (survey.unsupported !== undefined) return survey.unsupported;
-  const { segments, initialBytes } = survey;
-  if (segments.length === 0) return { kind: 'none' };
-  const extent = measure(segments, pageBytes);
-  if (BigInt(extent.end) > initialBytes) return { kind: 'segments', reason: 'partial page', segments };
-  if (!budget.take(extent.end - extent.start, extent.dataBytes))
-    return { kind: 'segments', reason: 'sparse', segments };
-  return { kind: 'image', offsetBytes: extent.start, bytes: draw(segments, extent) };
+  if (survey.segments.length === 0) return { kind: 'none' };
+  const start = survey.first - (survey.first % pageBytes);
+  const end = Math.ceil(survey.last / pageBytes) * pageBytes;
+  const copied = (reason: 'sparse' | 'partial page') =>
+    ({ kind: 'segments', reason, segments: copyOf(survey, source) }) as const;
+  if (BigInt(end) > survey.initialBytes) return copied('partial page');
+  if (!budget.take(end - start, survey.dataBytes)) return copied('sparse');
+  return { kind: 'image', offsetBytes: start, byteLength: end - start };
 }
 
-/** What the segments of one memory are, gathered in one pass over the module: there may be 100,000. */
-class MemorySurvey {
-  readonly initialBytes: bigint;
-  /** The segments that write anything. */
-  readonly segments: PlannedSegment[] = [];
-  outOfBounds: Initialisation<'out-of-bounds'> | undefined;
-  unsupported: Initialisation<'unsupported'> | undefined;
-  /** The initial size where a number holds it exactly: a sum of bigints is made on the heap, for every segment. */
-  readonly #exactBytes: number | undefined;
+/** The plan of an image before it is known where it lies among the others. */
+type ImageExtent = Omit<PlanOf<'image'>, 'contentsOffset'>;
 
-  constructor(memory: MemoryType) {
-    this.initialBytes = memory.minimumPages * BigInt(memory.pageSize);
-    this.#exactBytes = this.initialBytes <= MAX_EXACT_BYTES ? Number(this.initialBytes) : undefined;
-  }
-
-  add(segmentIndex: number, { offset, data, byteLength }: ActiveSegment): void {
-    if (offset === 'not constant') {
-      this.unsupported ??= { kind: 'unsupported', reason: 'offset not constant', segmentIndex };
-      return;
-    }
-    const offsetNumber = Number(offset);
-    // An empty segment may lie at the very end, and traps behind it like any other. An offset too large for a number
-    // was rounded, which leaves it above every exact size.
-    const fits =
-      this.#exactBytes === undefined
-        ? offset + BigInt(byteLength) <= this.initialBytes
-        : offsetNumber + byteLength <= this.#exactBytes;
-    if (!fits) {
-      const { initialBytes } = this;
-      this.outOfBounds ??= { kind: 'out-of-bounds', segmentIndex, offset, byteLength, initialBytes };
-    } else if (byteLength > 0) {
-      if (offset > MAX_EXACT_BYTES) {
-        this.unsupported ??= { kind: 'unsupported', reason: 'offset too large', segmentIndex };
-      }
-      this.segments.push({ offset: offsetNumber, data });
-    }
-  }
-}
-
-interface Extent {
-  /** Start of the first page that is written to. */
-  readonly start: number;
-  /** End of the last page that is written to. */
-  readonly end: number;
-  /** Sum of the segments' lengths. */
-  readonly dataBytes: number;
-}
-
-function measure(segments: readonly PlannedSegment[], pageBytes: number): Extent {
-  let first = Number.MAX_SAFE_INTEGER;
-  let last = 0;
-  let dataBytes = 0;
-  for (const { offset, data } of segments) {
-    first = Math.min(first, offset);
-    last = Math.max(last, offset + data.length);
-    dataBytes += data.length;
-  }
-  return { start: first - (first % pageBytes), end: Math.ceil(last / pageBytes) * pageBytes, dataBytes };
+/** The survey's segments with their bytes, in one buffer of their own: the module's are not kept. */
+function copyOf({ segments, dataBytes }: MemorySurvey, source: Uint8Array): PlannedSegment[] {
+  const kept = new Uint8Array(dataBytes);
+  let end = 0;
+  return segments.map(({ offset, start, byteLength }) => {
+    kept.set(source.subarray(start, start + byteLength), end);
+    end += byteLength;
+    return { offset, data: kept.subarray(end - byteLength, end) };
+  });
 }
 
 /** Below this many bytes a loop is faster than a call of `set`. Most of esbuild's segments are: 32 bytes on average. */
 const SHORT_SEGMENT_BYTES = 64;
 
-function draw(segments: readonly PlannedSegment[], extent: Extent): Uint8Array {
-  const bytes = new Uint8Array(extent.end - extent.start);
-  for (const { offset, data } of segments) {
-    const start = offset - extent.start;
-    if (data.length >= SHORT_SEGMENT_BYTES) bytes.set(data, start);
-    else for (let index = 0; index < data.length; index++) bytes[start + index] = data[index] ?? 0;
+/** Draws segments into `target`, each at its offset plus `shift`. */
+function draw(
+  segments: readonly PlacedSegment[],
+  source: Uint8Array,
+  target: Uint8Array,
+  shift: number,
+): void {
+  for (const { offset, start, byteLength } of segments) {
+    const to = offset + shift;
+    if (byteLength >= SHORT_SEGMENT_BYTES) target.set(source.subarray(start, start + byteLength), to);
+    else for (let index = 0; index < byteLength; index++) target[to + index] = source[start + index] ?? 0;
   }
-  return bytes;
 }
 
 function checkPageSize(hostPageSize: number): void {

@@ -5,7 +5,6 @@
  * flags  0x01 has a maximum   0x02 shared   0x04 memory64: limits are 64-bit   0x08 custom page size: its log2 follows
  * ```
  *
- * Takes the place of wasmparser's own `readMemoryType`, which reads 32-bit limits only and knows the first two flags.
  * Sources: the core specification ("Limits"), the threads, memory64 and custom-page-sizes proposals.
  */
 import type { Cursor } from './cursor.js';
@@ -17,8 +16,16 @@ const INDEX_I64 = 0x04;
 const CUSTOM_PAGE_SIZE = 0x08;
 const KNOWN_FLAGS = HAS_MAXIMUM | SHARED | INDEX_I64 | CUSTOM_PAGE_SIZE;
 
+/** A memory type and where it is written. */
+export interface PlacedMemoryType {
+  readonly type: MemoryType;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Reads one memory type and checks its limits as the specification does. @throws {@link InvalidModuleError} */
-export function readMemoryType(cursor: Cursor): MemoryType {
+export function readMemoryType(cursor: Cursor): PlacedMemoryType {
+  const start = cursor.position;
   const flags = cursor.byte();
   if ((flags & ~KNOWN_FLAGS) !== 0) throw cursor.error(`a memory has unknown flags 0x${flags.toString(16)}`);
   const index = flags & INDEX_I64 ? 'i64' : 'i32';
@@ -28,7 +35,18 @@ export function readMemoryType(cursor: Cursor): MemoryType {
   const pageSize = flags & CUSTOM_PAGE_SIZE ? readPageSize(cursor) : 65_536;
   const type: MemoryType = { minimumPages, maximumPages, shared: (flags & SHARED) !== 0, index, pageSize };
   checkLimits(type, cursor);
-  return type;
+  return { type, start, end: cursor.position };
+}
+
+/** Reads past the limits of a table, which have the first and the third flag. @throws {@link InvalidModuleError} */
+export function readLimits(cursor: Cursor): void {
+  const flags = cursor.byte();
+  if ((flags & ~(HAS_MAXIMUM | INDEX_I64)) !== 0)
+    throw cursor.error(`a table has unknown flags 0x${flags.toString(16)}`);
+  for (let rest = flags & HAS_MAXIMUM ? 2 : 1; rest > 0; rest--) {
+    if (flags & INDEX_I64) cursor.u64();
+    else cursor.u32();
+  }
 }
 
 /** Whether a memory's flags name a proposal that a V8 may lack, or have limits that V8 sets lower than the specification. */
@@ -37,9 +55,9 @@ export function isUnusualMemory(flags: number): boolean {
 }
 
 /** The same kind of memory, as small as can be: what any V8 that knows shared and 64-bit memories accepts. */
-export function plainMemoryType(type: MemoryType): Uint8Array {
+export function plainMemoryType(type: MemoryType): readonly number[] {
   const flags = (type.shared ? SHARED : 0) | (type.index === 'i64' ? INDEX_I64 : 0);
-  return type.maximumPages === undefined ? Uint8Array.of(flags, 0) : Uint8Array.of(flags | HAS_MAXIMUM, 0, 1);
+  return type.maximumPages === undefined ? [flags, 0] : [flags | HAS_MAXIMUM, 0, 1];
 }
 
 function readPageSize(cursor: Cursor): 1 | 65_536 {

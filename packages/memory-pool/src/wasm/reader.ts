@@ -1,220 +1,160 @@
 /**
- * Reads the three sections that say what memories a module has: imports, memories, data. All others are stepped over, so
- * that the time depends on the number of segments and not on the code.
- *
- * wasmparser finds the sections and reads the imports. It forgives much: numbers that are too long, entries that reach
- * behind their section, a second module behind the first. Each is checked here, for V8 has not always looked first.
+ * Reads what a module says of its memories: imports, memories, globals, data. All other sections are stepped over, so that
+ * the time does not depend on the code. It is strict: nobody may have looked at the module before. What it reads is
+ * counted first and held against the limits, and each byte is looked at once.
  */
-import { BinaryReader } from 'wasmparser';
-import { IMPORT_KIND_LAST, IMPORT_KIND_MEMORY, READER, SECTION } from './codes.js';
+import type { Globals } from './constant.js';
 import { Cursor } from './cursor.js';
 import { readDataSection } from './data-section.js';
 import { InvalidModuleError } from './errors.js';
-import { readMemoryType } from './memory-type.js';
-import type { DataSegment, MemoryDescriptor, MemoryType, ParsedModule } from './types.js';
+import { readGlobalSection } from './global-section.js';
+import { readImportSection } from './import-section.js';
+import { checkLimit, type ModuleLimits } from './limits.js';
+import { readMemoryType, type PlacedMemoryType } from './memory-type.js';
+import { SECTION, SectionOrder } from './section.js';
+import type { DataSegment, MemoryDescriptor } from './types.js';
 
-/** Where a section lies in the module's bytes: its id is at `headerStart`, what it holds at `[start, end)`. */
-export interface SectionRange {
+/** A section with memory types, and where it lies: its id is at `headerStart`, what it holds at `[start, end)`. */
+export interface MemoryTypesSection {
   readonly id: number;
   readonly headerStart: number;
   readonly start: number;
   readonly end: number;
+  readonly types: readonly PlacedMemoryType[];
 }
 
-/** A memory type and where it is written. */
-export interface PlacedMemoryType {
-  readonly type: MemoryType;
-  readonly start: number;
-  readonly end: number;
+/** What was read, and where the memory types are. */
+export interface ModuleReading {
+  readonly memories: readonly MemoryDescriptor[];
+  readonly dataSegments: readonly DataSegment[];
+  /** The imports and the memories, as far as the module has these sections. */
+  readonly memoryTypes: readonly MemoryTypesSection[];
+  /** Whether there was nothing that the reader had to leave to V8: instructions in globals that it does not know. */
+  readonly complete: boolean;
 }
 
-/** A parsed module together with the places of what was parsed. */
-export interface ModuleReading extends ParsedModule {
-  readonly sections: readonly SectionRange[];
-  readonly memoryTypes: readonly PlacedMemoryType[];
-}
-
+/** `\0asm` and the version, 1, both little-endian. */
+const MAGIC = 0x6d73_6100;
 const VERSION = 1;
 
-/**
- * wasmparser's reader as we use it. Its own types hide the method to replace and the state that works on, and give states and kinds
- * as `const enum`s.
- */
-interface SectionReader {
-  readonly state: number;
-  readonly result: unknown;
-  readonly error: Error | null;
-  read(): boolean;
-  skipSection(): void;
-  readMemoryType: () => MemoryType;
-  _data: Uint8Array;
-  _pos: number;
-}
-
-interface ImportEntry {
-  readonly module: Uint8Array;
-  readonly field: Uint8Array;
-  readonly kind: number;
-}
+/** The shortest entries there are: no maximum, `ref.null`, a passive segment of nothing. */
+const MIN_MEMORY_TYPE_BYTES = 2;
+const MIN_GLOBAL_BYTES = 5;
+const MIN_SEGMENT_BYTES = 2;
 
 /**
  * Reads a module. Nothing is known of `bytes`.
  *
- * @throws {@link InvalidModuleError}, and nothing else
+ * @throws {@link InvalidModuleError}, {@link ModuleLimitError}, and nothing else
  */
-export function readModule(bytes: Uint8Array): ModuleReading {
-  try {
-    return new ModuleReader(bytes).read();
-  } catch (error) {
-    if (error instanceof InvalidModuleError) throw error;
-    // wasmparser throws plain errors.
-    throw new InvalidModuleError(error instanceof Error ? error.message : String(error), error);
-  }
+export function readModule(bytes: Uint8Array, limits: ModuleLimits): ModuleReading {
+  return new ModuleReader(bytes, limits).read();
 }
 
 class ModuleReader {
   readonly #bytes: Uint8Array;
-  readonly #reader: SectionReader;
-  readonly #sections: SectionRange[] = [];
-  readonly #memoryTypes: PlacedMemoryType[] = [];
+  readonly #limits: ModuleLimits;
+  readonly #memoryTypes: MemoryTypesSection[] = [];
   readonly #memories: MemoryDescriptor[] = [];
-  #dataSegments: DataSegment[] | undefined;
+  #globals: Globals = { known: [], complete: true };
+  #dataSegments: readonly DataSegment[] = [];
+  #announcedSegments: number | undefined;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, limits: ModuleLimits) {
     this.#bytes = bytes;
-    const binaryReader = new BinaryReader();
-    binaryReader.setData(new ArrayBuffer(0), 0, bytes.byteLength);
-    const reader = binaryReader as unknown as SectionReader;
-    // `setData` takes whole buffers only, and the module may be a part of one.
-    reader._data = bytes;
-    reader.readMemoryType = () => {
-      const cursor = new Cursor(bytes, reader._pos, bytes.byteLength);
-      const type = readMemoryType(cursor);
-      this.#memoryTypes.push({ type, start: reader._pos, end: cursor.position });
-      reader._pos = cursor.position;
-      return type;
-    };
-    this.#reader = reader;
+    this.#limits = limits;
   }
 
   read(): ModuleReading {
-    this.#advance();
-    this.#readHeader();
-    for (;;) {
-      const headerStart = this.#reader._pos;
-      this.#advance();
-      if (this.#reader.state === READER.endWasm) break;
-      this.#readSection(headerStart);
+    const cursor = new Cursor(this.#bytes, 0, this.#bytes.byteLength);
+    readHeader(cursor);
+    const order = new SectionOrder();
+    for (let count = 1; cursor.position < cursor.end; count++) {
+      checkLimit(this.#limits, 'maxSections', count);
+      const headerStart = cursor.position;
+      const id = cursor.byte();
+      order.check(id, cursor);
+      const byteLength = cursor.u32();
+      const start = cursor.skip(byteLength);
+      this.#readSection(id, headerStart, start, cursor.position);
     }
-    if (this.#reader._pos !== this.#bytes.byteLength) {
-      throw new InvalidModuleError(`another module follows at byte ${this.#reader._pos}`);
+    const numSegments = this.#dataSegments.length;
+    if (this.#announcedSegments !== undefined && this.#announcedSegments !== numSegments) {
+      throw cursor.error(
+        `${this.#announcedSegments} data segments are announced and ${numSegments} are there`,
+      );
     }
     return {
       memories: this.#memories,
-      dataSegments: this.#dataSegments ?? [],
-      sections: this.#sections,
+      dataSegments: this.#dataSegments,
       memoryTypes: this.#memoryTypes,
+      complete: this.#globals.complete,
     };
   }
 
-  /** One step of wasmparser; its two ways to fail become errors. */
-  #advance(): void {
-    const moved = this.#reader.read();
-    if (this.#reader.state === READER.error) throw this.#reader.error ?? new Error('unknown');
-    if (!moved) throw new InvalidModuleError(`it is cut off at byte ${this.#reader._pos}`);
-  }
-
-  #readHeader(): void {
-    const version = this.#bytes[4];
-    if (version !== VERSION)
-      throw new InvalidModuleError(`its version must be ${VERSION}, received ${version}`);
-  }
-
-  #readSection(headerStart: number): void {
-    const { id } = this.#reader.result as { readonly id: number };
-    const start = this.#reader._pos;
-    // What stands behind the section's header counts from here; `start` of a custom section is behind its name.
-    if (id === SECTION.import) this.#readEntries(READER.importEntry, () => this.#addImport());
-    else if (id === SECTION.memory) this.#readEntries(READER.memoryEntry, () => this.#addDefined());
-    else this.#skip();
-    const end = this.#reader._pos;
-    if (start > end)
-      throw new InvalidModuleError(`a custom section's name is longer than the section, at byte ${start}`);
-    this.#checkOnce(id, headerStart);
-    this.#sections.push({ id, headerStart, start, end });
-    if (id === SECTION.data) {
-      this.#dataSegments = readDataSection(new Cursor(this.#bytes, start, end), this.#memories);
+  #readSection(id: number, headerStart: number, start: number, end: number): void {
+    const cursor = new Cursor(this.#bytes, start, end);
+    switch (id) {
+      case SECTION.custom:
+        cursor.skip(cursor.u32()); // its name, which must lie in it
+        return;
+      case SECTION.import:
+        this.#readImports(cursor, { id, headerStart, start, end });
+        return;
+      case SECTION.memory:
+        this.#readMemories(cursor, { id, headerStart, start, end });
+        return;
+      case SECTION.global: {
+        const count = cursor.count(MIN_GLOBAL_BYTES);
+        const imported = this.#globals.known;
+        checkLimit(this.#limits, 'maxGlobals', imported.length + count);
+        this.#globals = readGlobalSection(cursor, count, imported);
+        return;
+      }
+      case SECTION.dataCount:
+        this.#announcedSegments = cursor.u32();
+        cursor.finish('the data count section');
+        return;
+      case SECTION.data: {
+        const count = cursor.count(MIN_SEGMENT_BYTES);
+        checkLimit(this.#limits, 'maxDataSegments', count);
+        this.#dataSegments = readDataSection(cursor, count, this.#memories, this.#globals);
+      }
     }
   }
 
-  /** Steps through a section's entries, and sees to it that they fill the section exactly. */
-  #readEntries(entryState: number, add: () => void): void {
-    const count = new Cursor(this.#bytes, this.#reader._pos, this.#bytes.byteLength);
-    count.u32();
-    let entriesEnd = count.position;
-    for (;;) {
-      this.#advance();
-      if (this.#reader.state !== entryState) break;
-      entriesEnd = this.#reader._pos;
-      if (entriesEnd > this.#bytes.byteLength)
-        throw new InvalidModuleError('it ends in the middle of an entry');
-      add();
+  #readImports(cursor: Cursor, place: Omit<MemoryTypesSection, 'types'>): void {
+    const { memories, memoryTypes, globals } = readImportSection(
+      cursor,
+      (count) => checkLimit(this.#limits, 'maxMemories', count),
+      (count) => checkLimit(this.#limits, 'maxGlobals', count),
+    );
+    for (const memory of memories) this.#memories.push(memory);
+    this.#memoryTypes.push({ ...place, types: memoryTypes });
+    this.#globals = { known: globals, complete: true };
+  }
+
+  #readMemories(cursor: Cursor, place: Omit<MemoryTypesSection, 'types'>): void {
+    const count = cursor.count(MIN_MEMORY_TYPE_BYTES);
+    checkLimit(this.#limits, 'maxMemories', this.#memories.length + count);
+    const types: PlacedMemoryType[] = [];
+    for (let rest = count; rest > 0; rest--) {
+      const placed = readMemoryType(cursor);
+      types.push(placed);
+      this.#memories.push({ kind: 'defined', ...placed.type });
     }
-    if (entriesEnd !== this.#reader._pos) {
-      throw new InvalidModuleError(
-        `a section's entries end at byte ${entriesEnd} and the section at byte ${this.#reader._pos}`,
-      );
-    }
-  }
-
-  #skip(): void {
-    this.#reader.skipSection();
-    this.#advance();
-  }
-
-  #addImport(): void {
-    const entry = this.#reader.result as ImportEntry;
-    if (entry.kind > IMPORT_KIND_LAST)
-      throw new InvalidModuleError(`an import has unknown kind ${entry.kind}`);
-    if (entry.kind !== IMPORT_KIND_MEMORY) return;
-    const module = decodeName(entry.module);
-    this.#memories.push({
-      kind: 'imported',
-      ...this.#lastMemoryType(),
-      module,
-      name: decodeName(entry.field),
-    });
-  }
-
-  #addDefined(): void {
-    this.#memories.push({ kind: 'defined', ...this.#lastMemoryType() });
-  }
-
-  #lastMemoryType(): MemoryType {
-    const placed = this.#memoryTypes.at(-1);
-    if (placed === undefined) throw new InvalidModuleError('a memory has no type');
-    return placed.type;
-  }
-
-  /** Imports come before memories and memories before data, each once: else indices would mean something else. */
-  #checkOnce(id: number, headerStart: number): void {
-    const rank = READ_SECTIONS.indexOf(id);
-    if (rank === -1) return;
-    const last = this.#sections.findLast((section) => READ_SECTIONS.includes(section.id));
-    if (last === undefined || READ_SECTIONS.indexOf(last.id) < rank) return;
-    throw new InvalidModuleError(`section ${id} is there twice or out of order, at byte ${headerStart}`);
+    cursor.finish('the memory section');
+    this.#memoryTypes.push({ ...place, types });
   }
 }
 
-const READ_SECTIONS: readonly number[] = [SECTION.import, SECTION.memory, SECTION.data];
+function readHeader(cursor: Cursor): void {
+  if (readLittleEndian(cursor) !== MAGIC) throw new InvalidModuleError('it does not start with \\0asm');
+  const version = readLittleEndian(cursor);
+  if (version !== VERSION)
+    throw new InvalidModuleError(`its version must be ${VERSION}, received ${version}`);
+}
 
-/** Names are UTF-8; a byte order mark is part of a name. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function decodeName(name: Uint8Array): string {
-  try {
-    return utf8.decode(name);
-  } catch (error) {
-    throw new InvalidModuleError("an import's name is not UTF-8", error);
-  }
+function readLittleEndian(cursor: Cursor): number {
+  return cursor.byte() | (cursor.byte() << 8) | (cursor.byte() << 16) | (cursor.byte() << 24);
 }

@@ -31,7 +31,7 @@ export type MemoryDescriptor = DefinedMemory | ImportedMemory;
 
 /**
  * Where an active segment goes, in bytes, unsigned: `i32.const -16` is 4,294,967,280. `'not constant'` if it takes an
- * instance to know: the offset reads a global or computes.
+ * instance to know: the offset reads an imported global.
  */
 export type SegmentOffset = bigint | 'not constant';
 
@@ -40,16 +40,16 @@ export interface ActiveSegment {
   readonly mode: 'active';
   readonly memoryIndex: number;
   readonly offset: SegmentOffset;
-  /** A view of the module's own bytes, not a copy. */
-  readonly data: Uint8Array;
+  /** Where its bytes lie in the module. */
+  readonly start: number;
   readonly byteLength: number;
 }
 
 /** A segment that waits for `memory.init`: no part of any image. */
 export interface PassiveSegment {
   readonly mode: 'passive';
-  /** A view of the module's own bytes, not a copy. */
-  readonly data: Uint8Array;
+  /** Where its bytes lie in the module. */
+  readonly start: number;
   readonly byteLength: number;
 }
 
@@ -58,6 +58,8 @@ export type DataSegment = ActiveSegment | PassiveSegment;
 
 /** A module's memories, imported ones first, and its data segments, both in the order of their indices. */
 export interface ParsedModule {
+  /** The module: a copy that nobody else has. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly memories: readonly MemoryDescriptor[];
   readonly dataSegments: readonly DataSegment[];
 }

@@ -6,10 +6,17 @@ interface WebAssemblyInterface {
   validate(bytes: Uint8Array): boolean;
 }
 
-const webAssembly = (globalThis as unknown as { readonly WebAssembly: WebAssemblyInterface }).WebAssembly;
+/** Not there at all under `node --jitless`. */
+const webAssembly = (globalThis as unknown as { readonly WebAssembly?: WebAssemblyInterface }).WebAssembly;
 
-/** Compiles a module and drops it. @returns V8's `CompileError` if it rejects the module */
-export function v8Rejection(bytes: Uint8Array): Error | undefined {
+/** Whether V8 accepts a module; `undefined` where it has no WebAssembly. */
+export function v8Accepts(bytes: Uint8Array<ArrayBuffer>): boolean | undefined {
+  return webAssembly?.validate(bytes);
+}
+
+/** What V8 says of a module that it does not accept: compiling tells, and validating does not. */
+export function v8Rejection(bytes: Uint8Array<ArrayBuffer>): Error | undefined {
+  if (webAssembly === undefined) return undefined;
   try {
     void new webAssembly.Module(bytes);
     return undefined;
@@ -17,9 +24,4 @@ export function v8Rejection(bytes: Uint8Array): Error | undefined {
     if (error instanceof webAssembly.CompileError) return error;
     throw error;
   }
-}
-
-/** Whether V8 accepts a module. */
-export function v8Accepts(bytes: Uint8Array): boolean {
-  return webAssembly.validate(bytes);
 }

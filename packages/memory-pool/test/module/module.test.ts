@@ -21,7 +21,7 @@ import {
   scribble,
   smallPool,
 } from '../support/memories.js';
-import { encodeModule, type TestMemory, type TestSegment } from '../wasm/encode.js';
+import { encodeModule, type MemoryShape, type SegmentShape } from '@guardstripe/wasm-builder';
 
 let pool: MemoryPool;
 let store: Store;
@@ -35,7 +35,7 @@ afterEach(() => {
   pool.close({ force: true });
 });
 
-function wasm(memories: readonly TestMemory[], segments: readonly TestSegment[] = []): PoolModule {
+function wasm(memories: readonly MemoryShape[], segments: readonly SegmentShape[] = []): PoolModule {
   return closedLater(describeModule(encodeModule({ memories, segments })));
 }
 
@@ -145,7 +145,7 @@ describe('a memory with pages of one byte', () => {
 });
 
 describe('a module with several memories', () => {
-  const three: TestMemory[] = [{ minimum: 1n }, { minimum: 2n }, { minimum: 1n, maximum: 2n }];
+  const three: MemoryShape[] = [{ minimum: 1n }, { minimum: 2n }, { minimum: 1n, maximum: 2n }];
 
   it('has each of them in a slot of its own, with its own image and its own affinity', () => {
     open();
@@ -262,11 +262,35 @@ describe('data segments', () => {
 
   it('whose place only an instance knows are left to the guest, on zeros', () => {
     open();
-    // i32.const 4, i32.const 4, i32.add: extended constant expressions are read, but not computed.
-    const offset = [0x41, 4, 0x41, 4, 0x6a];
-    const module = wasm([{ minimum: 1n }], [segment(0, 1), { memoryIndex: 0, offset, data: [5] }]);
+    const bytes = encodeModule({
+      memories: [{ minimum: 1n }],
+      globals: [{ type: 'i32', importName: ['env', 'base'] }],
+      segments: [segment(0, 1), { memoryIndex: 0, offset: [0x23, 0], data: [5] }],
+    });
+    const module = closedLater(describeModule(bytes));
     expect(module.memories[0]).toMatchObject({ initialization: 'guest', image: undefined });
     expectEachTime(module, expected(PAGE, []));
+  });
+
+  it('whose place is computed from constants are in the image', () => {
+    open();
+    const bytes = encodeModule({
+      memories: [{ minimum: 1n }],
+      globals: [
+        { type: 'i32', init: 1000n },
+        { type: 'i32', init: [0x23, 0, 0x41, 4, 0x6c] },
+      ],
+      // global.get 1, i32.const 8, i32.sub
+      segments: [segment(0, 1), { memoryIndex: 0, offset: [0x23, 1, 0x41, 8, 0x6b], data: [5] }],
+    });
+    const module = closedLater(describeModule(bytes));
+    expectEachTime(
+      module,
+      expected(PAGE, [
+        { offset: 0, data: [1] },
+        { offset: 3992, data: [5] },
+      ]),
+    );
   });
 
   it('that are passive are left to the guest', () => {

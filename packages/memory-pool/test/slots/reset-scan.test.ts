@@ -23,7 +23,7 @@ import {
 } from '../support/memories.js';
 import { needing } from '../support/requirement.js';
 import { residentBytes } from '../support/resident.js';
-import { encodeModule } from '../wasm/encode.js';
+import { encodeModule } from '@guardstripe/wasm-builder';
 
 const noScan = platform().canScanDirtyPages ? undefined : 'this kernel has no PAGEMAP_SCAN (Linux 6.7 has)';
 /** What one scan reports at most. */

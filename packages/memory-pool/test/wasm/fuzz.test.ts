@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { InvalidModuleError, parseModule, planImages, type ParsedModule } from '../../src/wasm/index.js';
-import { encodeModule } from './encode.js';
+import { encodeModule } from '@guardstripe/wasm-builder';
 import { v8 } from './v8.js';
 
 const vectors = JSON.parse(

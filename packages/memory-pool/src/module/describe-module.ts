@@ -1,0 +1,40 @@
+/** From a WebAssembly module to memories that a pool can make. */
+import { describeEntry, hostPageBytes, type DescribeOptions } from './describe.js';
+import { ImageFile } from './image.js';
+import { PoolModule, takeModuleId } from './module.js';
+import { parseModule, planImages, resolveLimits, type ModuleLimits } from '../wasm/index.js';
+
+/** What {@link describeModule} takes beside the module. */
+export interface DescribeModuleOptions extends DescribeOptions {
+  /** How much of the host the module may ask for; each limit has a default. */
+  readonly limits?: Partial<ModuleLimits>;
+}
+
+/**
+ * Reads a WebAssembly module: its memories, and the images that its active data segments make of them. Nothing is asked of
+ * the system: the images' memory file is made when the first of them is allocated.
+ *
+ * The bytes may be changed or transferred afterwards; nothing refers to them. They may be shared with other threads, which
+ * may even write to them meanwhile: they are copied, and the copy is what is validated and read.
+ *
+ * @throws {@link InvalidModuleError} if the bytes are not a module; {@link ModuleLimitError} if it asks for more than
+ * `limits`; TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` for an argument
+ */
+export function describeModule(bytes: Uint8Array, options: DescribeModuleOptions = {}): PoolModule {
+  const { virtualMemory } = options;
+  const limits = resolveLimits(options.limits);
+  const parsed = parseModule(bytes, limits);
+  const { plans, contents } = planImages(parsed, hostPageBytes(virtualMemory), limits);
+  const file = new ImageFile(contents, virtualMemory);
+  const moduleId = takeModuleId();
+  let nextPlan = 0;
+  const entries = parsed.memories.map((descriptor, memoryIndex) =>
+    describeEntry(
+      { moduleId, memoryIndex },
+      descriptor,
+      descriptor.kind === 'defined' ? plans[nextPlan++] : undefined,
+      file,
+    ),
+  );
+  return new PoolModule(moduleId, entries, file);
+}
