@@ -8,6 +8,8 @@
 export const CALL = 500;
 /** A page that is written back: met by the walk, then copied. */
 export const WRITE_BACK = 140;
+/** A page of the range that is not there, which the walk passes. */
+export const PASS_NOTHING = 0.7;
 /** A page that is met by the walk for nothing: the page of zeros, or one of a file, whose record has to be looked at. */
 export const PASS_ZERO = 8;
 export const PASS_FILE = 30;
@@ -15,10 +17,10 @@ export const PASS_FILE = 30;
 export const COPY = 110;
 /** Taking a page out of the page tables, and what it costs to get it back when it is wanted again. */
 export const DROP = 50;
-export const FAULT_OWN = 700;
-export const FAULT_ZERO = 330;
+export const FAULT_OWN = 2500;
+export const FAULT_ZERO = 1500;
 /** A fault on a file's page brings its neighbours along. */
-export const FAULT_FILE = 80;
+export const FAULT_FILE = 100;
 /** A page of a watched range: looked at once, and once more to protect it. Then a first write. */
 export const WATCH_PASS = 3.5;
-export const WATCH_WRITE = 1300;
+export const WATCH_WRITE = 1500;

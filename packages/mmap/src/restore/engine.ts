@@ -100,8 +100,7 @@ export class Engine {
     const base = this.#start();
     const { byteLength } = this.range;
     if (byteLength === 0) return;
-    const onlyDrops = this.#allowed.size === 1 && this.#allowed.has('drop');
-    if (this.maxBytes === 0 || onlyDrops || !this.contents.isAttached) this.#dropFrom(base, 0);
+    if (this.maxBytes === 0 || !this.contents.isAttached || this.#prefersDrop) this.#dropFrom(base, 0);
     else if (this.watching && this.#restoreWatched(base)) return;
     else if (this.#scans && byteLength > this.#pageBytes && this.#restoreScanned(base)) return;
     else this.#copy(base);
@@ -194,6 +193,13 @@ export class Engine {
       // Pages that are still protected were not written since they were restored.
       this.#refused(error);
     }
+  }
+
+  get #prefersDrop(): boolean {
+    if (!this.#allowed.has('drop')) return false;
+    if (this.#allowed.size === 1) return true;
+    if (this.watching || this.contents.unmappedBytes > 0 || !this.#allowed.has('scan')) return false;
+    return this.#policy.prefersDrop(this.#rangePages);
   }
 
   get #scans(): boolean {

@@ -18,6 +18,7 @@ import {
   FAULT_OWN,
   FAULT_ZERO,
   PASS_FILE,
+  PASS_NOTHING,
   PASS_ZERO,
   WATCH_PASS,
   WATCH_WRITE,
@@ -34,10 +35,15 @@ export const MAX_PROBES = 8;
 /** A load of this part of a usual restore is large. */
 const LARGE = 0.4;
 const MAX_PATIENCE = 64;
+/** Scans that must have been seen before they are given up, and for how many restores that is. */
+const MIN_SCANS = 4;
+const FIRST_DROPS = 8;
+const MAX_DROPS = 128;
 /** Of the last restores: the newest counts a quarter. */
 const NEWEST = 0.25;
 /** How much cheaper another way must look before it is taken. */
 const MARGIN = 1.5;
+const DROP_MARGIN = 1.2;
 
 /** Pages that a walk found. */
 export interface Found {
@@ -50,29 +56,65 @@ export interface Found {
 export class RestorePolicy {
   /** Pages that a user writes. */
   #typical = 0;
-  #previousOwn = 0;
+  /** Pages of these that were there already. */
+  #reused = 0;
+  /** Own pages that the last restore left; `undefined` if that is not known. */
+  #kept: number | undefined;
   #probes = 0;
-  #paid = 0;
+  /** Scans since drops were last thought better, and drops to do until then. */
+  #scans = 0;
+  #drops = 0;
+  #nextDrops = FIRST_DROPS;
+  /** What was paid for pages that nobody wrote, and for entries that the walk passed, since they were last of use or pruned. */
+  #paidOwn = 0;
+  #paidPassed = 0;
   /** Break-evens to wait for; 0 for the first time. */
   #patience = 0;
-  /** What was last pruned, as the load it was; and how many restores it may take to come back. */
-  #prunedLoad = 0;
+  /** The latest load, its parts, and what pruning it costs. */
+  #load = 0;
+  #staleOwn = 0;
+  #passed = 0;
+  #price = 0;
+  /** What it costs to get the passed entries back. */
+  #passedFaults = 0;
+  /** The load that was last pruned, and how many restores it may take to come back. */
   #prunedOwn = 0;
+  #prunedPassed = 0;
   #lookFor = 0;
-  /** Whether the next scan prunes in any case. */
-  #wasWatched = false;
-  /** Load and price when watching began. */
+  /** The load that watching began with, and its price. */
   #watchedLoad = 0;
   #watchedPrice = 0;
-  /** The latest load and price. */
-  #load = 0;
-  #price = 0;
+  /** Whether the next scan prunes in any case. */
+  #wasWatched = false;
+
+  /**
+   * Whether dropping everything, unseen, is better than a scan: where users write other pages each time, nothing is gained by keeping those
+   * of the last. Asked once a restore. Now and then the answer is no, to see whether that still holds.
+   */
+  prefersDrop(rangePages: number): boolean {
+    if (this.#drops > 0) {
+      this.#drops -= 1;
+      this.#kept = 0;
+      return true;
+    }
+    if (this.#scans < MIN_SCANS) return false;
+    const dropping = 2 * CALL + this.#typical * DROP + this.#reused * FAULT_OWN + this.#passedFaults;
+    const keeping = 2 * CALL + rangePages * PASS_NOTHING + this.#typical * WRITE_BACK + this.#load;
+    if (keeping <= DROP_MARGIN * dropping) {
+      this.#nextDrops = FIRST_DROPS;
+      return false;
+    }
+    this.#scans = 0;
+    this.#drops = this.#nextDrops;
+    this.#nextDrops = Math.min(2 * this.#nextDrops, MAX_DROPS);
+    this.#kept = 0;
+    return true;
+  }
 
   /** How many of `own` pages to compare, to learn how many were written. */
   probesFor(own: number): number {
-    // A page that nobody wrote before was written now; what is new in it shows at the next restore.
-    if (own > this.#previousOwn) this.#probes = Math.max(this.#probes, 1);
-    this.#previousOwn = own;
+    // A page that nobody wrote before was written now; what was not written shows at the next restore.
+    if (own > (this.#kept ?? 0)) this.#probes = Math.max(this.#probes, 1);
     this.#probes += own * PROBES_PER_PAGE;
     if (this.#probes < 1) return 0;
     const probes = Math.min(Math.floor(this.#probes), MAX_PROBES, own);
@@ -86,24 +128,23 @@ export class RestorePolicy {
    * @param stale - the part of the own pages that nobody wrote, from 0 to 1; `undefined` if none was compared
    */
   decide(found: Found, stale: number | undefined, rangePages: number): Decision {
-    const staleOwn = stale === undefined ? 0 : Math.round(found.own * stale);
-    const written = found.own - staleOwn;
-    this.#lookBack(written, found);
-    if (stale !== undefined) this.#typical += NEWEST * (written - this.#typical);
-    // Compare every time while there is something to find.
-    if (staleOwn > 0) this.#probes = MAX_PROBES;
-    const load = staleOwn * WRITE_BACK + found.zero * PASS_ZERO + found.file * PASS_FILE;
-    this.#load = load;
-    this.#price =
-      2 * CALL +
-      staleOwn * (DROP + FAULT_OWN) +
-      found.zero * (DROP + FAULT_ZERO) +
-      found.file * (DROP + FAULT_FILE);
-    // In use again: what was paid was well spent.
-    if (stale !== undefined && staleOwn * 2 < written) this.#paid = Math.min(this.#paid, this.#price / 2);
-    this.#paid += load;
+    const { own, zero, file } = found;
+    // Not compared: as it was, as far as it can be.
+    this.#staleOwn = stale === undefined ? Math.min(this.#staleOwn, own) : Math.round(own * stale);
+    const written = own - this.#staleOwn;
+    this.#passed = zero * PASS_ZERO + file * PASS_FILE;
+    this.#lookBack(written);
+    if (stale !== undefined) this.#learn(written);
+    this.#learnReuse(own);
+    this.#load = this.#staleOwn * WRITE_BACK + this.#passed;
+    this.#passedFaults = zero * (DROP + FAULT_ZERO) + file * (DROP + FAULT_FILE);
+    this.#price = 2 * CALL + this.#staleOwn * (DROP + FAULT_OWN) + this.#passedFaults;
+    // In use again: what was paid for them was well spent. Of entries that were passed nobody knows.
+    if (this.#staleOwn * 2 < written) this.#paidOwn = 0;
+    this.#paidOwn += this.#staleOwn * WRITE_BACK;
+    this.#paidPassed += this.#passed;
     if (this.#wantsPrune(rangePages)) return 'prune';
-    return this.#patience >= 2 && this.watchPays(rangePages, load) ? 'watch' : 'keep';
+    return this.#patience >= 1 && this.watchPays(rangePages, this.#load) ? 'watch' : 'keep';
   }
 
   /** Whether watching would cost less than a load does. */
@@ -111,27 +152,32 @@ export class RestorePolicy {
     return load > MARGIN * this.#watchCost(rangePages);
   }
 
-  /** The range was pruned: of its own pages `writtenPages` are left. */
-  pruned(writtenPages: number): void {
-    this.#prunedLoad = this.#load;
-    this.#prunedOwn = Math.max(this.#previousOwn - writtenPages, 0);
+  /** The range was pruned: of its own pages `keptPages` are left. */
+  pruned(keptPages: number): void {
     this.#lookFor = this.#load === 0 ? 0 : Math.ceil(this.#price / this.#load);
-    this.#paid = 0;
-    this.#previousOwn = writtenPages;
+    this.#prunedOwn = this.#staleOwn;
+    this.#prunedPassed = this.#passed;
+    this.#kept = keptPages;
+    this.#staleOwn = 0;
+    this.#paidOwn = 0;
+    this.#paidPassed = 0;
     this.#wasWatched = false;
   }
 
   /** Pruning was refused: not soon again. */
   pruneFailed(): void {
     this.#patience = MAX_PATIENCE;
-    this.#paid = 0;
+    this.#paidOwn = 0;
+    this.#paidPassed = 0;
   }
 
   /** Watching began. */
   watchBegan(): void {
     this.#watchedLoad = this.#load;
     this.#watchedPrice = this.#price;
-    this.#paid = 0;
+    this.#paidOwn = 0;
+    this.#paidPassed = 0;
+    this.#kept = undefined;
   }
 
   /**
@@ -139,12 +185,29 @@ export class RestorePolicy {
    * `copied` nanoseconds what only copying brings back. Pruning needs a scan: it is the next restore that does it.
    */
   decideWatched(written: number, rangePages: number, copied: number): Decision {
-    this.#typical += NEWEST * (written - this.#typical);
+    this.#learn(written);
     if (this.#watchCost(rangePages) > MARGIN * (this.#watchedLoad + copied)) return 'keep';
-    this.#paid += rangePages * WATCH_PASS + 2 * CALL;
-    if (copied > 0 || this.#paid <= Math.max(this.#patience, 1) * this.#watchedPrice) return 'watch';
+    this.#paidPassed += rangePages * WATCH_PASS + 2 * CALL;
+    if (copied > 0 || this.#paidPassed <= Math.max(this.#patience, 1) * this.#watchedPrice) return 'watch';
     this.#wasWatched = true;
     return 'prune';
+  }
+
+  /** Of a user's pages those were there already that did not come on top. */
+  #learnReuse(own: number): void {
+    if (this.#kept === 0) this.#learn(own);
+    else if (this.#kept !== undefined) {
+      const fresh = Math.max(own - this.#kept, 0);
+      this.#reused += NEWEST * (Math.max(this.#typical - fresh, 0) - this.#reused);
+      this.#scans += 1;
+    }
+    this.#kept = own;
+  }
+
+  #learn(written: number): void {
+    this.#typical += NEWEST * (written - this.#typical);
+    // Compare every time while there is something to find.
+    if (this.#staleOwn > 0) this.#probes = MAX_PROBES;
   }
 
   #wantsPrune(rangePages: number): boolean {
@@ -152,23 +215,20 @@ export class RestorePolicy {
     if (this.#wasWatched) return true;
     const usual = 3 * CALL + rangePages + this.#typical * WRITE_BACK;
     if (this.#patience === 0 && this.#load > LARGE * usual) return true;
-    return this.#paid > Math.max(this.#patience, 1) * this.#price;
+    return this.#paidOwn + this.#paidPassed > Math.max(this.#patience, 1) * this.#price;
   }
 
   #watchCost(rangePages: number): number {
     return 4 * CALL + rangePages * WATCH_PASS + this.#typical * WATCH_WRITE;
   }
 
-  /** Whether what was pruned is back. */
-  #lookBack(written: number, { zero, file }: Found): void {
+  /** Whether what was pruned is back: as many entries, or a user that writes far more than others and about as many pages. */
+  #lookBack(written: number): void {
     if (this.#lookFor === 0) return;
     this.#lookFor -= 1;
-    const passed = zero * PASS_ZERO + file * PASS_FILE;
+    const ownIsBack = written * 2 > this.#prunedOwn && written > 2 * this.#typical + 4;
     const isBack =
-      passed * 2 > this.#prunedLoad ||
-      (written * 2 > this.#prunedOwn &&
-        this.#prunedOwn * WRITE_BACK * 2 > this.#prunedLoad &&
-        written > 2 * this.#typical);
+      this.#prunedPassed > this.#prunedOwn * WRITE_BACK ? this.#passed * 2 > this.#prunedPassed : ownIsBack;
     if (isBack) {
       this.#patience = Math.min(Math.max(2 * this.#patience, 1), MAX_PATIENCE);
       this.#lookFor = 0;
