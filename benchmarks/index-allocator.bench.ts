@@ -3,13 +3,11 @@
  *
  *     node index-allocator.bench.ts [--json FILE] [--quick]
  *
- * Build the packages first (`npx -y pnpm@12 build`): it is `dist` that is measured. The reference checks no
- * arguments and keeps no
- * books beyond its Maps.
+ * Build the packages first (`npx -y pnpm@12 build`): it is `dist` that is measured. The reference checks no arguments and
+ * keeps no books beyond its Maps.
  *
- * The workloads are taken from this very module, imported once more for each contender: so each has code of its
- * own, which
- * the engine optimizes for it alone, as in a program that uses only one of them.
+ * The workloads are taken from this very module, imported once more for each contender: so each has code of its own,
+ * which the engine optimizes for it alone, as in a program that uses only one of them.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, release, type } from 'node:os';
@@ -115,8 +113,7 @@ function prepareCreate(make: (capacity: number, warmLimit: number) => Allocator)
 }
 
 /**
- * The one before was collected. Up to 32 MiB, glibc then hands its memory out again rather than ask the kernel
- * for zero
+ * The one before was collected. Up to 32 MiB, glibc then hands its memory out again rather than ask the kernel for zero
  * pages, and `calloc` has to clear it: 31 MiB here.
  */
 function prepareCreateAgain(make: (capacity: number, warmLimit: number) => Allocator): Turn {

@@ -3,9 +3,9 @@
  *
  *     node protection-keys.bench.ts [--json FILE] [--quick]
  *
- * The first part needs no keys: it lays slabs out and reserves them. The second has the calls that a switch takes, and the switch
- * itself where there are keys; `node tools/mpk-machine/main.ts --run benchmarks/protection-keys.bench.ts` runs it in an emulated machine,
- * whose times say nothing. Build the packages first: it is `dist` that is measured.
+ * The first part needs no keys: it lays slabs out and reserves them. The second has the calls that a switch takes, and
+ * the switch itself where there are keys; `node tools/mpk-machine/main.ts --run benchmarks/protection-keys.bench.ts` runs
+ * it in an emulated machine, whose times say nothing. Build the packages first: it is `dist` that is measured.
  */
 import { isSupported, supportReason } from '@guardstripe/mpk';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** How much address space a memory takes with 0 to 15 keys, and how many fit into a process: by the layout, and reserved for real. */
+/**
+ * How much address space a memory takes with 0 to 15 keys, and how many fit into a process: by the layout, and reserved
+ * for real.
+ */
 import { calculate, slabConstraints } from '@guardstripe/layout';
 import { Mmap, SystemError } from '@guardstripe/mmap';
 import { spawnSync } from 'node:child_process';

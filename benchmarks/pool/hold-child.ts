@@ -3,8 +3,8 @@
  *
  *     node hold-child.ts KIND
  *
- * Prints a line of JSON every now and then, and one at the end: at the limit of mappings nothing in the process gets memory any more,
- * neither malloc nor V8, and a process that dies of it must have said how far it came.
+ * Prints a line of JSON every now and then, and one at the end: at the limit of mappings nothing in the process gets
+ * memory any more, neither malloc nor V8, and a process that dies of it must have said how far it came.
  */
 import {
   describeMemory,
@@ -22,8 +22,8 @@ const MIB = 2 ** 20;
 /** More than any of them gets. */
 const PLENTY = 100_000;
 /**
- * Slots of the first pool, and of the last. V8 scatters its pages over the lower 64 TiB of the address space, so one slab of 64 TiB
- * fits at most; the rest is taken by smaller ones, as it is by an engine that reserves each memory alone.
+ * Slots of the first pool, and of the last. V8 scatters its pages over the lower 64 TiB of the address space, so one slab
+ * of 64 TiB fits at most; the rest is taken by smaller ones, as it is by an engine that reserves each memory alone.
  */
 const MOST_SLOTS_PER_POOL = 8000;
 const FEWEST_SLOTS_PER_POOL = 30;

@@ -37,7 +37,10 @@ export interface RecycleResult {
   readonly measurements: readonly Measurement[];
 }
 
-/** Half of the pages in the image as long as it has as many, the others spread over the zeros: no two are neighbours if they need not be. */
+/**
+ * Half of the pages in the image as long as it has as many, the others spread over the zeros: no two are neighbours if
+ * they need not be.
+ */
 export function dirtyPages(count: number): number[] {
   const inImage = Math.min(Math.ceil(count / 2), IMAGE_PAGES);
   const outside = count - inImage;

@@ -15,7 +15,10 @@ export interface PoolRow {
 
 const ONE_PAGE = moduleBytes(1, imageContents(256));
 
-/** The median over some attempts of making a pool of so many slots. Reservations are small, so that a million bytes times slots fit. */
+/**
+ * The median over some attempts of making a pool of so many slots. Reservations are small, so that a million bytes times
+ * slots fit.
+ */
 export async function creation(wasmtime: Wasmtime, attempts: number): Promise<readonly PoolRow[]> {
   const rows: PoolRow[] = [];
   for (const totalMemories of [1000, 10_000, 100_000]) {

@@ -1,4 +1,7 @@
-/** A fresh instance of the same `.wasm` for each request: Wasmtime, ours natively compiled, V8. Needs what compiles native guests. */
+/**
+ * A fresh instance of the same `.wasm` for each request: Wasmtime, ours natively compiled, V8. Needs what compiles native
+ * guests.
+ */
 import { contenders } from '../../examples/native-guest/bench/contenders.ts';
 import { works } from '../../examples/native-guest/bench/works.ts';
 import { createHash } from 'node:crypto';

@@ -11,7 +11,7 @@ export interface Called extends SourceLine {
 
 const PACKAGES = /\/packages\/[^/]+\/dist\//;
 
-/** Counts calls while it is open. Optimised code is thrown away for it, so nothing is lost to inlining. */
+/** Counts calls while it is open. Optimized code is thrown away for it, so nothing is lost to inlining. */
 export class CallCounter implements Disposable {
   readonly #session = new Session();
 

@@ -1,4 +1,7 @@
-/** A child process, with `--expose-gc`: `live.ts <pool|v8> <count>`. Holds so many live instances; prints what that takes, as JSON. */
+/**
+ * A child process, with `--expose-gc`: `live.ts <pool|v8> <count>`. Holds so many live instances; prints what that takes,
+ * as JSON.
+ */
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { MemoryPool } from '@guardstripe/memory-pool';

@@ -55,7 +55,7 @@ export class GuestModule implements Disposable {
   /**
    * A new instance with a memory of its own, in the store's stripe.
    *
-   * @throws {@link GuardTooSmallError}; TypeError for an import that is missing; `TrapError` if the module's start function
+   * @throws {@link GuardTooSmallError}; `TypeError` for an import that is missing; `TrapError` if the module's start function
    * trapped; what `store.allocate` throws. Nothing is taken then.
    */
   instantiate({ pool, store, imports = {} }: InstantiateOptions): GuestInstance {

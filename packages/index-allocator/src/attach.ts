@@ -18,8 +18,8 @@ export const STATE_BYTES_PER_SLOT: number = RECORD_WORDS * WORD_BYTES;
  * Bytes of state for `capacity` slots: what a buffer handed to an allocator must offer.
  *
  * @param capacity number of slots, an integer from 0 to `MAX_CAPACITY`
- * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if it is not a number
- * @throws {RangeError} `ERR_OUT_OF_RANGE` if it is not such an integer
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if it is not a number
+ * @throws `RangeError` `ERR_OUT_OF_RANGE` if it is not such an integer
  */
 export function stateBytes(capacity: number): number {
   checkInteger(capacity, 'capacity', MAX_CAPACITY);
@@ -27,9 +27,8 @@ export function stateBytes(capacity: number): number {
 }
 
 /**
- * Makes the state's words, or takes them up in the buffer of the options: of exactly the right length, with the
- * settings in the
- * header and, if they were handed in, checked over all slots. A buffer that is refused is left as it was.
+ * Makes the state's words, or takes them up in the buffer of the options: of exactly the right length, with the settings
+ * in the header and, if they were handed in, checked over all slots. A buffer that is refused is left as it was.
  */
 export function openState(capacity: number, warmLimit: number, options: AllocatorOptions): Int32Array {
   if (!isObject(options)) throw new ArgumentTypeError('options', 'an object', options);

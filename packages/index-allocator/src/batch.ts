@@ -39,9 +39,8 @@ export function readBatch(items: Iterable<FreedSlot>, capacity: number): BatchIt
 }
 
 /**
- * Clears the used bit of every slot of a batch, and adds up its bytes. A slot that is not used, or occurs
- * twice, or a sum that is too
- * large puts everything back and throws.
+ * Clears the used bit of every slot of a batch, and adds up its bytes. A slot that is not used, or occurs twice, or a sum
+ * that is too large puts everything back and throws.
  */
 export function claimBatch(words: Int32Array, batch: readonly BatchItem[]): void {
   const unusedLow = words[UNUSED_LOW]!;

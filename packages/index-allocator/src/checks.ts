@@ -10,8 +10,7 @@ export function checkInteger(value: unknown, field: string, max: number): assert
 }
 
 /**
- * Whether `value` is an integer from 0 to 2^31 - 1. The form of the hot calls: the engine makes two integer
- * comparisons
+ * Whether `value` is an integer from 0 to 2^31 - 1. The form of the hot calls: the engine makes two integer comparisons
  * of it, and it is so short that it does not count against what the engine is ready to inline.
  */
 export function isIndex(value: unknown): value is number {

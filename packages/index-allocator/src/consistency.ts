@@ -1,7 +1,6 @@
 /**
- * The rules of the state, one function a rule. Trusts nothing: every link is checked before it is followed, and
- * every walk
- * is bounded, so that any contents of the buffer at all end in a named error or are sound.
+ * The rules of the state, one function a rule. Trusts nothing: every link is checked before it is followed, and every
+ * walk is bounded, so that any contents of the buffer at all end in a named error or are sound.
  *
  * Costs a pass over all records and four bytes a slot; the hot calls never come here.
  */

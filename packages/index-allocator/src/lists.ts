@@ -8,9 +8,8 @@
  * bucket         BUCKET word ─▶ newest of one list ─▶ newest of another  by CHAIN
  * ```
  *
- * Nothing here checks anything or knows the policy. Every function takes the state's words first and names
- * slots by the first
- * word of their record, `at`. Each reads and writes a fixed number of records, apart from the walk along a chain.
+ * Nothing here checks anything or knows the policy. Every function takes the state's words first and names slots by the
+ * first word of their record, `at`. Each reads and writes a fixed number of records, apart from the walk along a chain.
  */
 import { bucketWord } from './records.js';
 import { AFFINE, CHAIN, INDEX_AND_HIGH, MAX_MEMORY_INDEX, NEWER, OLDER, RING, TAG } from './state.js';

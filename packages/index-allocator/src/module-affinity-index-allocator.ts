@@ -42,9 +42,8 @@ import type { AllocatorOptions, FreedSlot, MemoryKey } from './types.js';
  * `maxUnusedWarmSlots` slots are warm (used before and free now), it takes the lowest cold slot (never used), else
  * the least recently freed warm one; at the limit it is the other way round. Every call takes constant time.
  *
- * The state is one typed array of 32 bytes a slot; there are no objects a slot, and the garbage collector has
- * nothing to walk. One thread may
- * use it at a time.
+ * The state is one typed array of 32 bytes a slot; there are no objects a slot, and the garbage collector has nothing to
+ * walk. One thread may use it at a time.
  */
 export class ModuleAffinityIndexAllocator {
   /** Number of slots. */
@@ -62,11 +61,11 @@ export class ModuleAffinityIndexAllocator {
    * @param capacity number of slots, an integer from 0 to 134,217,727 (`MAX_CAPACITY`)
    * @param maxUnusedWarmSlots the warm limit, a non-negative integer; what exceeds the capacity means the capacity
    * @param options where the state lives
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if a number is out of range, `ERR_INVALID_ARG_VALUE` if the buffer
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if a number is out of range, `ERR_INVALID_ARG_VALUE` if the buffer
    *   does not fit
-   * @throws {StateAllocationError} `ERR_MEMORY_ALLOCATION_FAILED` if there is no memory for the state
-   * @throws {InconsistentStateError} `ERR_INCONSISTENT_STATE` if the buffer holds something else
+   * @throws {@link StateAllocationError} `ERR_MEMORY_ALLOCATION_FAILED` if there is no memory for the state
+   * @throws {@link InconsistentStateError} `ERR_INCONSISTENT_STATE` if the buffer holds something else
    */
   constructor(capacity: number, maxUnusedWarmSlots: number, options: AllocatorOptions = {}) {
     checkInteger(capacity, 'capacity', MAX_CAPACITY);
@@ -109,8 +108,8 @@ export class ModuleAffinityIndexAllocator {
    *
    * @param forMemory what it is for; without it no slot is affine, and none will be later
    * @returns the slot's index, or `undefined` if all slots are used
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if the key or one of its fields has the wrong type
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if a field of the key is out of range
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if the key or one of its fields has the wrong type
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if a field of the key is out of range
    */
   alloc(forMemory?: MemoryKey): number | undefined {
     if (forMemory === undefined) return this.#takeAny(live(this.#words), 0, 0);
@@ -134,14 +133,13 @@ export class ModuleAffinityIndexAllocator {
   }
 
   /**
-   * Takes the most recently freed slot of this very key, and forgets the key: the slot will be affine to nobody
-   * when it is
-   * freed. Called until it returns `undefined`, it finds all slots that a module has left behind.
+   * Takes the most recently freed slot of this very key, and forgets the key: the slot will be affine to nobody when it
+   * is freed. Called until it returns `undefined`, it finds all slots that a module has left behind.
    *
    * @param key what the slot was last used for
    * @returns the slot's index, or `undefined` if no warm slot has this key
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if the key or one of its fields has the wrong type
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if a field of the key is out of range
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if the key or one of its fields has the wrong type
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if a field of the key is out of range
    */
   allocAffineAndClearAffinity(key: MemoryKey): number | undefined {
     if (!isObject(key)) throw badKey(key);
@@ -167,10 +165,10 @@ export class ModuleAffinityIndexAllocator {
    *
    * @param slot index of a used slot
    * @param bytesResident bytes that stay in RAM while it is unused, an integer from 0 to 2^48 - 1
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if an argument is not a number
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if the slot does not exist, or the bytes or their sum over all
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if an argument is not a number
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if the slot does not exist, or the bytes or their sum over all
    *   slots are out of range
-   * @throws {SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
+   * @throws {@link SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
    */
   free(slot: number, bytesResident: number): void {
     if (!isIndex(slot) || slot >= this.capacity) throw badInteger(slot, 'slot', this.capacity - 1);
@@ -207,8 +205,8 @@ export class ModuleAffinityIndexAllocator {
    * Whether a slot is in somebody's hands.
    *
    * @param slot index of a slot
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if it is not a number
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if there is no such slot
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if it is not a number
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if there is no such slot
    */
   isUsed(slot: number): boolean {
     checkIndex(slot, 'slot', this.capacity - 1);
@@ -216,11 +214,10 @@ export class ModuleAffinityIndexAllocator {
   }
 
   /**
-   * Checks every rule of the state: used + warm + cold = capacity; each warm slot on the warm list exactly
-   * once, and exactly once on its
-   * affinity list if it has a key; the counters. Takes time and memory in proportion to the capacity.
+   * Checks every rule of the state: used + warm + cold = capacity; each warm slot on the warm list exactly once, and
+   * exactly once on its affinity list if it has a key; the counters. Takes time and memory in proportion to the capacity.
    *
-   * @throws {InconsistentStateError} `ERR_INCONSISTENT_STATE` with the name of the broken rule in `rule`
+   * @throws {@link InconsistentStateError} `ERR_INCONSISTENT_STATE` with the name of the broken rule in `rule`
    */
   checkConsistency(): void {
     checkState(live(this.#words), this.capacity, this.maxUnusedWarmSlots);

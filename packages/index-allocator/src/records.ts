@@ -41,13 +41,10 @@ export function bucketAt(bucket: number): number {
 }
 
 /**
- * Number of the word that names the first list of a key's bucket: Knuth's multiplicative hashing, by the odd
- * number next to
- * 2^32 divided by the golden ratio. The memory index goes in by another factor, the fifth 32-bit prime of
- * xxHash, which
- * spread modules of 2 to 256 memories best among the seven that were tried. The upper bits of the product
- * number the
- * bucket; the three below would number a word in its record, and all three set are the last word, `BUCKET`.
+ * Number of the word that names the first list of a key's bucket: Knuth's multiplicative hashing, by the odd number next
+ * to 2^32 divided by the golden ratio. The memory index goes in by another factor, the fifth 32-bit prime of xxHash,
+ * which spread modules of 2 to 256 memories best among the seven that were tried. The upper bits of the product number
+ * the bucket; the three below would number a word in its record, and all three set are the last word, `BUCKET`.
  */
 export function bucketWord(tag: number, memoryIndex: number, shift: number): number {
   return (Math.imul(tag ^ Math.imul(memoryIndex, 0x165667b1), 0x9e3779b1) >>> shift) | BUCKET;

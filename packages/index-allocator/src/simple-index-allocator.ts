@@ -50,9 +50,9 @@ export class SimpleIndexAllocator {
    * Gives a slot back.
    *
    * @param slot index of a used slot
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if it is not a number
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if there is no such slot
-   * @throws {SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if it is not a number
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if there is no such slot
+   * @throws {@link SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
    */
   free(slot: number): void {
     this.#inner.free(slot, 0);

@@ -11,10 +11,9 @@
  *     │ ...
  * ```
  *
- * Records name each other by the number of their first word, `at`. No slot begins at 0, so 0 says "none", and
- * the ring
- * is empty when it points to itself: all zeros are the empty state. Nothing has to be filled in, and a
- * million slots cost neither time nor memory before they are used.
+ * Records name each other by the number of their first word, `at`. No slot begins at 0, so 0 says "none", and the ring is
+ * empty when it points to itself: all zeros are the empty state. Nothing has to be filled in, and a million slots cost
+ * neither time nor memory before they are used.
  *
  * - **Cold**: never taken. Cold slots are taken lowest first, so they are exactly those from `TOUCHED_SLOTS`
  *   on. `TAG` is 0.
@@ -25,13 +24,10 @@
  * The rest of `TAG` is the module id plus one, or 0 for a slot that was allocated for nobody.
  *
  * A warm slot with a key is also on its **affinity list**. Slots leave that list only at its ends: the newest as an
- * affine pick, the oldest by eviction, for the oldest of all warm slots is the oldest of its list too. That is
- * why one
- * word is enough for both directions: `AFFINE` is the XOR of the two neighbours. The list is found by its
- * newest slot, which
- * is linked by `CHAIN` into the chain of the key's hash bucket. Where a bucket's chain begins stands in the
- * `BUCKET`
- * word of the record with the bucket's number, whatever that record is. Only lists that exist are in a chain, so
+ * affine pick, the oldest by eviction, for the oldest of all warm slots is the oldest of its list too. That is why one
+ * word is enough for both directions: `AFFINE` is the XOR of the two neighbours. The list is found by its newest slot,
+ * which is linked by `CHAIN` into the chain of the key's hash bucket. Where a bucket's chain begins stands in the
+ * `BUCKET` word of the record with the bucket's number, whatever that record is. Only lists that exist are in a chain, so
  * nothing has to be cleaned up, ever.
  *
  * `INDEX_AND_HIGH` is the memory index (low half) and the upper 16 bits of the 48-bit count of resident bytes.

@@ -23,10 +23,9 @@ export interface FreedSlot {
 /** Where the state of an allocator lives. */
 export interface AllocatorOptions {
   /**
-   * Memory for the state, at least `stateBytes(capacity)` long from `byteOffset` on. All zeros are an empty
-   * allocator. A
-   * buffer that an allocator with the same settings has worked in is taken up as it stands, after a
-   * check of all its rules. It must not be resizable.
+   * Memory for the state, at least `stateBytes(capacity)` long from `byteOffset` on. All zeros are an empty allocator. A
+   * buffer that an allocator with the same settings has worked in is taken up as it stands, after a check of all its
+   * rules. It must not be resizable.
    *
    * @defaultValue a new `ArrayBuffer`
    */

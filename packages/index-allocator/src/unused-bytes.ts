@@ -1,8 +1,6 @@
 /**
- * The count of bytes resident in warm slots, and each slot's part of it. Numbers beyond 32 bits are kept in two
- * words and
- * added with a carry: integer steps, where a conversion to a double and back would cost more than all the rest
- * of a call.
+ * The count of bytes resident in warm slots, and each slot's part of it. Numbers beyond 32 bits are kept in two words and
+ * added with a carry: integer steps, where a conversion to a double and back would cost more than all the rest of a call.
  */
 import { checkInteger, isIndex } from './checks.js';
 import { OutOfRangeError } from './errors.js';
@@ -39,7 +37,7 @@ export function highPart(bytes: unknown, field: string): number {
 /**
  * Adds a slot's bytes to the sum.
  *
- * @throws {RangeError} `ERR_OUT_OF_RANGE` if the sum would not be a safe integer; nothing has changed
+ * @throws `RangeError` `ERR_OUT_OF_RANGE` if the sum would not be a safe integer; nothing has changed
  */
 export function addUnusedBytes(words: Int32Array, low: number, high: number): void {
   const sumLow = (words[UNUSED_LOW]! + low) | 0;

@@ -1,8 +1,7 @@
 /**
- * The policy said with nothing but Maps and arrays: what the real allocator is compared with, in the tests step
- * by step and in
- * the benchmark for speed. It checks no arguments; its caller does. It imports types only, so that Node runs it
- * as it stands.
+ * The policy said with nothing but Maps and arrays: what the real allocator is compared with, in the tests step by step
+ * and in the benchmark for speed. It checks no arguments; its caller does. It imports types only, so that Node runs it as
+ * it stands.
  */
 import type { FreedSlot, MemoryKey } from '../src/index.js';
 

@@ -123,7 +123,7 @@ const RULES: Record<keyof ResolvedConfig, Rule> = {
 /**
  * Fills in the defaults and checks each setting alone. Those that depend on each other are the layout's business.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE` or RangeError `ERR_OUT_OF_RANGE`
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE`
  */
 export function resolveConfig(config: MemoryPoolConfig): ResolvedConfig {
   const { virtualMemory: _, ...settings } = config;

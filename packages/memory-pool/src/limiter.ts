@@ -28,7 +28,7 @@ export interface Growth {
 /**
  * Asks a limiter that must answer at once.
  *
- * @throws {@link MemoryLimitError} if it says no, TypeError `ERR_INVALID_ARG_TYPE` if it answers with a promise or
+ * @throws {@link MemoryLimitError} if it says no, `TypeError` `ERR_INVALID_ARG_TYPE` if it answers with a promise or
  * with neither yes nor no, and whatever it throws itself
  */
 export function askNow(limiter: MemoryLimiter | undefined, growth: Growth): void {
@@ -47,7 +47,7 @@ export function askNow(limiter: MemoryLimiter | undefined, growth: Growth): void
 /**
  * Asks a limiter that may take its time.
  *
- * @throws {@link MemoryLimitError} if it says no, TypeError `ERR_INVALID_ARG_TYPE` if it says neither yes nor no, and
+ * @throws {@link MemoryLimitError} if it says no, `TypeError` `ERR_INVALID_ARG_TYPE` if it says neither yes nor no, and
  * whatever it throws itself
  */
 export async function ask(limiter: MemoryLimiter | undefined, growth: Growth): Promise<void> {

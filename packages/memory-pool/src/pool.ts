@@ -66,7 +66,7 @@ export class MemoryPool implements Disposable {
    * Makes a pool: checks the settings, lays out the slab and reserves it, with one system call whatever its size. Nothing
    * is accessible and nothing uses memory until it is allocated.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` or RangeError `ERR_OUT_OF_RANGE` for a setting; {@link PoolCreationError} if
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE` for a setting; {@link PoolCreationError} if
    * the settings contradict each other or the host cannot hold the slab (`cause` is then what the system said)
    */
   static create(config: MemoryPoolConfig = {}): MemoryPool {

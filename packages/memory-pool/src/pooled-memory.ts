@@ -68,8 +68,8 @@ export class PooledMemory implements Disposable {
    * Grows the memory by `deltaPages` of its own page size (65,536 bytes, or 1 with custom page sizes), detaches
    * `buffer`, also for 0 pages, and returns the old size in pages. The new bytes read as zeros.
    *
-   * @throws RangeError `ERR_OUT_OF_RANGE` past the module's or the pool's maximum, {@link MemoryLimitError} if the store's
-   * limiter says no, TypeError `ERR_INVALID_ARG_TYPE`, {@link MemoryFreedError}, or a `SystemError`; the memory is
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` past the module's or the pool's maximum, {@link MemoryLimitError} if the store's
+   * limiter says no, `TypeError` `ERR_INVALID_ARG_TYPE`, {@link MemoryFreedError}, or a `SystemError`; the memory is
    * then as it was
    */
   grow(deltaPages: number): number {

@@ -121,7 +121,7 @@ export class Store implements Disposable, MemoryOwner {
    * `fn` must be synchronous: PKRU belongs to the thread. Host code that the guest calls back sees the guest's stripe only;
    * the pool's own calls work there as anywhere.
    *
-   * @throws {@link StoreDisposedError}, {@link PoolClosedError}, TypeError `ERR_INVALID_ARG_TYPE` for a function that
+   * @throws {@link StoreDisposedError}, {@link PoolClosedError}, `TypeError` `ERR_INVALID_ARG_TYPE` for a function that
    * returned a promise from a striped pool, and whatever `fn` throws
    */
   enter<T>(fn: () => T): T {

@@ -7,8 +7,8 @@ import { ffi } from './platform/ffi.js';
  * The address of a typed array's first byte, its offset in the buffer included; shared buffers have one too. It holds until the
  * buffer is detached or collected, so keep the buffer. That of a `WebAssembly.Memory` is to be read anew after each growth.
  *
- * @throws {TypeError} for what is no typed array or `DataView`, {RangeError} for an empty or detached one: it is nowhere.
- * @throws {FfiUnavailableError} where koffi cannot load its native library.
+ * @throws `TypeError` for what is no typed array or `DataView`, `RangeError` for an empty or detached one: it is nowhere.
+ * @throws {@link FfiUnavailableError} where koffi cannot load its native library.
  */
 export function addressOf(bytes: NodeJS.ArrayBufferView): number {
   if (!ArrayBuffer.isView(bytes)) throw invalidArgType('bytes', 'a typed array or a DataView', bytes);

@@ -30,7 +30,8 @@ export type { MemoryImage, MemoryImageOptions, MemoryImagePart } from './memory-
 export { Mmap } from './mmap.js';
 export type { CloseOptions } from './mmap.js';
 export { PageScanner } from './operations/page-scanner.js';
-export type { PageRange, PageScannerOptions } from './operations/page-scanner.js';
+export type { PageRange } from './operations/decommit-many.js';
+export type { PageScannerOptions } from './operations/page-scanner.js';
 export { platform } from './platform/platform.js';
 export type { ProtectionGuard } from './operations/protection-guard.js';
 export type { ResizeOptions } from './operations/resize.js';

@@ -50,7 +50,7 @@ export class MemoryImage implements Disposable {
   /**
    * The descriptor of the sealed file. It belongs to the image: do not close it.
    *
-   * @throws {MemoryImageClosedError} after {@link close}; the number may be somebody else's by then.
+   * @throws {@link MemoryImageClosedError} after {@link close}; the number may be somebody else's by then.
    */
   get fd(): number {
     if (this.#closed) throw new MemoryImageClosedError();
@@ -81,7 +81,7 @@ export class MemoryImage implements Disposable {
  * writing and further sealing (`F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL`). No bytes, no pages: an
  * empty image is allowed, and mapping it does nothing.
  *
- * @throws {SystemError} when the kernel has no memory files, no descriptor or no memory left.
+ * @throws {@link SystemError} when the kernel has no memory files, no descriptor or no memory left.
  */
 export function memoryImage(bytes: Uint8Array, options: MemoryImageOptions = {}): MemoryImage {
   if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'a Uint8Array', bytes);

@@ -12,7 +12,7 @@ import {
   OutOfRangeError,
 } from './errors.js';
 import { keySystem } from './key-system.js';
-import { ownKeys } from './own-keys.js';
+import { OwnKeys } from './own-keys.js';
 import { isSupported, noteSupported } from './support.js';
 
 /** Keys that the hardware gives out: 1 to 15; 0 is every page's default. */
@@ -26,6 +26,9 @@ export interface Region {
   /** Bytes, a multiple of the page size. */
   readonly byteLength: number;
 }
+
+/** The process has one set of keys, and so has this package. */
+export const ownKeys = new OwnKeys<ProtectionKey>();
 
 /** One key of the process, for as long as its lease is held. */
 export class ProtectionKey {
@@ -54,7 +57,7 @@ export class ProtectionKey {
    * Colours pages with this key and sets what they allow, in one system call. From then on a thread reaches them only
    * while its PKRU has the key open. A later `mmap` over the pages drops the colour; a change of protection keeps it.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` if the region is not whole pages of the map,
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `RangeError` `ERR_OUT_OF_RANGE` if the region is not whole pages of the map,
    * `MmapClosedError`, {@link KeyReleasedError}; nothing is changed then. A `SystemError` may leave a part coloured
    */
   protect(region: Region, access: Access): void {
@@ -128,7 +131,7 @@ export class KeyLease implements Disposable {
  * keys are not supported the lease is empty; {@link supportReason} says why.
  *
  * @param max - most keys to take, from 0; the hardware has 15
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`; {@link KeysExhaustedError} if keys are supported
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `RangeError` `ERR_OUT_OF_RANGE`; {@link KeysExhaustedError} if keys are supported
  * and not one is free
  */
 export function keys(max: number = MAX_KEYS): KeyLease {

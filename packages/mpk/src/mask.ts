@@ -1,7 +1,6 @@
 /** Which keys a thread may use, and switching between such sets. */
 import { InvalidTypeError, KeyReleasedError } from './errors.js';
-import { ProtectionKey } from './keys.js';
-import { ownKeys } from './own-keys.js';
+import { ownKeys, ProtectionKey } from './keys.js';
 import { pkru, rightsOf } from './pkru.js';
 
 const TOKEN = Symbol('ProtectionMask');
@@ -30,7 +29,7 @@ export class ProtectionMask {
   /**
    * The same set with `key` open as well.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no key of this package, {@link KeyReleasedError}
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no key of this package, {@link KeyReleasedError}
    */
   or(key: ProtectionKey): ProtectionMask {
     checkKey(key, 'open a key');
@@ -41,7 +40,7 @@ export class ProtectionMask {
   /**
    * Whether `key` is open in this set.
    *
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` for what is no key of this package
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no key of this package
    */
   allows(key: ProtectionKey): boolean {
     checkKey(key, 'look for a key');
@@ -60,7 +59,7 @@ export class ProtectionMask {
  * Opens the mask's keys for the calling thread and closes every other key of this package. Bits of keys that are not
  * ours stay as they are. Does nothing where keys are not supported.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`; {@link KeyReleasedError} if a key of the mask was given back; nothing is
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link KeyReleasedError} if a key of the mask was given back; nothing is
  * changed then
  */
 export function allow(mask: ProtectionMask): void {
@@ -83,7 +82,7 @@ export function currentMask(): ProtectionMask {
  *
  * `fn` must be synchronous: the register belongs to the thread, and an `await` inside would hand the mask to whoever runs next.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE` for a wrong mask or a function that returned a promise; {@link KeyReleasedError}
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for a wrong mask or a function that returned a promise; {@link KeyReleasedError}
  * if a key of the mask was given back; whatever `fn` throws
  */
 export function withMask<T>(mask: ProtectionMask, fn: () => T): T {

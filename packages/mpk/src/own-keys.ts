@@ -1,30 +1,26 @@
 /** Which bits of PKRU are ours to change: those of the keys that this package holds. Others in the process may own the rest. */
-import type { ProtectionKey } from './keys.js';
 import { rightsOf } from './pkru.js';
 
 /** The keys that are held now. */
-class OwnKeys {
+export class OwnKeys<Key extends { readonly id: number }> {
   /** Rights bits of all keys that are held, unsigned. */
   bits = 0;
   /** How often a key was given back: a mask that was checked since the last time needs no other look. */
   releases = 0;
-  readonly #held = new Set<ProtectionKey>();
+  readonly #held = new Set<Key>();
 
-  add(key: ProtectionKey): void {
+  add(key: Key): void {
     this.#held.add(key);
     this.bits = (this.bits | rightsOf(key.id)) >>> 0;
   }
 
-  remove(key: ProtectionKey): void {
+  remove(key: Key): void {
     this.#held.delete(key);
     this.bits = (this.bits & ~rightsOf(key.id)) >>> 0;
     this.releases++;
   }
 
-  [Symbol.iterator](): Iterator<ProtectionKey> {
+  [Symbol.iterator](): Iterator<Key> {
     return this.#held.values();
   }
 }
-
-/** The process has one set of keys, and so has this package. */
-export const ownKeys = new OwnKeys();

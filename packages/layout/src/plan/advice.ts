@@ -2,34 +2,10 @@
 import { formatBytes, formatCount } from '@guardstripe/common';
 import { DEFAULT_PAGE_SIZE } from '../defaults.js';
 import { roundUpToPage } from '../page-aligned-bytes.js';
+import type { BarePlan, PlanAdvice } from './answer.js';
 import type { ResolvedHost } from './host.js';
-import type { Plan } from './plan.js';
 import type { PlanSettings } from './settings.js';
 import type { SlabLayout } from '../slab-layout.js';
-
-/** One thing to know about a plan. */
-export interface PlanAdvice {
-  /** Stable name of the rule. */
-  readonly code:
-    | 'SLAB_DOES_NOT_FIT'
-    | 'FEW_MAPPINGS'
-    | 'LITTLE_MEMORY'
-    | 'KEYS_GAIN_NOTHING'
-    | 'KEYS_UNUSED'
-    | 'NO_KEYS'
-    | 'NO_GUARD'
-    | 'LARGE_PAGES'
-    | 'KEEPS_MUCH_RESIDENT';
-  /** What is so, what follows, what to change. */
-  readonly message: string;
-  /** The setting that changes it, or the limit of the host. */
-  readonly setting: keyof PlanSettings | 'vm.max_map_count' | 'RLIMIT_AS';
-  /** An error keeps the pool from being made, a warning keeps it from what the settings ask for. */
-  readonly severity: 'error' | 'warning' | 'note';
-}
-
-/** A plan before anything was said of it. */
-export type BarePlan = Omit<Plan, 'advice'>;
 
 type Rule = (plan: BarePlan, host: ResolvedHost) => PlanAdvice | undefined;
 

@@ -4,59 +4,13 @@
  */
 import { checkBoolean, checkObject } from '@guardstripe/common';
 import { roundUpToPage } from '../page-aligned-bytes.js';
-import { adviseOn, type PlanAdvice } from './advice.js';
-import { costsOf, type SettingCost } from './costs.js';
+import { adviseOn } from './advice.js';
+import type { Plan, PlanBound, PlanUsage } from './answer.js';
+import { costsOf } from './costs.js';
 import { resolveHost, type PlanHost, type ResolvedHost } from './host.js';
 import { readSettings, type PlanInput, type PlanSettings } from './settings.js';
 import { layOut, MAX_SLOTS, slabBytes, slotsThatFit } from './slots.js';
 import type { SlabLayout } from '../slab-layout.js';
-
-/** How a memory is used, for what it costs while it lives. Every field may be left out. */
-export interface PlanUsage {
-  /** Bytes that a memory writes to while it lives; whole pages are counted. Default one page. */
-  readonly residentBytesPerMemory?: number | undefined;
-  /** Whether memories start from an image: it takes mappings of its own. Default true. */
-  readonly hasImage?: boolean | undefined;
-}
-
-/** What stops the number of memories from being larger. */
-export type PlanBound = 'totalMemories' | 'address space' | 'mappings' | 'memory';
-
-/** The answer. */
-export interface Plan {
-  /** The settings with their defaults. */
-  readonly settings: PlanSettings;
-  /** Whether the slab of all `totalMemories` slots can be reserved here. */
-  readonly fits: boolean;
-  /** Bytes of address space that all `totalMemories` slots take; `Infinity` beyond the safe integers. */
-  readonly wantedSlabBytes: number;
-  /** Most bytes that the slab may have on the host. */
-  readonly slabLimitBytes: number;
-  /** The slab of the largest number of slots that fits, at most `totalMemories`. */
-  readonly layout: SlabLayout;
-  /** Most slots that fit into the address space with these settings, whatever `totalMemories` says; at most 2^32 - 1. */
-  readonly slotsByAddressSpace: number;
-  /** Most slots that may be in use, or keep what is left of their last use; `Infinity` without a bound. */
-  readonly liveByMappings: number;
-  /** Most memories whose pages fit into RAM; `Infinity` without a bound. */
-  readonly liveByMemory: number;
-  /** Memories that can be live at once: the smallest of the above and `totalMemories`. */
-  readonly liveMemories: number;
-  /** Which of them is the smallest. */
-  readonly boundBy: PlanBound;
-  /** Most mappings that one slot takes once it was used; freeing it keeps them. */
-  readonly mappingsPerMemory: number;
-  /** What `vm.max_map_count` must be for every slot to be used. */
-  readonly mapCountForAll: number;
-  /** How many times as many slots fit into an address space as without stripes; 1 without. */
-  readonly densityGain: number;
-  /** Most bytes that freed slots keep in RAM: after a peak, all that were ever used. */
-  readonly keptResidentBytes: number;
-  /** What each setting costs, as what would be without it. */
-  readonly costs: readonly SettingCost[];
-  /** What stands out, each with the setting to change; errors first. */
-  readonly advice: readonly PlanAdvice[];
-}
 
 /** Mappings of the process itself: its program, libraries, stacks and heaps. Node 24 has about 120 with its threads. */
 const OWN_MAPPINGS = 512;

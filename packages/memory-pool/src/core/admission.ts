@@ -17,7 +17,7 @@ export class Admission {
    * Lets a module in: not more memories of its own than a module may have, none that no pool can hold, none larger at its
    * start than a slot.
    *
-   * @throws {@link ModuleNotPoolableError} naming the memory; TypeError `ERR_INVALID_ARG_TYPE`
+   * @throws {@link ModuleNotPoolableError} naming the memory; `TypeError` `ERR_INVALID_ARG_TYPE`
    */
   check(module: PoolModule): void {
     if (!this.#admitted.has(module)) this.#examine(module);

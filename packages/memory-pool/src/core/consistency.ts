@@ -19,7 +19,7 @@ export interface Books {
  * Checks that used + warm + cold = slots in each stripe, that a slot is used if and only if it is live or waits in the
  * decommit queue, never both, and that the counters say the same.
  *
- * @throws Error naming the broken rule
+ * @throws `Error` naming the broken rule
  */
 export function checkBooks({ layout, records, counters, queue, allocators }: Books): void {
   for (const allocator of allocators) allocator.checkConsistency();

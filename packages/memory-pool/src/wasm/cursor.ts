@@ -96,7 +96,7 @@ export class Cursor {
     return this.bytes.subarray(start, this.position);
   }
 
-  /** @throws if there is anything left up to `end` */
+  /** @throws {@link InvalidModuleError} if there is anything left up to `end` */
   finish(what: string): void {
     if (this.position !== this.end)
       throw this.error(`${what} has ${this.end - this.position} bytes too many`);

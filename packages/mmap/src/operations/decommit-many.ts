@@ -2,7 +2,13 @@
 
 import { invalidArgType } from '../errors.js';
 import type { Mapping } from '../mapping.js';
-import type { PageRange } from './page-scanner.js';
+
+/** A run of bytes of a map. */
+export interface PageRange {
+  /** Offset in the map. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
 
 /** Checks every range before the first page is dropped. */
 export function decommitMany(mapping: Mapping, ranges: Iterable<PageRange>): void {

@@ -44,16 +44,6 @@ export interface FromFileOptions {
   readonly virtualMemory?: VirtualMemory;
 }
 
-/** The file behind a map. */
-export interface MappedFile {
-  /** A descriptor of our own, where the map is to be resizable. */
-  readonly fd: number | undefined;
-  /** Byte of the file at offset 0 of the map. */
-  readonly offset: number;
-  /** Whether the map may write to the file: shared and read-write. */
-  readonly writesFile: boolean;
-}
-
 type Settings = Required<Omit<FromFileOptions, 'byteLength'>> & { readonly byteLength: number | undefined };
 
 /** Checks the arguments, opens a path, maps, and closes what it opened. */

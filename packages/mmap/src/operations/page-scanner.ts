@@ -6,13 +6,7 @@ import type { Mapping } from '../mapping.js';
 import { mappingOf, Mmap } from '../mmap.js';
 import { platform } from '../platform/platform.js';
 import type { DirtyPages, VirtualMemory } from '../platform/virtual-memory.js';
-
-/** A run of bytes of a map. */
-export interface PageRange {
-  /** Offset in the map. */
-  readonly offset: number;
-  readonly byteLength: number;
-}
+import type { PageRange } from './decommit-many.js';
 
 /** Options of {@link PageScanner}. */
 export interface PageScannerOptions {
@@ -31,7 +25,7 @@ export class PageScanner {
   readonly #mapping: Mapping;
   readonly #found: DirtyPages;
 
-  /** @throws {TypeError} if `map` is no {@link Mmap}, {RangeError} for options out of range. */
+  /** @throws `TypeError` if `map` is no {@link Mmap}, `RangeError` for options out of range. */
   constructor(map: Mmap, options: PageScannerOptions = {}) {
     if (!(map instanceof Mmap)) throw invalidArgType('map', 'an Mmap', map);
     checkOptions(options);
@@ -53,8 +47,8 @@ export class PageScanner {
    * The dirty pages of a range as runs, ascending, with neighbours joined. A run may begin before `offset` and end behind the
    * range, at page boundaries, but never outside of the map.
    *
-   * @throws {MmapClosedError} after the map was closed.
-   * @throws {SystemError} `ENOTTY` where the kernel cannot scan.
+   * @throws {@link MmapClosedError} after the map was closed.
+   * @throws {@link SystemError} `ENOTTY` where the kernel cannot scan.
    */
   dirtyRanges(offset?: number, byteLength?: number): PageRange[] {
     const runs: { start: number; end: number }[] = [];

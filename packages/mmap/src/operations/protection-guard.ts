@@ -37,7 +37,7 @@ export class ProtectionGuard implements Disposable {
    * Gives every page of the range the access it had when the guard was made; protection keys stay as they are. Idempotent.
    * Does nothing once the map is closed.
    *
-   * @throws {SystemError} when the system refuses; restoring can be tried again.
+   * @throws {@link SystemError} when the system refuses; restoring can be tried again.
    */
   restore(): void {
     if (this.restored) return;

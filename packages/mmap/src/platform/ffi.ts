@@ -30,8 +30,8 @@ export interface Ffi {
   /** Runs a declared function on a thread of libuv's pool. Throws at once when too many such calls are running. */
   callAsync: (declared: unknown, ...args: readonly number[]) => Promise<AsyncResult>;
   /**
-   * Where the bytes of a buffer or a view of one are. They stay there, but only as long as the buffer is reachable. Shared buffers
-   * are to be passed as views: Node 22.12 knows no others.
+   * Where the bytes of a buffer or a view of one are. They stay there, but only as long as the buffer is reachable.
+   * Shared buffers are to be passed as views: Node 22.12 knows no others.
    */
   addressOf: (bytes: ArrayBuffer | NodeJS.ArrayBufferView) => number;
   /** An array buffer over foreign memory. */

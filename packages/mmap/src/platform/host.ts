@@ -29,7 +29,7 @@ let features: KernelFeatures | undefined;
 /**
  * Looks at the host. Limits are read anew at each call, for they can change; kernel features are probed once.
  *
- * @throws {UnsupportedPlatformError} where {@link platform} does.
+ * @throws {@link UnsupportedPlatformError} where {@link platform} does.
  */
 export function host(): HostInfo {
   const { pageSize } = platform();

@@ -9,8 +9,8 @@ let current: VirtualMemory | undefined;
 /**
  * The real operating system underneath, the same object at every call.
  *
- * @throws {UnsupportedPlatformError} off 64-bit Linux (x64 and arm64), `code` `ERR_UNSUPPORTED_PLATFORM`.
- * @throws {FfiUnavailableError} where koffi cannot load its native library, `code` `ERR_FFI_UNAVAILABLE`.
+ * @throws {@link UnsupportedPlatformError} off 64-bit Linux (x64 and arm64), `code` `ERR_UNSUPPORTED_PLATFORM`.
+ * @throws {@link FfiUnavailableError} where koffi cannot load its native library, `code` `ERR_FFI_UNAVAILABLE`.
  */
 export function platform(): VirtualMemory {
   current ??= choose(process.platform, process.arch);

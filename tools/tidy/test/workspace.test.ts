@@ -1,0 +1,26 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { rules } from '../rules/index.ts';
+import { readWorkspace } from '../workspace.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+
+describe('in this workspace', () => {
+  const files = readWorkspace(ROOT);
+
+  it('files are found', () => {
+    expect(files.size).toBeGreaterThan(400);
+    expect(files.get('tools/tidy/rules/index.ts')).toContain('satisfies');
+  });
+
+  it.each(Object.entries(rules))('%s', (_, rule) => {
+    expect(rule(files)).toEqual([]);
+  });
+
+  it('every file, export and dependency has a user', () => {
+    const knip = join(ROOT, 'node_modules', 'knip', 'bin', 'knip.js');
+    const run = (): string => execFileSync(process.execPath, [knip], { cwd: ROOT, encoding: 'utf8' });
+    expect(run).not.toThrow();
+  });
+});
