@@ -6,13 +6,18 @@ const MAX_LINES = 350;
 /** Tables of cases make tests longer. */
 const MAX_TEST_LINES = 420;
 const MAX_FILES = 16;
+/** Longer than they should be, and on no account longer than this. */
+const TO_BE_SPLIT: Readonly<Record<string, number>> = {
+  'packages/mmap/src/restore/engine.ts': 460,
+  'packages/mmap/test/restore/page-restorer.test.ts': 500,
+};
 
 export function fileLengths(files: Files): string[] {
   return [...code(files)]
     .map(([path, text]) => ({
       path,
       lines: text.trimEnd().split('\n').length,
-      most: path.endsWith('.test.ts') ? MAX_TEST_LINES : MAX_LINES,
+      most: TO_BE_SPLIT[path] ?? (path.endsWith('.test.ts') ? MAX_TEST_LINES : MAX_LINES),
     }))
     .filter(({ lines, most }) => lines > most)
     .map(({ path, lines, most }) => `${path}: ${lines} lines, over ${most}`);

@@ -10,8 +10,8 @@ export interface RestorerImage {
   /** Bytes from the start of the range to the image; whole pages. */
   readonly offset: number;
   /**
-   * The image; whole pages, and not part of the range itself. Nobody may change them. They are copied from by address: while they are in
-   * use, the buffer must not be detached.
+   * The image; whole pages, and not part of the range itself. Nobody may change them. They are copied from by address:
+   * while they are in use, the buffer must not be detached.
    */
   readonly bytes: Uint8Array;
   /**
@@ -50,7 +50,7 @@ export class Contents {
   readonly #zeros: Uint8Array;
   readonly #zerosAddress: number;
 
-  /** @throws {TypeError} or {RangeError} for images that are out of order, overlap, or are no whole pages. */
+  /** @throws `TypeError` or `RangeError` for images that are out of order, overlap, or are no whole pages. */
   constructor(images: readonly RestorerImage[], virtualMemory: VirtualMemory) {
     this.#virtualMemory = virtualMemory;
     if (!Array.isArray(images)) throw invalidArgType('images', 'an array', images);

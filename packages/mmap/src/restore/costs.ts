@@ -1,7 +1,7 @@
 /**
- * What the ways of restoring cost, in nanoseconds, so that they can be compared by counts: of pages found, which do not vary from run to
- * run as times do, and which cost nothing to read. Measured on one machine; only their ratios matter, and being wrong by a half
- * costs a choice that is late, never a wrong byte.
+ * What the ways of restoring cost, in nanoseconds, so that they can be compared by counts: of pages found, which do not
+ * vary from run to run as times do, and which cost nothing to read. Measured on one machine; only their ratios matter,
+ * and being wrong by a half costs a choice that is late, never a wrong byte.
  */
 
 /** A system call through FFI, with what it does before it comes to the first page. */

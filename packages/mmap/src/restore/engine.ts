@@ -1,6 +1,6 @@
 /**
- * The ways back. What is common to them: bytes are put back first, and only then is anything forgotten or protected again, so that a way that
- * fails in the middle leaves pages that the next one still takes for written.
+ * The ways back. What is common to them: bytes are put back first, and only then is anything forgotten or protected
+ * again, so that a way that fails in the middle leaves pages that the next one still takes for written.
  *
  *     writeBack ─┬─ watched? ─▶ written pages: copy ─▶ protect again
  *                │     └ refused ─┐
@@ -173,7 +173,10 @@ export class Engine {
     this.#policy.watchBegan();
   }
 
-  /** Watches the range, which holds its start bytes, if only copying would restore it and that would cost more, or if nothing else is wanted. */
+  /**
+   * Watches the range, which holds its start bytes, if only copying would restore it and that would cost more, or if
+   * nothing else is wanted.
+   */
   watchIfCheap(): void {
     if (this.watching || !this.#allowed.has('watch')) return;
     const copied = (this.contents.unmappedBytes / this.#pageBytes) * COPY;
@@ -242,8 +245,8 @@ export class Engine {
   }
 
   /**
-   * Leaves all from `from` on to be dropped. Where there are images that dropping does not bring back, those are written, and their neighbours
-   * are dropped now.
+   * Leaves all from `from` on to be dropped. Where there are images that dropping does not bring back, those are written,
+   * and their neighbours are dropped now.
    */
   #dropFrom(base: number, from: number): void {
     // Dropped pages lose their protection and would count as written.

@@ -9,7 +9,10 @@ const MAX_GAPS = 1024;
 const addresses = new Float64Array(MAX_GAPS);
 const byteLengths = new Float64Array(MAX_GAPS);
 
-/** Collects what lies between kept pages. Used for one range at a time: {@link Gaps.open}, then pages, ascending, then {@link Gaps.close}. */
+/**
+ * Collects what lies between kept pages. Used for one range at a time: {@link Gaps.open}, then pages, ascending, then
+ * {@link Gaps.close}.
+ */
 export class Gaps {
   /** Bytes dropped since {@link Gaps.reset}. */
   bytesDropped = 0;

@@ -2,7 +2,7 @@
 
 import { checkFlag, checkInteger, checkOptions, checkVirtualMemory } from '../checks.js';
 import { invalidArgType, invalidArgValue, outOfRange, restorerClosed, type SystemError } from '../errors.js';
-import type { PageRange } from '../operations/page-scanner.js';
+import type { PageRange } from '../operations/decommit-many.js';
 import { platform } from '../platform/platform.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 import { Contents, type RestorerImage } from './contents.js';
@@ -45,8 +45,9 @@ export interface RestorerChange {
  * restorer.restore(); // one page is written, and reads zeros again
  * ```
  *
- * A restore allocates nothing. It chooses its way by what the last ones found, and goes on with another way where the system refuses one.
- * Pages of a map under watch keep the map where it is: it cannot be resized until {@link PageRestorer.unwatch}.
+ * A restore allocates nothing. It chooses its way by what the last ones found, and goes on with another way where the
+ * system refuses one. Pages of a map under watch keep the map where it is: it cannot be resized until {@link
+ * PageRestorer.unwatch}.
  */
 export class PageRestorer implements Disposable {
   readonly #virtualMemory: VirtualMemory;
@@ -54,9 +55,10 @@ export class PageRestorer implements Disposable {
   #closed = false;
 
   /**
-   * @throws {TypeError} and {RangeError} for arguments that are out of line; `ERR_INVALID_ARG_VALUE` if this system has none of the
+   * @throws `TypeError` and `RangeError` for arguments that are out of line; `ERR_INVALID_ARG_VALUE` if this system has
+   *   none of the
    * `strategies`.
-   * @throws {MmapClosedError} for a closed map.
+   * @throws {@link MmapClosedError} for a closed map.
    */
   constructor(range: RestorerRange, options: PageRestorerOptions = {}) {
     checkOptions(options);
@@ -98,10 +100,12 @@ export class PageRestorer implements Disposable {
   /**
    * Puts the range back. The result is the same object each time.
    *
-   * @throws {SystemError} if no way was open. The range is then as after {@link PageRestorer.writeBack}, and another restore may succeed.
-   * @throws {Error} `ERR_RESTORER_CLOSED` after `close()`; `ERR_RESTORER_IMAGE_DETACHED` if the bytes of an image are gone that is not
+   * @throws {@link SystemError} if no way was open. The range is then as after {@link PageRestorer.writeBack}, and
+   *   another restore may succeed.
+   * @throws `Error` `ERR_RESTORER_CLOSED` after `close()`; `ERR_RESTORER_IMAGE_DETACHED` if the bytes of an image are
+   *   gone that is not
    * mapped.
-   * @throws {MmapClosedError} if the map was closed.
+   * @throws {@link MmapClosedError} if the map was closed.
    */
   restore(): RestoreResult {
     const engine = this.#open();
@@ -111,8 +115,9 @@ export class PageRestorer implements Disposable {
   }
 
   /**
-   * {@link PageRestorer.restore} without its last step: where pages are left to drop, the result says which, and dropping them is up to the
-   * caller, who may do so for many ranges at once ({@link Mmap.decommitMany}). Until then the range is not restored.
+   * {@link PageRestorer.restore} without its last step: where pages are left to drop, the result says which, and dropping
+   * them is up to the caller, who may do so for many ranges at once ({@link Mmap.decommitMany}). Until then the range is
+   * not restored.
    */
   writeBack(): RestoreResult {
     const engine = this.#open();
@@ -120,7 +125,10 @@ export class PageRestorer implements Disposable {
     return engine.result;
   }
 
-  /** Drops all pages, whatever was written, and writes the images that dropping does not bring back. Throws as {@link PageRestorer.restore}. */
+  /**
+   * Drops all pages, whatever was written, and writes the images that dropping does not bring back. Throws as {@link
+   * PageRestorer.restore}.
+   */
   dropAll(): RestoreResult {
     const engine = this.#open();
     engine.dropAll();
@@ -128,9 +136,9 @@ export class PageRestorer implements Disposable {
   }
 
   /**
-   * The pages that may differ from the start, as runs, ascending, with neighbours joined; offsets of the range. Exact while writes are
-   * watched. Else pages count that hold bytes of their own, also if those were put back since; and everything, where nothing can be
-   * found out.
+   * The pages that may differ from the start, as runs, ascending, with neighbours joined; offsets of the range. Exact
+   * while writes are watched. Else pages count that hold bytes of their own, also if those were put back since; and
+   * everything, where nothing can be found out.
    */
   changedRanges(): PageRange[] {
     const ranges: { offset: number; byteLength: number }[] = [];

@@ -1,15 +1,17 @@
 /**
- * Which way a range is restored next, from what its last restores found. What earlier users of the range left present is a *load*
- * that every later restore pays for: pages that are written back though nobody wrote them since, and entries that the walk passes.
+ * Which way a range is restored next, from what its last restores found. What earlier users of the range left present is
+ * a *load* that every later restore pays for: pages that are written back though nobody wrote them since, and entries
+ * that the walk passes.
  *
  *     keep ── load paid for long enough ──▶ prune once ──▶ keep ...
  *      │  ▲                                  │ it comes back soon: more patience next time
  *      ▼  └── no longer cheaper ──┐          │
  *     watch ──────────────────────┴── the same, with the load that it began with
  *
- * A load is pruned (dropped, all but the pages that were written this time) when what was paid for it comes to what dropping costs, the
- * faults of getting it back included: whatever comes, that is at most twice what foresight would have paid. A load that is large beside
- * a usual restore goes at once, the first time; where that proves wrong, since it is back soon, patience doubles.
+ * A load is pruned (dropped, all but the pages that were written this time) when what was paid for it comes to what
+ * dropping costs, the faults of getting it back included: whatever comes, that is at most twice what foresight would have
+ * paid. A load that is large beside a usual restore goes at once, the first time; where that proves wrong, since it is
+ * back soon, patience doubles.
  */
 import {
   CALL,

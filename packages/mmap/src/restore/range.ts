@@ -15,8 +15,8 @@ export interface MapRange {
 }
 
 /**
- * Pages that no {@link Mmap} owns, such as those of a `WebAssembly.Memory`. The caller vouches for them: for as long as the restorer
- * is open they are mapped there, private, readable and writable, and nobody maps or drops pages in them.
+ * Pages that no {@link Mmap} owns, such as those of a `WebAssembly.Memory`. The caller vouches for them: for as long as
+ * the restorer is open they are mapped there, private, readable and writable, and nobody maps or drops pages in them.
  */
 export interface ForeignRange {
   /** Whole pages. */
@@ -35,7 +35,7 @@ export class Range {
   /** Of the map, or of the address space. */
   readonly #offset: number;
 
-  /** @throws {TypeError} or {RangeError} for what is no range of whole pages, {MmapClosedError} for a closed map. */
+  /** @throws `TypeError` or `RangeError` for what is no range of whole pages, {@link MmapClosedError} for a closed map. */
   constructor(range: RestorerRange, pageSize: number) {
     if (typeof range !== 'object' || range === null) throw invalidArgType('range', 'an object', range);
     if ('map' in range) {
@@ -68,7 +68,7 @@ export class Range {
   /**
    * Where the first page is.
    *
-   * @throws {MmapClosedError} if the map was closed, {RangeError} if it became too short.
+   * @throws {@link MmapClosedError} if the map was closed, `RangeError` if it became too short.
    */
   locate(): number {
     const mapping = this.#mapping;
