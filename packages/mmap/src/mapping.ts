@@ -15,13 +15,22 @@
 
 import { checkBytes, checkInteger } from './checks.js';
 import { MmapClosedError, outOfRange, ViewNotDetachableError } from './errors.js';
-import type { MappedFile } from './operations/file-range.js';
 import { hex, size } from './format.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import type { VirtualMemory } from './platform/virtual-memory.js';
 import { ViewLedger } from './views/ledger.js';
 import { RangeViews } from './views/range-views.js';
 import { abandon, giveBack, Reach } from './views/withheld.js';
+
+/** The file behind a map. */
+export interface MappedFile {
+  /** A descriptor of our own, where the map is to be resizable. */
+  readonly fd: number | undefined;
+  /** Byte of the file at offset 0 of the map. */
+  readonly offset: number;
+  /** Whether the map may write to the file: shared and read-write. */
+  readonly writesFile: boolean;
+}
 
 /** Pages as the kernel mapped them. */
 export interface MappedPages {
@@ -241,8 +250,8 @@ export class Mapping {
   }
 
   /**
-   * Detaches every view and gives the pages back, or leaves that to the last call that still runs. `unsafe` gives back the addresses
-   * too, whatever was started with a view.
+   * Detaches every view and gives the pages back, or leaves that to the last call that still runs. `unsafe` gives back
+   * the addresses too, whatever was started with a view.
    */
   close(unsafe: boolean): void {
     if (this.#state === 'closed') return;

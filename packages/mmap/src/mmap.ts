@@ -11,14 +11,13 @@ import {
   type MmapOptions,
 } from './operations/anonymous.js';
 import { checkAccess, checkBytes, checkFlag, checkInteger, checkOptions } from './checks.js';
-import { decommitMany } from './operations/decommit-many.js';
+import { decommitMany, type PageRange } from './operations/decommit-many.js';
 import { invalidArgType, invalidArgValue } from './errors.js';
 import { mapFile, type FromFileOptions } from './operations/file-range.js';
 import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './operations/hints.js';
 import { Mapping, type MappedPages } from './mapping.js';
 import { checkImagePart, MemoryImage, type MemoryImagePart } from './memory-image.js';
 import { nameOf } from './operations/name.js';
-import type { PageRange } from './operations/page-scanner.js';
 import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
 import { residentBytes, residentPages } from './operations/residency.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
@@ -28,8 +27,8 @@ import type { Access } from './platform/virtual-memory.js';
 /** Options of {@link Mmap.close}. */
 export interface CloseOptions {
   /**
-   * Give the addresses back at once too. For who knows that nothing he started with a view is still running. Addresses of a view that
-   * was transferred away stay withheld all the same. Default false.
+   * Give the addresses back at once too. For who knows that nothing he started with a view is still running. Addresses of
+   * a view that was transferred away stay withheld all the same. Default false.
    */
   readonly unsafe?: boolean;
 }
@@ -76,7 +75,7 @@ export class Mmap implements Disposable {
   /**
    * Maps zeros that can be read and written; memory is taken page by page at the first touch.
    *
-   * @throws {HugePagesUnavailableError} where `hugePages` are asked for and too few are free.
+   * @throws {@link HugePagesUnavailableError} where `hugePages` are asked for and too few are free.
    */
   static anonymous(byteLength: number, options: AnonymousOptions = {}): Mmap {
     return make(mapAnonymous(byteLength, options));
@@ -92,9 +91,9 @@ export class Mmap implements Disposable {
    * closed at once; a path is opened and closed here. Shrinking the file under the map makes touching the lost
    * pages end the process (SIGBUS).
    *
-   * @throws {TypeError} for an empty file or one that is not a regular file.
-   * @throws {RangeError} for a range past the end of the file.
-   * @throws {SystemError} as the system has it: ENOENT, EACCES, EBADF.
+   * @throws `TypeError` for an empty file or one that is not a regular file.
+   * @throws `RangeError` for a range past the end of the file.
+   * @throws {@link SystemError} as the system has it: ENOENT, EACCES, EBADF.
    */
   static fromFile(file: number | string | URL, options: FromFileOptions = {}): Mmap {
     return make(mapFile(file, options));
@@ -158,7 +157,7 @@ export class Mmap implements Disposable {
    * { using _ = map.protectWhile(0, map.byteLength, 'read'); nobodyWrites(); }
    * ```
    *
-   * @throws {Error} `ERR_MMAP_UNKNOWN_ACCESS` for pages that can be written and executed, made so by others.
+   * @throws `Error` `ERR_MMAP_UNKNOWN_ACCESS` for pages that can be written and executed, made so by others.
    */
   protectWhile(offset: number, byteLength: number, access: Access): ProtectionGuard {
     return protectWhile(this.#mapping, offset, byteLength, access);
@@ -187,7 +186,7 @@ export class Mmap implements Disposable {
    * gone, and so is a protection key on it.
    *
    * @param part which bytes of the image, in whole pages. Default all of them.
-   * @throws {MemoryImageClosedError} for a closed image.
+   * @throws {@link MemoryImageClosedError} for a closed image.
    */
   mapImageAt(
     image: MemoryImage,
@@ -273,12 +272,12 @@ export class Mmap implements Disposable {
    * Makes the map longer or shorter; it moves when there is no room behind it. Every view is detached, as growing a
    * `WebAssembly.Memory` does, and `address` read anew. New pages read zeros, or the file, and allow what the last page
    * does. To grow, all pages must be of one kind: same access, no image over a part of them (`EFAULT` otherwise); and of
-   * the usual size (`EINVAL` for huge pages). A file map can grow if
-   * made with `resizable`, and if no image or zeros were mapped over it.
+   * the usual size (`EINVAL` for huge pages). A file map can grow if made with `resizable`, and if no image or zeros were
+   * mapped over it.
    *
    * @param newByteLength whole pages; for a file map any number of bytes. At least one.
-   * @throws {RangeError} past the end of the file, without `growFile`.
-   * @throws {MmapBusyError} while asynchronous calls run or a guard of {@link protectWhile} is not restored.
+   * @throws `RangeError` past the end of the file, without `growFile`.
+   * @throws {@link MmapBusyError} while asynchronous calls run or a guard of {@link protectWhile} is not restored.
    */
   resize(newByteLength: number, options: ResizeOptions = {}): void {
     resize(this.#mapping, newByteLength, options);
@@ -311,8 +310,9 @@ export class Mmap implements Disposable {
    * Detaches a view of this map now. V8 counts a view's whole length as memory, so this is worth doing for large ones. A view
    * that is detached already is left alone.
    *
-   * @throws {TypeError} for a buffer that is no view of this map.
-   * @throws {ViewNotDetachableError} for a view that `worker_threads.markAsUntransferable` was called on (Node 24 and later).
+   * @throws `TypeError` for a buffer that is no view of this map.
+   * @throws {@link ViewNotDetachableError} for a view that `worker_threads.markAsUntransferable` was called on (Node 24
+   *   and later).
    */
   detachView(view: ArrayBuffer): void {
     this.#mapping.assertOpen();

@@ -50,8 +50,8 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
 }
 
 /**
- * Longer or shorter pages, and no address for anybody else that a view of this map may still reach. Views end after the call that can be
- * refused: a refusal leaves them.
+ * Longer or shorter pages, and no address for anybody else that a view of this map may still reach. Views end after the
+ * call that can be refused: a refusal leaves them.
  */
 function changePages(mapping: Mapping, newMapBytes: number, newByteLength: number): void {
   const { virtualMemory, mapAddress, mapBytes } = mapping;

@@ -134,8 +134,8 @@ export interface VirtualMemory {
   /** As {@link VirtualMemory.resize}, but never moves: false, and nothing has changed, where there is no room behind the range. */
   resizeInPlace(address: number, byteLength: number, newByteLength: number): boolean;
   /**
-   * Moves a mapping elsewhere and returns its address. The old range stays mapped: anonymous pages read zeros there, those of a file
-   * the file (`MREMAP_DONTUNMAP`, Linux 5.7 for anonymous memory, 5.13 for all).
+   * Moves a mapping elsewhere and returns its address. The old range stays mapped: anonymous pages read zeros there,
+   * those of a file the file (`MREMAP_DONTUNMAP`, Linux 5.7 for anonymous memory, 5.13 for all).
    */
   moveLeavingRange(address: number, byteLength: number): number;
   /** Bytes of the system's default huge page; `undefined` where it has none. */

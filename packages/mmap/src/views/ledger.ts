@@ -1,9 +1,9 @@
 /**
  * Who may still reach the bytes of one owner, a map or a slot's tenancy, through array buffers.
  *
- * Detaching takes a view away from JavaScript. It does not take the address from what was started with the view before: `fs`,
- * sockets, zlib and foreign functions keep an address and a reference to the buffer, no more. That reference is what tells: once the
- * engine has collected every view, nobody has the address any more.
+ * Detaching takes a view away from JavaScript. It does not take the address from what was started with the view before:
+ * `fs`, sockets, zlib and foreign functions keep an address and a reference to the buffer, no more. That reference is
+ * what tells: once the engine has collected every view, nobody has the address any more.
  *
  * ```
  *   ledger ──► view ──► record ──► cohort ──► holder          a view holds its cohort, the registry waits for the cohort
@@ -31,8 +31,9 @@ class Cohort {
 const collected = new FinalizationRegistry<() => void>((whenCollected) => whenCollected());
 
 /**
- * Views held strongly; more are held weakly, the oldest first. A view takes about 1 KiB of the C++ heap, and a map may show
- * hundreds of thousands of ranges in its life. On the other hand, of a view that died unseen nobody can say that it was not stolen.
+ * Views held strongly; more are held weakly, the oldest first. A view takes about 1 KiB of the C++ heap, and a map may
+ * show hundreds of thousands of ranges in its life. On the other hand, of a view that died unseen nobody can say that it
+ * was not stolen.
  */
 const MAX_STRONG_VIEWS = 4096;
 

@@ -85,7 +85,10 @@ function inspectView(this: ArrayBuffer): string {
     : `ArrayBuffer { (mapped memory), byteLength: ${byteLengthOf(this)} }`;
 }
 
-/** Between a view and `ArrayBuffer.prototype`: one object for all views, which takes a third of the time of properties of their own. */
+/**
+ * Between a view and `ArrayBuffer.prototype`: one object for all views, which takes a third of the time of properties of
+ * their own.
+ */
 const VIEW_PROTOTYPE: object = Object.freeze(
   Object.create(ArrayBuffer.prototype, {
     transfer: { value: refuseTransfer },
@@ -137,7 +140,7 @@ export function takeBack(view: ArrayBuffer, record: ViewRecord): DetachOutcome {
  * Detaching does not stop what was started with the view before: a pending `fs.read` keeps the address. Only the
  * collection of the view proves that nobody has it; {@link Mmap} waits for that, here it is the caller's business.
  *
- * @throws {ViewUnsupportedError} in runtimes without external array buffers (Electron).
+ * @throws {@link ViewUnsupportedError} in runtimes without external array buffers (Electron).
  */
 export function createView(address: number, byteLength: number): ArrayBuffer {
   checkInteger('address', address);
@@ -155,8 +158,8 @@ export function createView(address: number, byteLength: number): ArrayBuffer {
  *
  * @returns `'stolen'` if somebody transferred the view's bytes to another buffer (a byte stream does): that alias lives, nobody
  * can revoke it, and the memory should never be given to anybody else. Else `'detached'`.
- * @throws {TypeError} for anything that is not such a view.
- * @throws {ViewNotDetachableError} for a view that `worker_threads.markAsUntransferable` was called on (Node 24 and later).
+ * @throws `TypeError` for anything that is not such a view.
+ * @throws {@link ViewNotDetachableError} for a view that `worker_threads.markAsUntransferable` was called on (Node 24 and later).
  */
 export function detachView(view: ArrayBuffer): 'detached' | 'stolen' {
   const record = recordOf(view);

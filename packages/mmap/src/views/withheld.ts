@@ -2,7 +2,8 @@
  * Address ranges whose memory is gone and that nobody else may get yet. Zero pages lie there: what was started with a view before
  * reads zeros, and writes where nobody reads.
  *
- * - *Cooling*: until the views that were out are collected. It costs address space and no memory, except what a late writer touches.
+ * - *Cooling*: until the views that were out are collected. It costs address space and no memory, except what a late
+ *   writer touches.
  * - *Retired*: for as long as the process lives, because a view was stolen.
  */
 
@@ -70,7 +71,7 @@ export class Reach {
  * Takes a range out of use: drops what is mapped there at once, and gives the addresses back when `reach` allows. Nobody else can
  * get the range in between.
  *
- * @throws {SystemError} if the system refuses. Everything is as it was then.
+ * @throws {@link SystemError} if the system refuses. Everything is as it was then.
  */
 export function giveBack(
   virtualMemory: VirtualMemory,
