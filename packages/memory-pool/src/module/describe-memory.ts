@@ -24,7 +24,7 @@ const MAX_PAGES_I32 = 65_536n;
  * Describes a memory without a module: a size, and the bytes it starts with, for guests and working sets that are not
  * WebAssembly. The result is a module with one memory.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`; RangeError `ERR_OUT_OF_RANGE` if the sizes do not fit each other
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; `RangeError` `ERR_OUT_OF_RANGE` if the sizes do not fit each other
  */
 export function describeMemory(description: MemoryDescription, options: DescribeOptions = {}): PoolModule {
   const { virtualMemory } = options;

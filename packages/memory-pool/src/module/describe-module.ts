@@ -18,7 +18,7 @@ export interface DescribeModuleOptions extends DescribeOptions {
  * may even write to them meanwhile: they are copied, and the copy is what is validated and read.
  *
  * @throws {@link InvalidModuleError} if the bytes are not a module; {@link ModuleLimitError} if it asks for more than
- * `limits`; TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` for an argument
+ * `limits`; `TypeError` `ERR_INVALID_ARG_TYPE`, `RangeError` `ERR_OUT_OF_RANGE` for an argument
  */
 export function describeModule(bytes: Uint8Array, options: DescribeModuleOptions = {}): PoolModule {
   const { virtualMemory } = options;

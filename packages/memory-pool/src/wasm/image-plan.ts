@@ -92,7 +92,7 @@ const MAX_HOST_PAGE_BYTES = 2 ** 30;
  * @param parsed - from {@link parseModule}
  * @param hostPageSize - bytes of a page of the host, a power of two from 4,096 to 2^30
  * @throws {@link ModuleLimitError} for images larger than `maxImageBytes` together, before any is made
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` if `hostPageSize` is something else
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `RangeError` `ERR_OUT_OF_RANGE` if `hostPageSize` is something else
  */
 export function planImages(
   parsed: ParsedModule,

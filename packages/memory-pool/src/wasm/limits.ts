@@ -45,7 +45,10 @@ const WHAT: Readonly<Record<keyof ModuleLimits, (actual: number) => string>> = {
   maxImageBytes: (actual) => `images of ${actual} bytes together`,
 };
 
-/** V8's are `kV8MaxWasmMemories`, `kV8MaxWasmGlobals` and `kV8MaxWasmDataSegments` of its `wasm-limits.h`; esbuild comes with 98,450 segments. */
+/**
+ * V8's are `kV8MaxWasmMemories`, `kV8MaxWasmGlobals` and `kV8MaxWasmDataSegments` of its `wasm-limits.h`; esbuild comes
+ * with 98,450 segments.
+ */
 export const DEFAULT_LIMITS: ModuleLimits = Object.freeze({
   maxModuleBytes: 2 ** 28,
   maxSections: 10_000,
@@ -58,7 +61,7 @@ export const DEFAULT_LIMITS: ModuleLimits = Object.freeze({
 /**
  * The limits with their defaults filled in.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `RangeError` `ERR_OUT_OF_RANGE`
  */
 export function resolveLimits(limits: Partial<ModuleLimits> = {}): ModuleLimits {
   if (typeof limits !== 'object' || limits === null) {

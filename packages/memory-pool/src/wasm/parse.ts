@@ -13,7 +13,8 @@ import { readValidModule } from './verdict.js';
  * @param bytes - the binary, whole
  * @throws {@link InvalidModuleError} `ERR_INVALID_MODULE` if it is not a valid module (a component is none);
  * {@link ModuleLimitError} `ERR_MODULE_LIMIT`
- * @throws TypeError `ERR_INVALID_ARG_TYPE` if `bytes` is not a `Uint8Array` or a limit no number; RangeError `ERR_OUT_OF_RANGE`
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if `bytes` is not a `Uint8Array` or a limit no number; `RangeError`
+ *   `ERR_OUT_OF_RANGE`
  */
 export function parseModule(bytes: Uint8Array, limits: ModuleLimits = resolveLimits()): ParsedModule {
   if (!(bytes instanceof Uint8Array)) {

@@ -20,7 +20,7 @@ const plan = (module: ModuleShape, hostPageSize?: number): readonly ImagePlan[] 
   planAll(module, hostPageSize).plans;
 
 /** The memory a plan makes. */
-function materialise({ plans, contents }: ImagePlans, index: number, byteLength: number): Buffer {
+function materialize({ plans, contents }: ImagePlans, index: number, byteLength: number): Buffer {
   const bytes = Buffer.alloc(byteLength);
   const planned = plans[index];
   if (planned?.kind === 'image') {
@@ -92,7 +92,7 @@ describe("against V8's own memories", () => {
         seen.same++;
         for (const [index, planned] of plans.entries()) {
           const actual = Buffer.from(exported[`m${planned.memoryIndex}`]?.buffer ?? new ArrayBuffer(0));
-          expect(materialise(all, index, actual.length).equals(actual)).toBe(true);
+          expect(materialize(all, index, actual.length).equals(actual)).toBe(true);
           if (planned.kind !== 'image') continue;
           expect(planned.offsetBytes % hostPageSize).toBe(0);
           expect(planned.contentsOffset % hostPageSize).toBe(0);
@@ -146,7 +146,7 @@ describe('planImages', () => {
       { memoryIndex: 0, offset: 1n, data: [3] },
     ];
     const all = planAll({ memories: [{ minimum: 1n }], segments });
-    expect([...materialise(all, 0, WASM_PAGE).subarray(0, 8)]).toEqual([1, 3, 2, 2, 2, 0, 0, 0]);
+    expect([...materialize(all, 0, WASM_PAGE).subarray(0, 8)]).toEqual([1, 3, 2, 2, 2, 0, 0, 0]);
   });
 
   it.each([
