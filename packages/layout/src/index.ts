@@ -42,8 +42,8 @@ export {
   type PageAlignedBytes,
 } from './page-aligned-bytes.js';
 export type { SlabLayout } from './slab-layout.js';
-export { plan, type Plan, type PlanBound, type PlanUsage } from './plan/plan.js';
-export type { PlanAdvice } from './plan/advice.js';
+export { plan } from './plan/plan.js';
+export type { Plan, PlanAdvice, PlanBound, PlanUsage } from './plan/answer.js';
 export type { SettingCost } from './plan/costs.js';
 export type { PlanHost } from './plan/host.js';
 export {

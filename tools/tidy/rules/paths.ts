@@ -7,8 +7,8 @@ import { code, type Files, withEnding } from '../workspace.ts';
 const PATH = /^(?:\.{1,2}\/)*[\w@.*-]+(?:\/[\w@.*{},-]+)+\/?$/;
 const ENDING = /\.(?:ts|mts|mjs|js|c|h|wat|md|json|ya?ml|html|css)$/;
 const OUR_FOLDERS = /^(?:packages|examples|benchmarks|docs|tools|\.github|\.ci|\.changeset)\//;
-/** Made by a build or a run, installed, or a header of the system. */
-const NOT_OURS = /(?:^|\/)(?:dist|out|node_modules|coverage)(?:\/|$)|^(?:linux|sys|asm)\//;
+/** Made by a build or a run, installed, a header of the system, or Node's own source. */
+const NOT_OURS = /(?:^|\/)(?:dist|out|node_modules|coverage)(?:\/|$)|^(?:linux|sys|asm)\/|^lib\/internal\//;
 
 export function namedPaths(files: Files): string[] {
   const found: string[] = [];

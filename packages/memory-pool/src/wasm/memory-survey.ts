@@ -11,7 +11,7 @@ export interface PlacedSegment {
   readonly byteLength: number;
 }
 
-/** Only an instance can initialise the memory. */
+/** Only an instance can initialize the memory. */
 export interface Unsupported {
   readonly kind: 'unsupported';
   /** `offset too large`: the offset is no safe integer; no host has a memory of that size. */
