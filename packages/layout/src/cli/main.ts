@@ -5,7 +5,8 @@ import { describeLocation } from '../describe-location.js';
 import { draw } from '../draw/draw.js';
 import { SlabTooLargeError } from '../errors.js';
 import { locate } from '../locate.js';
-import { plan, type Plan } from '../plan/plan.js';
+import type { Plan } from '../plan/answer.js';
+import { plan } from '../plan/plan.js';
 import type { SlabLayout } from '../slab-layout.js';
 import { HELP } from './help.js';
 import {

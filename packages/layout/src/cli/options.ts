@@ -1,7 +1,7 @@
 /** The command line of `slab-plan`, from words to settings, host and usage. */
 import { parseBytes } from '@guardstripe/common';
 import { parseArgs } from 'node:util';
-import type { PlanUsage } from '../plan/plan.js';
+import type { PlanUsage } from '../plan/answer.js';
 import type { PlanHost } from '../plan/host.js';
 import {
   DEFAULT_PLAN_SETTINGS,

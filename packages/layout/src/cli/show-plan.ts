@@ -1,7 +1,6 @@
 /** A plan as lines for a person. */
 import { formatBytes, formatCount } from '@guardstripe/common';
-import type { Plan, PlanBound } from '../plan/plan.js';
-import type { PlanAdvice } from '../plan/advice.js';
+import type { Plan, PlanAdvice, PlanBound } from '../plan/answer.js';
 import type { SettingCost } from '../plan/costs.js';
 
 /** How text is marked; a plain terminal, a pipe and a file get it as it is. */

@@ -90,8 +90,9 @@ export class RestorePolicy {
   #wasWatched = false;
 
   /**
-   * Whether dropping everything, unseen, is better than a scan: where users write other pages each time, nothing is gained by keeping those
-   * of the last. Asked once a restore. Now and then the answer is no, to see whether that still holds.
+   * Whether dropping everything, unseen, is better than a scan: where users write other pages each time, nothing is
+   * gained by keeping those of the last. Asked once a restore. Now and then the answer is no, to see whether that still
+   * holds.
    */
   prefersDrop(rangePages: number): boolean {
     if (this.#drops > 0) {
