@@ -1,0 +1,204 @@
+/**
+ * What is known of one `WebAssembly.Memory`: where its bytes are, what is laid over them, and since when writes to them are
+ * watched. There is one keeper for a memory, however many snapshots there are of it; it lives as long as the memory does.
+ */
+import { addressOf, type PageRestorer, type VirtualMemory } from '@guardstripe/mmap';
+
+import { isShared } from '../target/target.js';
+import { webAssembly, type MemoryLike } from '../target/webassembly.js';
+import { layOver, mend, removeLaid, type Range } from './lay.js';
+import type { SnapshotMethod } from './method.js';
+import { copyBack, differences, type PageRun } from './pages.js';
+import { startRestorer } from './restorer.js';
+import type { SavedMemory } from './saved-memory.js';
+
+/** How a snapshot wants its memories kept. */
+export interface Keeping {
+  /** The fastest way to try; slower ones follow by themselves. */
+  readonly method: SnapshotMethod;
+  readonly virtualMemory: VirtualMemory | undefined;
+}
+
+/** Values refer to their keys here, and that keeps neither alive. */
+const keepers = new WeakMap<MemoryLike, MemoryKeeper>();
+
+/** The one keeper of a memory. */
+export function keeperOf(memory: MemoryLike): MemoryKeeper {
+  let keeper = keepers.get(memory);
+  if (keeper === undefined) keepers.set(memory, (keeper = new MemoryKeeper(memory)));
+  return keeper;
+}
+
+export class MemoryKeeper {
+  readonly #memory: MemoryLike;
+  readonly #shared: boolean;
+  /** The buffer that {@link #bytes} are of: V8 makes another when the memory grows. */
+  #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #address: number | undefined;
+  /** What the pages of the range are mapped to, where they are not written. */
+  #laid: SavedMemory | undefined;
+  /** What the memory held when watching began. Not watched: `undefined`. */
+  #saved: SavedMemory | undefined;
+  #restorer: PageRestorer | undefined;
+  #method: SnapshotMethod = 'copy';
+
+  constructor(memory: MemoryLike) {
+    this.#memory = memory;
+    this.#shared = isShared(memory);
+  }
+
+  /** The memory's bytes now. */
+  get bytes(): Uint8Array {
+    this.#refresh();
+    return this.#bytes;
+  }
+
+  /** How a saved memory is brought back, as it looks now. */
+  methodFor(saved: SavedMemory): SnapshotMethod {
+    if (this.#saved !== saved) return 'copy';
+    return this.#method === 'written' && this.#restorer?.watching !== true ? 'copy' : this.#method;
+  }
+
+  /** Begins to watch. The memory holds exactly the saved bytes. Never fails: the last way needs no help of the system. */
+  watch(saved: SavedMemory, keeping: Keeping): void {
+    this.#refresh();
+    const range = this.#rangeFor(keeping);
+    this.#stop();
+    if (range === undefined || keeping.virtualMemory === undefined) return this.#start(saved, 'copy');
+    this.#unlay(range, saved, keeping.virtualMemory);
+    if (keeping.method === 'written' && this.#tryWatching(range, saved, 'written', keeping.virtualMemory))
+      return;
+    if (this.#shared) return this.#start(saved, 'copy');
+    this.#layAndWatch(range, saved, keeping.virtualMemory);
+  }
+
+  /**
+   * Makes the memory hold the saved bytes, and zeros behind them. Whatever the system refuses on the way, it holds them in the
+   * end, copied; only pages that it left unmapped make this throw.
+   */
+  restore(saved: SavedMemory, keeping: Keeping): void {
+    const hasMoved = this.#refresh();
+    if (this.#saved === saved && !hasMoved) {
+      if (this.#restorer === undefined) copyBack(this.#bytes, saved);
+      else this.#restoreWatched(this.#restorer, saved);
+      return;
+    }
+    copyBack(this.#bytes, saved);
+    this.watch(saved, keeping);
+  }
+
+  /** As {@link MemoryKeeper.restore}, but the pages are shared with the saved ones until they are written. */
+  fork(saved: SavedMemory, keeping: Keeping): void {
+    const hasMoved = this.#refresh();
+    const { method, virtualMemory } = keeping;
+    const range = this.#rangeFor(keeping);
+    const isKept = this.#saved === saved && !hasMoved;
+    if (isKept || this.#shared || method === 'copy' || range === undefined || virtualMemory === undefined) {
+      return this.restore(saved, keeping);
+    }
+    this.#stop();
+    this.#layAndWatch(range, saved, virtualMemory);
+  }
+
+  /** Pages whose bytes are not the saved ones. */
+  differences(saved: SavedMemory): PageRun[] {
+    const hasMoved = this.#refresh();
+    const candidates = this.#saved === saved && !hasMoved ? this.#restorer?.changedRanges() : undefined;
+    return differences(this.#bytes, saved, saved.pageSize, candidates);
+  }
+
+  /** A snapshot was closed: its bytes are gone. */
+  forget(saved: SavedMemory): void {
+    if (this.#saved !== saved) return;
+    this.#refresh();
+    this.#stop();
+  }
+
+  #restoreWatched(restorer: PageRestorer, saved: SavedMemory): void {
+    try {
+      restorer.restore();
+    } catch {
+      // Some pages may be right and some not. Copying needs nobody, and looks at all of them.
+      this.#stop();
+      copyBack(this.#bytes, saved);
+      this.#start(saved, 'copy');
+    }
+  }
+
+  #start(saved: SavedMemory, method: SnapshotMethod, restorer?: PageRestorer): void {
+    this.#saved = saved;
+    this.#method = method;
+    this.#restorer = restorer;
+  }
+
+  #stop(): void {
+    this.#restorer?.close();
+    this.#restorer = undefined;
+    this.#saved = undefined;
+  }
+
+  /** Reads buffer and address anew where V8 has made others. Returns whether watching has ended by that. */
+  #refresh(): boolean {
+    const buffer = webAssembly().bufferOf(this.#memory);
+    if (buffer === this.#buffer && buffer.byteLength === this.#bytes.byteLength) return false;
+    this.#buffer = buffer;
+    this.#bytes = new Uint8Array(buffer);
+    const before = this.#address;
+    this.#address = undefined;
+    if (before === undefined) return true;
+    if (this.#bytes.byteLength > 0) this.#address = addressOf(this.#bytes);
+    if (this.#address !== before) {
+      // Moved: the new pages are plain. The old ones may be somebody else's already, so nothing is called off there.
+      this.#laid = undefined;
+      this.#restorer = undefined;
+    }
+    this.#stop();
+    return true;
+  }
+
+  /** Where the memory is; nothing where its pages cannot be the system's. */
+  #rangeFor({ virtualMemory }: Keeping): Range | undefined {
+    if (virtualMemory === undefined) return undefined;
+    const { byteLength } = this.#bytes;
+    if (byteLength === 0 || byteLength % virtualMemory.pageSize !== 0) return undefined;
+    try {
+      this.#address ??= addressOf(this.#bytes);
+    } catch {
+      return undefined; // koffi is not there
+    }
+    return { address: this.#address, bytes: this.#bytes };
+  }
+
+  /** Watching wants plain pages, or those of the very bytes that it restores. */
+  #unlay(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
+    const laid = this.#laid;
+    if (laid === undefined || laid === saved) return;
+    this.#laid = undefined;
+    try {
+      removeLaid(range, laid, virtualMemory);
+    } catch {
+      mend(range, virtualMemory);
+    }
+    copyBack(range.bytes, saved);
+  }
+
+  #layAndWatch(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
+    const isLaid = layOver(range, saved, this.#laid, virtualMemory);
+    this.#laid = isLaid ? saved : undefined;
+    if (!isLaid || !this.#tryWatching(range, saved, 'laid', virtualMemory)) this.#start(saved, 'copy');
+  }
+
+  #tryWatching(
+    range: Range,
+    saved: SavedMemory,
+    method: 'written' | 'laid',
+    virtualMemory: VirtualMemory,
+  ): boolean {
+    const isLaid = this.#laid === saved;
+    const restorer = startRestorer(range, saved, { method, isLaid, virtualMemory });
+    if (restorer === undefined) return false;
+    this.#start(saved, method, restorer);
+    return true;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The bytes of one memory as a snapshot has them: what is not zero, once, in a sealed memory file where there are such files.
+ * The file is mapped read-only to copy from, and copy-on-write over the pages of forks.
+ *
+ * ```
+ *   memory:   |  run 0  |  zeros  |    run 1    |  zeros ...      only runs are saved
+ *   file:     |  run 0  |    run 1    |                           no holes: reading one would allocate a page
+ * ```
+ */
+import { memoryImage, Mmap, type MemoryImage, type VirtualMemory } from '@guardstripe/mmap';
+
+import { compact, findContents, SMALLEST_PAGE_BYTES, type Contents, type PageRun } from './pages.js';
+
+/** A run of {@link SavedMemory}, and where it is in the file. */
+export interface FileRun extends PageRun {
+  readonly fileOffset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Owns the file and its mapping until it is closed. */
+export class SavedMemory implements Contents {
+  readonly byteLength: number;
+  readonly pageSize: number;
+  readonly runs: readonly FileRun[];
+  readonly bytes: Uint8Array;
+  readonly #image: MemoryImage | undefined;
+  readonly #map: Mmap | undefined;
+
+  /** Saves what a memory holds. Without `virtualMemory`, or where there are no memory files, in an ordinary buffer. */
+  constructor(memoryBytes: Uint8Array, virtualMemory: VirtualMemory | undefined) {
+    this.byteLength = memoryBytes.byteLength;
+    this.pageSize = virtualMemory?.pageSize ?? SMALLEST_PAGE_BYTES;
+    const runs = findContents(memoryBytes, this.pageSize);
+    const bytes = compact(memoryBytes, runs);
+    const file = virtualMemory === undefined ? undefined : toFile(bytes, virtualMemory);
+    this.#image = file?.image;
+    this.#map = file?.map;
+    this.bytes = file?.bytes ?? bytes;
+    let fileOffset = 0;
+    this.runs = runs.map((run) => {
+      const at = fileOffset;
+      fileOffset += run.byteLength;
+      return { ...run, fileOffset: at, bytes: this.bytes.subarray(at, fileOffset) };
+    });
+  }
+
+  /** The file's descriptor; nothing where the bytes are in an ordinary buffer. */
+  get fd(): number | undefined {
+    return this.#image?.fd;
+  }
+
+  /** Gives file and mapping back. Pages of forks that are mapped to the file keep it for as long as they live. */
+  close(): void {
+    try {
+      this.#image?.close();
+    } finally {
+      this.#map?.close();
+    }
+  }
+}
+
+function toFile(
+  bytes: Uint8Array,
+  virtualMemory: VirtualMemory,
+): { readonly image: MemoryImage; readonly map: Mmap; readonly bytes: Uint8Array } | undefined {
+  // An empty file cannot be mapped, and a memory whose pages are not the system's cannot be laid.
+  if (bytes.byteLength === 0 || bytes.byteLength % virtualMemory.pageSize !== 0) return undefined;
+  let image: MemoryImage | undefined;
+  try {
+    image = memoryImage(bytes, { name: 'guardstripe-snapshot', virtualMemory });
+    const map = Mmap.fromFile(image.fd, { access: 'read', sharing: 'shared', virtualMemory });
+    return { image, map, bytes: new Uint8Array(map.view()) };
+  } catch {
+    // No memory files, no descriptor or no memory for one: the copy that is there already serves.
+    tryToClose(image);
+    return undefined;
+  }
+}
+
+function tryToClose(image: MemoryImage | undefined): void {
+  try {
+    image?.close();
+  } catch {
+    // The number is free all the same, see close(2).
+  }
+}

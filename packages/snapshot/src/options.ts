@@ -1,0 +1,71 @@
+/** What `snapshot()` and the pool can be told. */
+import { checkBoolean, checkOneOf, invalidArgType, readOptions } from '@guardstripe/common';
+import type { VirtualMemory } from '@guardstripe/mmap';
+
+import { METHODS, type SnapshotMethod } from './memory/method.js';
+
+/** Options of {@link snapshot}. */
+export interface SnapshotOptions {
+  /**
+   * The fastest way of bringing memories back that may be used; where it does not work, the next one is. Default `'written'`, the
+   * first. `'copy'` changes nothing about V8's pages.
+   */
+  readonly method?: SnapshotMethod;
+  /**
+   * Says that no other thread uses the target's shared memories whenever this snapshot is taken, restored or looked at. Shared
+   * memories are refused otherwise. Default `false`.
+   */
+  readonly threadsAtRest?: boolean;
+  /**
+   * The `WebAssembly.Module` that the target is an instance of. {@link Snapshot.restoreInto} then refuses instances that are said to
+   * be of another one.
+   */
+  readonly module?: object;
+  /** The platform to use. Default that of `@guardstripe/mmap`, and only `'copy'` where it has none. */
+  readonly virtualMemory?: VirtualMemory;
+}
+
+/** Options of {@link Snapshot.restoreInto}. */
+export interface RestoreIntoOptions {
+  /** The `WebAssembly.Module` that the other target is an instance of, to be compared with that of the snapshot. */
+  readonly module?: object;
+}
+
+/** {@link SnapshotOptions}, checked. */
+export interface Settings {
+  readonly method: SnapshotMethod;
+  readonly threadsAtRest: boolean;
+  readonly module: object | undefined;
+  readonly virtualMemory: VirtualMemory | undefined;
+}
+
+const NAMES = ['method', 'threadsAtRest', 'module', 'virtualMemory'] as const;
+
+/** Checks the options of `snapshot()`; `name` is what errors call them. */
+export function readSnapshotOptions(options: unknown, name = 'options'): Settings {
+  const given = readOptions(options, NAMES, name);
+  const { method = 'written', threadsAtRest = false, module, virtualMemory } = given;
+  checkOneOf(method, `${name}.method`, METHODS);
+  checkBoolean(threadsAtRest, `${name}.threadsAtRest`);
+  checkModule(module, `${name}.module`);
+  if (virtualMemory !== undefined && !isVirtualMemory(virtualMemory))
+    throw invalidArgType(`${name}.virtualMemory`, 'a VirtualMemory', virtualMemory);
+  return { method, threadsAtRest, module, virtualMemory };
+}
+
+/** Checks the options of `restoreInto()`. */
+export function readRestoreIntoOptions(options: unknown): object | undefined {
+  const { module } = readOptions(options, ['module']);
+  checkModule(module, 'options.module');
+  return module;
+}
+
+function checkModule(module: unknown, name: string): asserts module is object | undefined {
+  if (module === undefined) return;
+  if (Object.prototype.toString.call(module) !== '[object WebAssembly.Module]')
+    throw invalidArgType(name, 'an instance of WebAssembly.Module', module);
+}
+
+function isVirtualMemory(value: unknown): value is VirtualMemory {
+  return typeof value === 'object' && value !== null && 'pageSize' in value;
+}

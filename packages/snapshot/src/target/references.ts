@@ -1,0 +1,67 @@
+/**
+ * What a table's entry or a global holds, saved twice: as it is, for the target that it was taken of, and in words that hold
+ * for any instance of the module, for forks. A function of one instance must never get into another: it would go on to use the
+ * first one's memory.
+ */
+import { WrongTargetError } from '../errors.js';
+import type { Target } from './target.js';
+
+/**
+ * - `'plain'`: a number, a BigInt or null, the same in every instance.
+ * - `'exported'`: a function that the instance exports under this name.
+ * - `'numbered'`: another function of WebAssembly, by its number in its module.
+ * - `'foreign'`: anything else; it belongs to the target that it was found in.
+ */
+export type Reference =
+  | { readonly kind: 'plain'; readonly value: unknown }
+  | { readonly kind: 'exported'; readonly exportName: string }
+  | { readonly kind: 'numbered'; readonly number: string; readonly length: number }
+  | { readonly kind: 'foreign' };
+
+const FOREIGN: Reference = { kind: 'foreign' };
+const NULL: Reference = { kind: 'plain', value: null };
+
+/** Describes values of one target. */
+export function describer(target: Target): (value: unknown) => Reference {
+  const names = new Map<unknown, string>();
+  for (const [name, exported] of target.functions) names.set(exported, name);
+  return (value) => {
+    if (value === null) return NULL;
+    if (typeof value === 'function') {
+      const exportName = names.get(value);
+      if (exportName !== undefined) return { kind: 'exported', exportName };
+      return /^\d+$/.test(value.name)
+        ? { kind: 'numbered', number: value.name, length: value.length }
+        : FOREIGN;
+    }
+    return typeof value === 'number' || typeof value === 'bigint' ? { kind: 'plain', value } : FOREIGN;
+  };
+}
+
+/**
+ * The value in another instance of the module that a reference means there. `current` is what is in its place now: a function
+ * that is not exported can only be found there, where the module itself has put it.
+ *
+ * @throws {WrongTargetError} if it cannot be told
+ */
+export function translate(reference: Reference, current: unknown, other: Target, where: string): unknown {
+  switch (reference.kind) {
+    case 'plain':
+      return reference.value;
+    case 'exported':
+      return other.functions.get(reference.exportName);
+    case 'numbered':
+      if (
+        typeof current === 'function' &&
+        current.name === reference.number &&
+        current.length === reference.length
+      ) {
+        return current;
+      }
+      throw new WrongTargetError(
+        `${where} holds a function that was put there later and is not exported, so its twin cannot be found`,
+      );
+    case 'foreign':
+      throw new WrongTargetError(`${where} holds an object of the host, which belongs to the first instance`);
+  }
+}

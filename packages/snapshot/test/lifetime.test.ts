@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+
+import { fixtureJson } from './support/child.js';
+import { WAYS } from './support/ways.js';
+
+// In processes of their own, started with --expose-gc.
+describe.each(WAYS)('lifetimes, %s', (method) => {
+  it('an instance is collected while its snapshot lives, its table and its pages too', () => {
+    expect(fixtureJson('collected.mjs', [method, 'instance'])).toEqual({
+      collected: true,
+      error: 'ERR_SNAPSHOT_TARGET_COLLECTED',
+      changed: 'ERR_SNAPSHOT_TARGET_COLLECTED',
+      fork: 5,
+    });
+  });
+
+  it('a snapshot is collected while its instance lives, which goes on unharmed', () => {
+    expect(fixtureJson('collected.mjs', [method, 'snapshot'])).toMatchObject({
+      collected: true,
+      bytes: [9, 5],
+    });
+  });
+
+  it('restores by the ten thousand, forks, pools and collections leave memory, mappings and descriptors flat', () => {
+    const { before, after } = fixtureJson('flat.mjs', [method, '20000']) as Record<
+      'before' | 'after',
+      { rss: number; mappings: number; descriptors: number }
+    >;
+    expect(after.descriptors).toBe(before.descriptors);
+    expect(after.mappings - before.mappings).toBeLessThan(64);
+    expect(after.rss - before.rss).toBeLessThan(48 * 2 ** 20);
+  });
+});
+
+describe('without WebAssembly', () => {
+  it('says so, and loads', () => {
+    expect(fixtureJson('jitless.mjs', [], ['--jitless'])).toEqual({
+      supported: false,
+      reason: 'this process has no WebAssembly (--jitless)',
+      error: 'ERR_SNAPSHOT_UNSUPPORTED',
+    });
+  });
+});
+
+describe('in worker threads', () => {
+  it('each restores its own instances; a shared memory is restored by one while the others rest', () => {
+    expect(fixtureJson('workers.mjs')).toEqual({ own: [0, 0, 0, 0], shared: [1, 1, 1], left: 0 });
+  });
+});
+
+describe('under what engines and hosts can be told', () => {
+  it.each([
+    [['--liftoff-only']],
+    [['--no-liftoff']],
+    [['--disable-wasm-trap-handler']],
+    [['--permission', '--allow-fs-read=*', '--allow-worker']],
+    [['--frozen-intrinsics']],
+  ])('%s: the same bytes', (nodeArgs) => {
+    for (const method of WAYS)
+      expect(fixtureJson('same.mjs', [method], nodeArgs)).toMatchObject({ wrong: 0 });
+  });
+});

@@ -1,0 +1,125 @@
+import { runInThisContext } from 'node:vm';
+
+import { describe, expect, it } from 'vitest';
+
+import { snapshot, type Snapshot } from '../../src/index.js';
+import { instantiate, type TestInstance } from '../support/wasm.js';
+
+const onStack = expect.objectContaining({ code: 'ERR_SNAPSHOT_CALL_ON_STACK' });
+
+/** An instance whose `visit` runs what is given. */
+function visited(shape = [{ initial: 2, maximum: 8 }]): TestInstance & { during: (run: () => void) => void } {
+  let run = (): void => {};
+  const made = instantiate(shape, { host: () => run() });
+  return {
+    ...made,
+    during(next) {
+      run = next;
+      made.exports.visit();
+    },
+  };
+}
+
+describe('from within a call into the instance', () => {
+  it('nothing is taken or restored, and the call goes on with its own memory', () => {
+    const { instance, exports, during } = visited();
+    exports.poke(1, 1);
+    using state = snapshot(instance);
+    exports.poke(1, 2);
+    const other = instantiate([{ initial: 2, maximum: 8 }]);
+    during(() => {
+      expect(() => state.restore()).toThrow(onStack);
+      expect(() => snapshot(instance)).toThrow(onStack);
+      expect(() => snapshot(exports.memory)).toThrow(onStack);
+      expect(() => state.restoreInto(instance)).toThrow(onStack);
+      // Another instance is at rest.
+      state.restoreInto(other.instance);
+    });
+    expect([exports.peek(1), other.exports.peek(1)]).toEqual([2, 1]);
+    state.restore();
+    expect(exports.peek(1)).toBe(1);
+  });
+
+  it('is seen however deep it lies, and through other code in between', () => {
+    const { instance, during } = visited();
+    using state = snapshot(instance);
+    const inner = visited();
+    const deep = (depth: number): void => {
+      if (depth > 0) return deep(depth - 1);
+      expect(() => state.restore()).toThrow(onStack);
+    };
+    during(() => deep(300));
+    during(() => inner.during(() => [1].forEach(() => deep(3))));
+    during(() => Reflect.apply(deep, instance, [0]));
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 1;
+    try {
+      during(() => deep(30));
+      expect(Error.stackTraceLimit).toBe(1);
+    } finally {
+      Error.stackTraceLimit = limit;
+    }
+  });
+
+  it('is seen for a target of exports or of a memory alone, and not for calls into strangers', () => {
+    const first = visited();
+    const second = visited();
+    using byExports = snapshot(first.instance.exports);
+    using byMemory = snapshot(first.exports.memory);
+    const states: Snapshot[] = [byExports, byMemory];
+    for (const state of states) {
+      first.during(() => expect(() => state.restore()).toThrow(onStack));
+      second.during(() => state.restore());
+    }
+  });
+
+  it('is seen in code of both tiers', () => {
+    const { instance, exports, during } = visited();
+    using state = snapshot(instance);
+    for (let i = 0; i < 20_000; i++) exports.visit(); // hot enough for the optimising compiler
+    during(() => expect(() => state.restore()).toThrow(onStack));
+    state.restore();
+  });
+
+  it('leaves settings of Error as they were, a formatter of stacks included', () => {
+    const { instance } = instantiate();
+    using state = snapshot(instance);
+    const { stackTraceLimit } = Error;
+    const prepareStackTrace: unknown = Reflect.get(Error, 'prepareStackTrace');
+    const mine = (): string => 'mine';
+    Error.prepareStackTrace = mine;
+    try {
+      state.restore();
+      expect(Reflect.get(Error, 'prepareStackTrace')).toBe(mine);
+      expect(Error.stackTraceLimit).toBe(stackTraceLimit);
+    } finally {
+      Object.assign(Error, { prepareStackTrace });
+    }
+  });
+
+  it('is not mistaken for a JavaScript function that has the instance as its `this`', () => {
+    const { instance } = instantiate();
+    using state = snapshot(instance);
+    // Not strict, so that its frame names its receiver.
+    const sloppy = runInThisContext('(function (run) { return run(); })') as (run: () => void) => void;
+    expect(() => Reflect.apply(sloppy, instance, [() => state.restore()])).not.toThrow();
+  });
+
+  it('does not matter after it has thrown, or in a later turn', async () => {
+    const { instance, exports, during } = visited();
+    using state = snapshot(instance);
+    exports.poke(1, 2);
+    expect(() =>
+      during(() => {
+        throw new Error('out');
+      }),
+    ).toThrow('out');
+    state.restore();
+    let later: Promise<void> | undefined;
+    during(() => {
+      later = Promise.resolve().then(() => state.restore());
+    });
+    await later;
+    expect(exports.peek(1)).toBe(0);
+  });
+});
