@@ -40,6 +40,8 @@ export type { PageRuns } from './platform/page-runs.js';
 export { PageRestorer } from './restore/page-restorer.js';
 export type { PageRestorerOptions, RestorerChange } from './restore/page-restorer.js';
 export type { RestorerImage } from './restore/contents.js';
+export { processState, processStateObstacle } from './process/process-state.js';
+export type { ProcessState } from './process/process-state.js';
 export { RESTORE_STRATEGIES } from './restore/engine.js';
 export type { RestoreResult, RestoreStrategy } from './restore/engine.js';
 export type { ForeignRange, MapRange, RestorerRange } from './restore/range.js';

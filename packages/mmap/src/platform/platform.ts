@@ -1,6 +1,8 @@
 /** Picks the one implementation of {@link VirtualMemory} for this process. */
 
 import { UnsupportedPlatformError } from '../errors.js';
+import { owned } from '../process/owned.js';
+import { processState } from '../process/process-state.js';
 import { linux } from './linux/linux.js';
 import type { VirtualMemory } from './virtual-memory.js';
 
@@ -13,8 +15,14 @@ let current: VirtualMemory | undefined;
  * @throws {@link FfiUnavailableError} where koffi cannot load its native library, `code` `ERR_FFI_UNAVAILABLE`.
  */
 export function platform(): VirtualMemory {
-  current ??= choose(process.platform, process.arch);
+  current ??= ownedByThread(choose(process.platform, process.arch));
   return current;
+}
+
+/** In a worker, with all that it takes written down: somebody must give it back when the worker ends. */
+function ownedByThread(system: VirtualMemory): VirtualMemory {
+  const ledger = processState()?.ledger;
+  return ledger === undefined ? system : owned(system, ledger);
 }
 
 /** The implementation for a named platform; apart from {@link platform} so that tests can ask for others. */

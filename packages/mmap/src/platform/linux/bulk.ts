@@ -11,6 +11,8 @@ import { openSync } from 'node:fs';
 import { closeDescriptor } from './descriptor.js';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
+import { KIND_DESCRIPTOR, NOWHERE, WHAT } from '../../process/ledger.js';
+import { processState } from '../../process/process-state.js';
 import type { DirtyPages } from '../virtual-memory.js';
 
 /** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h; Linux 6.7. */
@@ -151,7 +153,7 @@ function decommitter(
   try {
     probe();
   } catch {
-    // Linux 6.13 makes the call, but wants a real descriptor. It stays open for as long as the process lives.
+    // Linux 6.13 makes the call, but wants a real descriptor. It stays open for as long as the thread lives.
     pidfd = openPidfd();
     try {
       probe();
@@ -168,7 +170,10 @@ function openPidfd(): number {
   const pidfdOpen = c.declare<(call: number, pid: number, flags: number) => number>(
     'long syscall(long number, long pid, long flags)',
   );
+  const ledger = processState()?.ledger;
+  const entry = ledger?.claim(KIND_DESCRIPTOR) ?? NOWHERE;
   const pidfd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
+  if (ledger !== undefined && pidfd >= 0) ledger.values[entry + WHAT] = pidfd + 1;
   if (pidfd < 0) throw new SystemError(c.errno(), { syscall: 'pidfd_open' });
   return pidfd;
 }

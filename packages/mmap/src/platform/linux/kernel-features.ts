@@ -5,7 +5,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs';
 
-import { createMemoryFile } from './linux.js';
+import { createMemoryFile } from './memory-file.js';
 import { platform } from '../platform.js';
 import { createView, detachView } from '../../views/view.js';
 

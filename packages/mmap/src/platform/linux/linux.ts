@@ -3,13 +3,12 @@
  * other architectures number some of them differently and are not accepted by {@link platform}.
  */
 
-import { ftruncateSync, writeSync } from 'node:fs';
-
-import { fromNodeError, SystemError } from '../../errors.js';
+import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { hex } from '../../format.js';
 import { closeDescriptor } from './descriptor.js';
 import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
+import { createSealedFile } from './memory-file.js';
 import { pagePrimitives } from './pages.js';
 import { restorePrimitives } from './restoring.js';
 import type { Access, Sharing, VirtualMemory } from '../virtual-memory.js';
@@ -30,25 +29,12 @@ const MAP_NORESERVE = 0x4000;
 
 const MADV_DONTNEED = 4;
 
-const MFD_CLOEXEC = 0x1;
-const MFD_ALLOW_SEALING = 0x2;
-/** Linux 6.3. Implies sealing; without it `vm.memfd_noexec=2` refuses the call. */
-const MFD_NOEXEC_SEAL = 0x8;
-
-const F_ADD_SEALS = 1033;
-/** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
-const IMAGE_SEALS = 0x1 | 0x2 | 0x4 | 0x8;
-
 /** `pkey_mprotect` (asm/unistd_64.h; asm-generic/unistd.h for arm64). */
 const SYS_PKEY_MPROTECT = process.arch === 'x64' ? 329 : 288;
 
 const SC_PAGESIZE = 30;
-const EINVAL = 22;
 /** What the kernel answers to an `ioctl` that it does not know. */
 const ENOTTY = 25;
-
-/** `write` moves at most 0x7ffff000 bytes a call. */
-const MAX_WRITE_BYTES = 0x4000_0000;
 
 type AddressCall = (address: number, byteLength: number) => number;
 type RangeCall = (address: number, byteLength: number, value: number) => number;
@@ -100,7 +86,9 @@ function declareCalls(): Calls {
         const details = { prot: hex(prot), flags: hex(flags), fd, offset: hex(offset) };
         throw refused('mmap', address, byteLength, details);
       }
-      if (!Number.isSafeInteger(result)) {
+      // By its type: koffi makes a BigInt of what is not safe. Calls are places where a worker may be stopped, even this one
+      // (Number.isSafeInteger), and the address would be lost.
+      if (typeof result !== 'number') {
         throw new RangeError(`mmap returned the address ${String(result)}, which a number cannot hold`);
       }
       return result;
@@ -208,46 +196,4 @@ function dropRanges(
     if (done < end) break;
   }
   return done;
-}
-
-/** Opens an empty memory file that may be sealed. */
-export function createMemoryFile(name: string): number {
-  const c = ffi();
-  const memfdCreate = c.declare<(name: string, flags: number) => number>(
-    'int memfd_create(const char *name, unsigned int flags)',
-  );
-  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  let fd = memfdCreate(name, flags | MFD_NOEXEC_SEAL);
-  if (fd === -1 && c.errno() === EINVAL) fd = memfdCreate(name, flags);
-  if (fd === -1)
-    throw new SystemError(c.errno(), { syscall: 'memfd_create', details: { name, flags: hex(flags) } });
-  return fd;
-}
-
-function createSealedFile(bytes: Uint8Array, name: string, pageSize: number): number {
-  const c = ffi();
-  const fcntl = c.declare<(fd: number, command: number, type: 'int', value: number) => number>(
-    'int fcntl(int fd, int command, ...)',
-  );
-  const fd = createMemoryFile(name);
-  try {
-    let written = 0;
-    while (written < bytes.byteLength) {
-      written += writeSync(
-        fd,
-        bytes,
-        written,
-        Math.min(bytes.byteLength - written, MAX_WRITE_BYTES),
-        written,
-      );
-    }
-    ftruncateSync(fd, Math.ceil(bytes.byteLength / pageSize) * pageSize);
-    if (fcntl(fd, F_ADD_SEALS, 'int', IMAGE_SEALS) !== 0) {
-      throw new SystemError(c.errno(), { syscall: 'fcntl', details: { fd, seals: hex(IMAGE_SEALS) } });
-    }
-    return fd;
-  } catch (error) {
-    closeDescriptor(fd);
-    throw fromNodeError(error, { name });
-  }
 }
