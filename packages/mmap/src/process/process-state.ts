@@ -126,7 +126,7 @@ export class ProcessState {
   }
 
   #giveBack(kind: number, what: number, howMuch: number): boolean {
-    if (kind === KIND_MAPPING) return this.#calls.unmap(what, howMuch) === 0;
+    if (kind === KIND_MAPPING) return howMuch === 0 || this.#calls.unmap(what, howMuch) === 0;
     // close(2) frees the number even when it reports an error.
     if (kind === KIND_DESCRIPTOR) this.#calls.close(what - 1);
     return true;

@@ -9,6 +9,7 @@
 
 import { size } from '../format.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
+import { keepForGood } from '../process/owned.js';
 import type { ViewsLeft } from './ledger.js';
 
 /** What this thread's maps withhold from being mapped again. See {@link withheldAddresses}. */
@@ -95,7 +96,7 @@ export function withhold(
   reach: Reach,
 ): void {
   if (reach.isStolen) {
-    retire(byteLength);
+    retire(virtualMemory, address, byteLength);
     warnOfTheft(byteLength);
     return;
   }
@@ -116,7 +117,7 @@ export function withhold(
 /** Drops what is mapped in a range whose views died unseen, and keeps the addresses for good. */
 export function abandon(virtualMemory: VirtualMemory, address: number, byteLength: number): void {
   layZeros(virtualMemory, address, byteLength);
-  retire(byteLength);
+  retire(virtualMemory, address, byteLength);
 }
 
 /** Fresh pages over whatever was mapped in a range; in one step, so that the range is never free. */
@@ -130,7 +131,8 @@ export function layZeros(virtualMemory: VirtualMemory, address: number, byteLeng
   }
 }
 
-function retire(byteLength: number): void {
+function retire(virtualMemory: VirtualMemory, address: number, byteLength: number): void {
+  keepForGood(virtualMemory, address, byteLength);
   counts.retiredRanges += 1;
   counts.retiredBytes += byteLength;
 }
