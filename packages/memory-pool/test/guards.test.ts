@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PAGE } from './support/memories.js';
+import { HOST_PAGE, PAGE } from './support/memories.js';
 
 /** Reads one byte of the slab in a child process, `offset` bytes from the second memory's start. */
 function touch(offset: number, ...how: string[]): { signal: string | null; stdout: string } {
@@ -37,5 +37,20 @@ describe('native code that reads', () => {
   ])('%s, at %d, of a slot whose last tenant was larger, dies as well', (_, offset) => {
     expect(touch(0, 'reused')).toEqual({ signal: null, stdout: 'read 66' });
     expect(touch(offset, 'reused')).toEqual({ signal: 'SIGSEGV', stdout: '' });
+  });
+
+  // Bounds of a memory with pages of one byte are the guest's to check, to the byte: what is accessible is whole host pages.
+  it.each([
+    ['its last byte', 2 * PAGE + 1, 'read 66'],
+    ['what its last host page has beyond that', 2 * PAGE + 2, 'read 0'],
+    ['the last byte of that page', 2 * PAGE + HOST_PAGE - 1, 'read 0'],
+  ])('%s, at %d, of a memory that is sized in bytes, reads it', (_, offset, stdout) => {
+    expect(touch(offset, 'bytes')).toEqual({ signal: null, stdout });
+    expect(touch(offset, 'reused', 'bytes')).toEqual({ signal: null, stdout });
+  });
+
+  it('behind the last host page of a memory that is sized in bytes dies as well', () => {
+    for (const how of [['bytes'], ['reused', 'bytes']])
+      expect(touch(2 * PAGE + HOST_PAGE, ...how)).toEqual({ signal: 'SIGSEGV', stdout: '' });
   });
 });

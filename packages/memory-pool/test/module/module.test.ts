@@ -81,6 +81,34 @@ describe('a 64-bit memory', () => {
   });
 });
 
+describe('a memory without a maximum', () => {
+  const GiB = 2 ** 30;
+
+  it.each([
+    ['4 GiB', { minimum: 1n }, { maxMemorySize: 4 * GiB, memoryReservation: 4 * GiB }, 4 * GiB],
+    [
+      '4 GiB, also in a larger slot',
+      { minimum: 1n },
+      { maxMemorySize: 6 * GiB, memoryReservation: 6 * GiB },
+      4 * GiB,
+    ],
+    ["the slot's size", { minimum: 1n }, {}, 8 * PAGE],
+    [
+      "the slot's size, with 64-bit addresses",
+      { minimum: 1n, index: 'i64' as const },
+      { maxMemorySize: 6 * GiB, memoryReservation: 6 * GiB },
+      6 * GiB,
+    ],
+  ])('grows up to %s', (_, type, config, last) => {
+    open(config);
+    const memory = store.allocate({ module: wasm([type]) });
+    expect(memory.grow(last / PAGE - 1)).toBe(1);
+    expect(memory.byteLength).toBe(last);
+    expect(() => memory.grow(1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    expect(memory.byteLength).toBe(last);
+  });
+});
+
 describe('a memory with pages of one byte', () => {
   it('has any size, is accessible in whole host pages, and grows by bytes', () => {
     open();
@@ -94,6 +122,26 @@ describe('a memory with pages of one byte', () => {
     expect(() => memory.grow(1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
     memory.free();
     expectEachTime(module, expected(5000, []));
+  });
+
+  it.each([
+    ['its maximum, whatever the host page', { minimum: 1n, maximum: 5001n }, 5001],
+    ['its minimum, if that is the maximum', { minimum: 4095n, maximum: 4095n }, 4095],
+    ["the pool's largest size, without a maximum", { minimum: 5001n }, 8 * PAGE],
+    ["the pool's largest size, with a larger maximum", { minimum: 1n, maximum: 8n * 65_536n + 1n }, 8 * PAGE],
+  ])('grows up to %s, and not a byte further', (_, type, last) => {
+    open();
+    const module = wasm([{ ...type, pageSizeLog2: 0 }]);
+    const memory = store.allocate({ module });
+    const minimum = Number(type.minimum);
+    expect(memory.grow(last - minimum)).toBe(minimum);
+    expect(memory.byteLength).toBe(last);
+    expect(memory.buffer.byteLength).toBe(last);
+    expect(() => memory.grow(1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    expect(memory.grow(0)).toBe(last);
+    scribble(memory);
+    memory.free();
+    expectEachTime(module, expected(minimum, []));
   });
 
   it('has an image if that ends within its last whole host page', () => {
