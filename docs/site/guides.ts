@@ -26,6 +26,7 @@ const ORDER = [
   'coming-from-wasmtime',
   'coming-from-webassembly-memory',
   'coming-from-mmap-io',
+  'where-it-runs',
   'what-it-does-not-protect-against',
   'troubleshooting',
 ];
