@@ -50,4 +50,11 @@ export type { ViewsLeft } from './views/ledger.js';
 export { createView, detachView } from './views/view.js';
 export { withheldAddresses } from './views/withheld.js';
 export type { WithheldAddresses } from './views/withheld.js';
-export type { Access, AccessRun, DirtyPages, Sharing, VirtualMemory } from './platform/virtual-memory.js';
+export type {
+  Access,
+  AccessRun,
+  DirtyPages,
+  ImageSource,
+  Sharing,
+  VirtualMemory,
+} from './platform/virtual-memory.js';

@@ -2,12 +2,12 @@
  * A sealed memory file: bytes that nobody can change any more, ready to be mapped copy-on-write any number of times.
  */
 
-import { checkOptions, checkPages, checkVirtualMemory } from './checks.js';
+import { checkBytes, checkInteger, checkOptions, checkPages, checkVirtualMemory } from './checks.js';
 import { invalidArgType, invalidArgValue, MemoryImageClosedError, outOfRange } from './errors.js';
 import { hex, size } from './format.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import { platform } from './platform/platform.js';
-import type { VirtualMemory } from './platform/virtual-memory.js';
+import type { ImageSource, VirtualMemory } from './platform/virtual-memory.js';
 
 /** Options of {@link memoryImage}. */
 export interface MemoryImageOptions {
@@ -77,14 +77,19 @@ export class MemoryImage implements Disposable {
 }
 
 /**
- * Copies `bytes` into a memory file, fills it up with zeros to whole pages, and seals it against growing, shrinking,
- * writing and further sealing (`F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL`). No bytes, no pages: an
- * empty image is allowed, and mapping it does nothing.
+ * Copies bytes into a memory file, fills it up with zeros to whole pages, and seals it against growing, shrinking,
+ * writing and further sealing (`F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL`). Pages of zeros are holes and take
+ * no memory. No bytes, no pages: an empty image is allowed, and mapping it does nothing.
  *
+ * ```ts
+ * using image = memoryImage({ byteLength: 2 ** 30, fill: (write) => write(Buffer.from('far away'), 2 ** 29) });
+ * ```
+ *
+ * @param source the bytes, or something that writes them piece by piece.
  * @throws {@link SystemError} when the kernel has no memory files, no descriptor or no memory left.
  */
-export function memoryImage(bytes: Uint8Array, options: MemoryImageOptions = {}): MemoryImage {
-  if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'a Uint8Array', bytes);
+export function memoryImage(source: Uint8Array | ImageSource, options: MemoryImageOptions = {}): MemoryImage {
+  const pieces = checkSource(source);
   checkOptions(options);
   const { name = 'guardstripe', virtualMemory = platform() } = options;
   checkVirtualMemory(virtualMemory);
@@ -93,8 +98,38 @@ export function memoryImage(bytes: Uint8Array, options: MemoryImageOptions = {})
     throw invalidArgValue('name', `at most ${MAX_NAME_BYTES} bytes without a zero`, name);
   }
   const { pageSize } = virtualMemory;
-  const byteLength = Math.ceil(bytes.byteLength / pageSize) * pageSize;
-  return new MemoryImage(TOKEN, virtualMemory, virtualMemory.createImage(bytes, name), byteLength);
+  const byteLength = Math.ceil(pieces.byteLength / pageSize) * pageSize;
+  return new MemoryImage(TOKEN, virtualMemory, virtualMemory.createImage(pieces, name), byteLength);
+}
+
+function checkSource(source: unknown): ImageSource {
+  if (source instanceof Uint8Array)
+    return { byteLength: source.byteLength, fill: (write) => write(source, 0) };
+  const { byteLength, fill } = (source ?? {}) as Partial<ImageSource>;
+  if (typeof source !== 'object' || typeof fill !== 'function' || ArrayBuffer.isView(source))
+    throw invalidArgType('source', 'a Uint8Array or an ImageSource', source);
+  checkInteger('source.byteLength', byteLength);
+  return checkedSource(source as ImageSource, byteLength);
+}
+
+/** The same source, whose writes stay inside of the image, and end when it is full: the descriptor is somebody else's by then. */
+function checkedSource(source: ImageSource, byteLength: number): ImageSource {
+  return {
+    byteLength,
+    fill(write) {
+      let filling = true;
+      try {
+        source.fill((bytes, position) => {
+          if (!filling) throw invalidArgValue('source', 'one that writes before fill() returns', source);
+          if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'a Uint8Array', bytes);
+          checkBytes(position, bytes.byteLength, byteLength);
+          write(bytes, position);
+        });
+      } finally {
+        filling = false;
+      }
+    },
+  };
 }
 
 /** The part with its defaults filled in: whole pages inside of the image, past whose end a touch is a SIGBUS. */

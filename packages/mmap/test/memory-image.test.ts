@@ -1,12 +1,14 @@
-import { existsSync, ftruncateSync, readSync, writeSync } from 'node:fs';
+import { existsSync, fstatSync, ftruncateSync, readdirSync, readSync, writeSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { memoryImage, Mmap, platform, type MemoryImage } from '../src/index.js';
+import { memoryImage, Mmap, platform, type ImageSource, type MemoryImage } from '../src/index.js';
 import { addSeal, F_SEAL, seals } from './support/raw.js';
 
 const { pageSize } = platform();
 const EPERM = 1;
+
+type Write = Parameters<ImageSource['fill']>[0];
 
 describe('memoryImage', () => {
   it.each([1, 100, pageSize - 1, pageSize, pageSize + 1, 3 * pageSize])(
@@ -85,6 +87,73 @@ describe('memoryImage', () => {
       expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }) as Error,
     );
     memoryImage(bytes, { name: 'x'.repeat(249) }).close();
+  });
+
+  it('is filled piece by piece, later pieces over earlier ones, and takes memory for what is not zero', () => {
+    const byteLength = 1000 * pageSize + 5;
+    const pieces: [at: number, bytes: Uint8Array][] = [
+      [3 * pageSize - 1, Uint8Array.of(1, 2)],
+      [500 * pageSize, new Uint8Array(100 * pageSize)],
+      [550 * pageSize + 7, Uint8Array.of(3)],
+      [3 * pageSize, Uint8Array.of(9)],
+      // Zeros over what was written before, and over a hole.
+      [550 * pageSize, new Uint8Array(pageSize + 3)],
+      [551 * pageSize - 1, Uint8Array.of(8)],
+      [byteLength - 1, Uint8Array.of(4)],
+    ];
+    using image = memoryImage({
+      byteLength,
+      fill: (write: Write) => {
+        for (const [at, bytes] of pieces) write(bytes, at);
+      },
+    });
+    expect(image.byteLength).toBe(1001 * pageSize);
+    // In units of 512 bytes: pages 2, 3, 550, 551, whose three bytes came after page 599, and the last.
+    expect(fstatSync(image.fd).blocks * 512).toBe(5 * pageSize);
+    const expected = Buffer.alloc(image.byteLength);
+    for (const [at, bytes] of pieces) expected.set(bytes, at);
+    using map = Mmap.fromFile(image.fd);
+    expect(Buffer.from(map.view()).equals(expected)).toBe(true);
+  });
+
+  it('has holes for pages of zeros, wherever they are', () => {
+    const bytes = new Uint8Array(9 * pageSize + 3);
+    for (const page of [0, 1, 4, 8]) bytes[page * pageSize + (page % 3) * (pageSize / 2 - 1)] = 7;
+    using image = memoryImage(bytes);
+    expect(fstatSync(image.fd).blocks * 512).toBe(4 * pageSize);
+    const read = new Uint8Array(image.byteLength);
+    expect(readSync(image.fd, read, 0, read.length, 0)).toBe(10 * pageSize);
+    expect(Buffer.compare(read.subarray(0, bytes.length), bytes)).toBe(0);
+  });
+
+  it('takes no bytes outside of it, nor later, and leaves no descriptor if filling fails', () => {
+    const before = readdirSync('/proc/self/fd').length;
+    const bad = [-1, 9, 0.5, Number.NaN, 10n, '0'];
+    for (const position of bad) {
+      const fill = (write: Write) => write(new Uint8Array(2), position as number);
+      expect(() => memoryImage({ byteLength: 10, fill })).toThrow(
+        expect.objectContaining({
+          code: expect.stringMatching(/^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)$/) as string,
+        }),
+      );
+    }
+    for (const bytes of [null, [1], new ArrayBuffer(1)])
+      expect(() => memoryImage({ byteLength: 10, fill: (write: Write) => write(bytes as never, 0) })).toThrow(
+        TypeError,
+      );
+    const mine = new Error('mine');
+    const fail = () => {
+      throw mine;
+    };
+    expect(() => memoryImage({ byteLength: 10, fill: fail })).toThrow(mine);
+    expect(() => memoryImage({ byteLength: -1, fill: fail })).toThrow(RangeError);
+    expect(() => memoryImage({ byteLength: 1, fill: 5 } as never)).toThrow(TypeError);
+    let late: Write | undefined;
+    memoryImage({ byteLength: 10, fill: (write: Write) => (late = write) }).close();
+    expect(() => late?.(new Uint8Array(1), 0)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }) as Error,
+    );
+    expect(readdirSync('/proc/self/fd')).toHaveLength(before);
   });
 
   it('is made by memoryImage only', () => {

@@ -30,6 +30,17 @@ export interface DirtyPages {
   walkEnd: number;
 }
 
+/** What an image is made of, piece by piece: the whole need never be in memory twice. */
+export interface ImageSource {
+  /** Bytes of the image. What is not written is zero, and takes no memory in whole pages. */
+  readonly byteLength: number;
+  /**
+   * Calls `write` for each piece, in any order; what it throws is thrown by whoever makes the image. The bytes are copied before
+   * `write` returns.
+   */
+  fill(write: (bytes: Uint8Array, position: number) => void): void;
+}
+
 /** A run of pages that allow the same. */
 export interface AccessRun {
   readonly address: number;
@@ -146,8 +157,8 @@ export interface VirtualMemory {
   name(address: number, byteLength: number, name: string | null): boolean;
   /** Another descriptor of the same open file, for {@link VirtualMemory.closeFile}. */
   duplicateFile(fd: number): number;
-  /** Makes a sealed, unchangeable memory file that holds `bytes`, and returns its descriptor. */
-  createImage(bytes: Uint8Array, name: string): number;
+  /** Makes a sealed, unchangeable memory file of what `source` writes, and returns its descriptor. */
+  createImage(source: ImageSource, name: string): number;
   /**
    * Closes a descriptor that {@link VirtualMemory.createImage} or {@link VirtualMemory.duplicateFile} returned. Not for
    * those of `node:fs`, which keeps account of its own in worker threads.

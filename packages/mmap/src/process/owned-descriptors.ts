@@ -37,11 +37,11 @@ export function ownedDescriptors(system: VirtualMemory, ledger: Ledger): Descrip
   };
 
   return {
-    createImage(bytes, name) {
+    createImage(source, name) {
       // In two: writing takes long, and the descriptor must be written down meanwhile.
       const fd = open(() => createMemoryFile(name));
       try {
-        fillAndSeal(fd, bytes, name, system.pageSize);
+        fillAndSeal(fd, source, name, system.pageSize);
         return fd;
       } catch (error) {
         closeFile(fd);

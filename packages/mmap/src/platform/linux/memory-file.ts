@@ -4,6 +4,7 @@ import { ftruncateSync, writeSync } from 'node:fs';
 
 import { fromNodeError, SystemError } from '../../errors.js';
 import { hex } from '../../format.js';
+import type { ImageSource } from '../virtual-memory.js';
 import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
 
@@ -40,22 +41,21 @@ export function createMemoryFile(name: string): number {
   return fd;
 }
 
-/** Writes an image's bytes into its empty file, zeros up to whole pages behind them, and seals it. */
-export function fillAndSeal(fd: number, bytes: Uint8Array, name: string, pageSize: number): void {
+/** Writes an image into its empty file, zeros up to whole pages behind it, and seals it. Pages of zeros are left out: holes. */
+export function fillAndSeal(fd: number, source: ImageSource, name: string, pageSize: number): void {
   const c = ffi();
   fcntl ??= c.declare<FcntlCall>('int fcntl(int fd, int command, ...)');
   try {
-    let written = 0;
-    while (written < bytes.byteLength) {
-      written += writeSync(
-        fd,
-        bytes,
-        written,
-        Math.min(bytes.byteLength - written, MAX_WRITE_BYTES),
-        written,
-      );
-    }
-    ftruncateSync(fd, Math.ceil(bytes.byteLength / pageSize) * pageSize);
+    // Zeros are left out only where nothing was written before: a piece may lie over an earlier one.
+    let untouchedFrom = 0;
+    source.fill((bytes, position) => {
+      const numTouched = Math.max(0, Math.min(untouchedFrom - position, bytes.byteLength));
+      writeAll(fd, bytes, 0, numTouched, position);
+      for (const { start, end } of runsOfContents(bytes, numTouched, position, pageSize))
+        writeAll(fd, bytes, start, end, position);
+      untouchedFrom = Math.max(untouchedFrom, position + bytes.byteLength);
+    });
+    ftruncateSync(fd, Math.ceil(source.byteLength / pageSize) * pageSize);
     if (fcntl(fd, F_ADD_SEALS, 'int', IMAGE_SEALS) !== 0) {
       throw new SystemError(c.errno(), { syscall: 'fcntl', details: { fd, seals: hex(IMAGE_SEALS) } });
     }
@@ -65,13 +65,42 @@ export function fillAndSeal(fd: number, bytes: Uint8Array, name: string, pageSiz
 }
 
 /** Both, as one. */
-export function createSealedFile(bytes: Uint8Array, name: string, pageSize: number): number {
+export function createSealedFile(source: ImageSource, name: string, pageSize: number): number {
   const fd = createMemoryFile(name);
   try {
-    fillAndSeal(fd, bytes, name, pageSize);
+    fillAndSeal(fd, source, name, pageSize);
     return fd;
   } catch (error) {
     closeDescriptor(fd);
     throw error;
   }
+}
+
+/** Parts of `bytes` from `from` on, without pieces of the file's pages that are all zeros. `position` is where the bytes go. */
+function* runsOfContents(
+  bytes: Uint8Array,
+  from: number,
+  position: number,
+  pageSize: number,
+): Generator<{ readonly start: number; readonly end: number }> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const zeros = Buffer.alloc(pageSize);
+  let start: number | undefined;
+  let at = from;
+  while (at < bytes.byteLength) {
+    const end = Math.min(at + pageSize - ((position + at) % pageSize), bytes.byteLength);
+    if (buffer.compare(zeros, 0, end - at, at, end) !== 0) {
+      start ??= at;
+    } else if (start !== undefined) {
+      yield { start, end: at };
+      start = undefined;
+    }
+    at = end;
+  }
+  if (start !== undefined) yield { start, end: at };
+}
+
+function writeAll(fd: number, bytes: Uint8Array, start: number, end: number, position: number): void {
+  for (let at = start; at < end;)
+    at += writeSync(fd, bytes, at, Math.min(end - at, MAX_WRITE_BYTES), position + at);
 }
