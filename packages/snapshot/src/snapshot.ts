@@ -14,6 +14,7 @@ import {
   readRestoreIntoOptions,
   readSnapshotOptions,
   type RestoreIntoOptions,
+  type Settings,
   type SnapshotOptions,
 } from './options.js';
 import { firstLiving, fit, saveMemories, saveValues, type SavedState, type Values } from './saved-state.js';
@@ -54,6 +55,7 @@ export class Snapshot implements Disposable {
   readonly #keeping: Keeping;
   readonly #module: object | undefined;
   readonly #threadsAtRest: boolean;
+  readonly #callsAtRest: boolean;
   /** Weak, and the values hang on the memories: functions of a table lead to their instance. */
   readonly #memories: readonly WeakRef<MemoryLike>[];
   readonly #homes = new WeakMap<MemoryLike, Home>();
@@ -69,6 +71,7 @@ export class Snapshot implements Disposable {
     this.#keeping = options;
     this.#module = options.module;
     this.#threadsAtRest = options.threadsAtRest;
+    this.#callsAtRest = options.callsAtRest;
     const { values, described } = saveValues(target);
     const memories = saveMemories(target, options.virtualMemory);
     const areShared = target.memories.map(isShared);
@@ -126,7 +129,7 @@ export class Snapshot implements Disposable {
   restore(): void {
     this.#assertOpen();
     const { target, values } = this.#home();
-    assertNoCallOnStack(target);
+    if (!this.#callsAtRest) assertNoCallOnStack(target);
     this.#write(target, values, 'restore');
   }
 
@@ -146,7 +149,7 @@ export class Snapshot implements Disposable {
       throw new WrongTargetError('it is an instance of another module');
     const known = this.#forks.get(other);
     const target = known?.target ?? resolveTarget(other, 'other', this.#threadsAtRest);
-    assertNoCallOnStack(target);
+    if (!this.#callsAtRest) assertNoCallOnStack(target);
     const fork = known ?? { target, values: fit(this.#state, target) };
     if (known === undefined) {
       this.#forks.set(other, fork);
@@ -220,10 +223,7 @@ export class Snapshot implements Disposable {
   }
 }
 
-interface SnapshotSettings extends Keeping {
-  readonly threadsAtRest: boolean;
-  readonly module: object | undefined;
-}
+type SnapshotSettings = Keeping & Pick<Settings, 'threadsAtRest' | 'callsAtRest' | 'module'>;
 
 /**
  * Takes a snapshot of an instance, its exports, one or several memories, or an array of them as one. A memory that an instance
@@ -236,7 +236,7 @@ interface SnapshotSettings extends Keeping {
 export function snapshot(target: SnapshotTarget, options?: SnapshotOptions): Snapshot {
   const settings = readSnapshotOptions(options);
   const resolved = resolveTarget(target, 'target', settings.threadsAtRest);
-  assertNoCallOnStack(resolved);
+  if (!settings.callsAtRest) assertNoCallOnStack(resolved);
   const best = bestMethod(settings.method, settings.virtualMemory);
   const virtualMemory: VirtualMemory | undefined = best.virtualMemory;
   return new Snapshot(TOKEN, resolved, { ...settings, method: best.method, virtualMemory });

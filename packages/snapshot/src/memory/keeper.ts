@@ -56,8 +56,7 @@ export class MemoryKeeper {
 
   /** How a saved memory is brought back, as it looks now. */
   methodFor(saved: SavedMemory): SnapshotMethod {
-    if (this.#saved !== saved) return 'copy';
-    return this.#method === 'written' && this.#restorer?.watching !== true ? 'copy' : this.#method;
+    return this.#saved === saved ? this.#method : 'copy';
   }
 
   /** Begins to watch. The memory holds exactly the saved bytes. Never fails: the last way needs no help of the system. */
@@ -84,6 +83,7 @@ export class MemoryKeeper {
       else this.#restoreWatched(this.#restorer, saved);
       return;
     }
+    this.#dropBehind(saved, keeping);
     copyBack(this.#bytes, saved);
     this.watch(saved, keeping);
   }
@@ -113,6 +113,18 @@ export class MemoryKeeper {
     if (this.#saved !== saved) return;
     this.#refresh();
     this.#stop();
+  }
+
+  /** Pages that came since the snapshot go back to the system, not only to zeros: for what once was large. */
+  #dropBehind(saved: SavedMemory, keeping: Keeping): void {
+    const range = this.#rangeFor(keeping);
+    const start = Math.ceil(saved.byteLength / saved.pageSize) * saved.pageSize;
+    if (range === undefined || start >= range.bytes.byteLength) return;
+    try {
+      keeping.virtualMemory?.decommit(range.address + start, range.bytes.byteLength - start);
+    } catch {
+      // Locked: they are written instead.
+    }
   }
 
   #restoreWatched(restorer: PageRestorer, saved: SavedMemory): void {

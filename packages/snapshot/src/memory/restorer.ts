@@ -11,6 +11,12 @@ export interface RestorerSettings {
   readonly virtualMemory: VirtualMemory;
 }
 
+/**
+ * A restore that has more than this to turn into zeros drops pages instead: they take no memory then, and whoever needs them again pays
+ * a page fault for each.
+ */
+const ZEROED_BYTES = 16 * 2 ** 20;
+
 const STRATEGIES: Readonly<Record<'written' | 'laid', readonly RestoreStrategy[]>> = {
   written: ['watch'],
   // Watching is for ranges whose users read and write again and again: the engine finds out.
@@ -32,7 +38,13 @@ export function startRestorer(
     if (!PageRestorer.isSupported(strategies[0]!, virtualMemory)) return undefined;
     const restorer = new PageRestorer(
       { address: range.address, byteLength: range.bytes.byteLength },
-      { images, strategies, clean: true, virtualMemory },
+      {
+        images,
+        strategies,
+        clean: true,
+        virtualMemory,
+        maxWriteBackBytes: saved.bytes.byteLength + ZEROED_BYTES,
+      },
     );
     // Another thread may watch a shared memory already, and the kernel lets one do so at a time.
     return method === 'laid' || restorer.watching ? restorer : undefined;

@@ -157,23 +157,25 @@ export class InstancePool<T> implements AsyncDisposable {
 
   #lease(member: Member<T>): InstanceLease<T> {
     this.#leased += 1;
-    const lease: InstanceLease<T> = makeLease(member.instance, () => this.#takeBack(member, lease));
+    const lease: InstanceLease<T> = makeLease(member.instance, (discard) =>
+      this.#takeBack(member, lease, discard),
+    );
     this.#dropped.register(lease, member, lease);
     return lease;
   }
 
-  #takeBack(member: Member<T>, lease: object): void {
-    let failure: { readonly error: unknown } | undefined;
+  #takeBack(member: Member<T>, lease: object, discard: { readonly reason: unknown } | undefined): void {
+    let failure = discard;
     try {
-      member.restore();
-    } catch (error) {
+      if (failure === undefined) member.restore();
+    } catch (reason) {
       // Its user is still in there, and holds the lease until it is out.
-      if (error instanceof CallOnStackError) throw error;
-      failure = { error };
+      if (reason instanceof CallOnStackError) throw reason;
+      failure = { reason };
     }
     this.#leased -= 1;
     this.#dropped.unregister(lease);
-    if (failure !== undefined) return this.#discard(failure.error, member);
+    if (failure !== undefined) return this.#discard(failure.reason, member);
     if (!this.#closed) {
       this.#idle.push(member);
       return this.#serve();

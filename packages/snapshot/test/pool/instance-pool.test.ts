@@ -133,6 +133,28 @@ describe('a pool of instances', () => {
     another.release();
   });
 
+  it('gives up an instance that its user discards', async () => {
+    const discarded: unknown[] = [];
+    await using pool = createInstancePool({
+      create,
+      target,
+      size: 1,
+      onDiscard: (error) => discarded.push(error),
+    });
+    const lease = await pool.acquire();
+    const { instance } = lease;
+    const waiting = pool.acquire();
+    const trap = new Error('trapped');
+    lease.discard(trap);
+    lease.discard();
+    lease.release();
+    const next = await waiting;
+    expect(next.instance).not.toBe(instance);
+    next.release();
+    expect(discarded).toEqual([trap]);
+    expect(pool.stats).toEqual({ idle: 1, leased: 0, making: 0, waiting: 0, discarded: 1 });
+  });
+
   it('keeps the lease of a user who is still inside', async () => {
     let during = (): void => {};
     await using pool = createInstancePool({

@@ -105,6 +105,14 @@ describe('from within a call into the instance', () => {
     expect(() => Reflect.apply(sloppy, instance, [() => state.restore()])).not.toThrow();
   });
 
+  it('is not looked for where the caller vouches for it', () => {
+    const { instance, exports, during } = visited();
+    using state = snapshot(instance, { callsAtRest: true });
+    exports.poke(1, 2);
+    during(() => state.restore()); // `visit` uses no memory of its own
+    expect(exports.peek(1)).toBe(0);
+  });
+
   it('does not matter after it has thrown, or in a later turn', async () => {
     const { instance, exports, during } = visited();
     using state = snapshot(instance);
