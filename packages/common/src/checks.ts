@@ -111,20 +111,22 @@ export function checkOneOf<T extends string | number>(
   }
 }
 
-/** `value` was made by `maker`. Its name is given where the class has none that callers know. */
-export function checkInstance<T>(
-  value: unknown,
-  name: string,
-  maker: abstract new (...args: never) => T,
-  makerName: string = maker.name,
-): asserts value is T {
-  if (!isInstance(value, maker)) throw invalidArgType(name, `an instance of ${makerName}`, value);
+/** A class, also one whose constructor is private. */
+interface Maker<T> {
+  readonly prototype: T;
+  readonly name: string;
+  [Symbol.hasInstance](value: unknown): boolean;
+}
+
+/** `value` was made by `maker`. */
+export function checkInstance<T>(value: unknown, name: string, maker: Maker<T>): asserts value is T {
+  if (!isInstance(value, maker)) throw invalidArgType(name, `an instance of ${maker.name}`, value);
 }
 
 /** `instanceof` that has an answer for revoked proxies too, where the operator throws. */
-export function isInstance<T>(value: unknown, maker: abstract new (...args: never) => T): value is T {
+export function isInstance<T>(value: unknown, maker: Maker<T>): value is T {
   try {
-    return value instanceof maker;
+    return maker[Symbol.hasInstance](value);
   } catch {
     return false;
   }

@@ -3,6 +3,7 @@
  *
  * - `ERR_INVALID_ARG_TYPE`, a `TypeError`: the value is of a kind that can never be right.
  * - `ERR_INVALID_ARG_VALUE`, a `TypeError`: the kind is right and the value is not one of those that can be.
+ * - `ERR_INVALID_RETURN_VALUE`, a `TypeError`: a function that was passed gave back something else than it must.
  * - `ERR_OUT_OF_RANGE`, a `RangeError`: a number that is fractional, too small, too large or not aligned.
  *
  * The classes are JavaScript's own: what callers test is `code`, which stays, and bundled copies of one class would be
@@ -60,6 +61,16 @@ export function bytesOutOfRange(name: string, rule: string, value: number): Code
     rule,
     Number.isSafeInteger(value) ? `${shown(value)} = ${size(value)}` : shown(value),
   );
+}
+
+/**
+ * A function of the caller's gave back what it must not.
+ *
+ * @param expected - what was wanted: `a boolean`
+ */
+export function invalidReturnValue(name: string, expected: string, value: unknown): Coded<TypeError> {
+  const message = `Expected ${expected} to be returned from the "${name}" function but got ${received(value)}.`;
+  return withCode(new TypeError(message), 'ERR_INVALID_RETURN_VALUE');
 }
 
 function rangeError(name: string, rule: string, what: string): Coded<RangeError> {

@@ -23,6 +23,7 @@ export {
   bytesOutOfRange,
   invalidArgType,
   invalidArgValue,
+  invalidReturnValue,
   outOfRange,
   withCode,
   type Coded,

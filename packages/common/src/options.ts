@@ -12,17 +12,27 @@ import type { Coded } from './errors.ts';
  * @param name - what errors call the argument
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no object, `ERR_INVALID_ARG_VALUE` for an unknown name
  */
+export function readOptions<Options extends object>(
+  options: Options | undefined,
+  known: readonly (keyof Options & string)[],
+  name?: string,
+): Partial<Options>;
 export function readOptions<Name extends string>(
   options: unknown,
   known: readonly Name[],
+  name?: string,
+): { readonly [Option in Name]?: unknown };
+export function readOptions(
+  options: unknown,
+  known: readonly string[],
   name = 'options',
-): { readonly [Option in Name]?: unknown } {
-  const read: { [Option in Name]?: unknown } = {};
+): Readonly<Record<string, unknown>> {
+  const read: Record<string, unknown> = {};
   if (options === undefined) return read;
   checkObject(options, name);
   const fields = options as Readonly<Record<string, unknown>>;
   for (const option of Object.keys(fields)) {
-    if (!(known as readonly string[]).includes(option)) {
+    if (!known.includes(option)) {
       throw unknownName(`${name}.${option}`, option, known, fields[option]);
     }
   }

@@ -1,7 +1,7 @@
 /** Where the state's words come from: a new buffer, or one that was handed in. */
-import { checkInteger, isObject } from './checks.js';
+import { checkInteger, invalidArgType, isInstance, outOfRange, readOptions } from '@guardstripe/common';
 import { checkState } from './consistency.js';
-import { ArgumentTypeError, StateAllocationError, StateBufferError } from './errors.js';
+import { StateAllocationError, StateBufferError } from './errors.js';
 import { stateWords } from './records.js';
 import { CAPACITY_STAMP, MAX_CAPACITY, RECORD_WORDS, WARM_LIMIT_STAMP } from './state.js';
 import type { AllocatorOptions } from './types.js';
@@ -22,7 +22,7 @@ export const STATE_BYTES_PER_SLOT: number = RECORD_WORDS * WORD_BYTES;
  * @throws `RangeError` `ERR_OUT_OF_RANGE` if it is not such an integer
  */
 export function stateBytes(capacity: number): number {
-  checkInteger(capacity, 'capacity', MAX_CAPACITY);
+  checkInteger(capacity, 'capacity', 0, MAX_CAPACITY);
   return stateWords(capacity) * WORD_BYTES;
 }
 
@@ -31,8 +31,7 @@ export function stateBytes(capacity: number): number {
  * in the header and, if they were handed in, checked over all slots. A buffer that is refused is left as it was.
  */
 export function openState(capacity: number, warmLimit: number, options: AllocatorOptions): Int32Array {
-  if (!isObject(options)) throw new ArgumentTypeError('options', 'an object', options);
-  const { buffer, byteOffset = 0 } = options;
+  const { buffer, byteOffset = 0 } = readOptions(options, ['buffer', 'byteOffset']);
   if (buffer === undefined) {
     const words = newWords(capacity);
     stampSettings(words, capacity, warmLimit);
@@ -77,11 +76,9 @@ function compareSettings(words: Int32Array, capacity: number, warmLimit: number)
 
 function wordsIn(buffer: unknown, byteOffset: unknown, capacity: number): Int32Array {
   checkBuffer(buffer);
-  checkInteger(byteOffset, 'options.byteOffset', Number.MAX_SAFE_INTEGER);
+  checkInteger(byteOffset, 'options.byteOffset');
   if (byteOffset % WORD_BYTES !== 0) {
-    throw new StateBufferError(
-      `"options.byteOffset" must be a multiple of ${WORD_BYTES}. Received ${byteOffset}`,
-    );
+    throw outOfRange('options.byteOffset', `a multiple of ${WORD_BYTES}`, byteOffset);
   }
   const numWords = stateWords(capacity);
   if (buffer.byteLength - byteOffset < numWords * WORD_BYTES) {
@@ -103,12 +100,27 @@ function newWords(capacity: number): Int32Array<ArrayBuffer> {
 }
 
 function checkBuffer(buffer: unknown): asserts buffer is ArrayBuffer | SharedArrayBuffer {
-  if (buffer instanceof ArrayBuffer) {
-    // A buffer that shrinks under the allocator would take slots away that are in use.
-    if (buffer.resizable) throw new StateBufferError('"options.buffer" must not be resizable');
-  } else if (typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer) {
-    if (buffer.growable) throw new StateBufferError('"options.buffer" must not be growable');
+  // A buffer that shrinks under the allocator would take slots away that are in use.
+  if (isInstance(buffer, ArrayBuffer)) {
+    if (ask(buffer, () => buffer.resizable))
+      throw new StateBufferError('"options.buffer" must not be resizable');
+  } else if (typeof SharedArrayBuffer !== 'undefined' && isInstance(buffer, SharedArrayBuffer)) {
+    if (ask(buffer, () => buffer.growable))
+      throw new StateBufferError('"options.buffer" must not be growable');
   } else {
-    throw new ArgumentTypeError('options.buffer', 'an ArrayBuffer or a SharedArrayBuffer', buffer);
+    throw noBuffer(buffer);
   }
+}
+
+/** What only looks like a buffer, by its prototype or as a proxy of one, refuses to be asked anything. */
+function ask(buffer: unknown, question: () => boolean): boolean {
+  try {
+    return question();
+  } catch {
+    throw noBuffer(buffer);
+  }
+}
+
+function noBuffer(buffer: unknown): TypeError {
+  return invalidArgType('options.buffer', 'an instance of ArrayBuffer or SharedArrayBuffer', buffer);
 }

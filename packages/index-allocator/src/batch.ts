@@ -1,6 +1,7 @@
 /** What makes `freeMany` all or nothing: read everything first, then claim everything or give all claims back. */
+import { invalidArgType, isReadable } from '@guardstripe/common';
 import { checkIndex } from './checks.js';
-import { ArgumentTypeError, SlotNotInUseError } from './errors.js';
+import { SlotNotInUseError } from './errors.js';
 import { recordOf } from './records.js';
 import { TAG, TAG_MASK, UNUSED_HIGH, UNUSED_LOW, USED_BIT } from './state.js';
 import type { FreedSlot } from './types.js';
@@ -22,13 +23,18 @@ export function isUsedSlot(words: Int32Array, slot: number): boolean {
 
 /** Copies a batch, so that the caller's getters and iterators run once, and before the first change. */
 export function readBatch(items: Iterable<FreedSlot>, capacity: number): BatchItem[] {
-  if (typeof items !== 'object' || items === null || typeof items[Symbol.iterator] !== 'function') {
-    throw new ArgumentTypeError('items', 'an iterable of objects with slot and bytesResident', items);
+  if (
+    typeof items !== 'object' ||
+    items === null ||
+    !isReadable(items) ||
+    typeof items[Symbol.iterator] !== 'function'
+  ) {
+    throw invalidArgType('items', 'an iterable of objects with slot and bytesResident', items);
   }
   const batch: BatchItem[] = [];
   for (const item of items) {
-    if (typeof item !== 'object' || item === null) {
-      throw new ArgumentTypeError(`items[${batch.length}]`, 'an object with slot and bytesResident', item);
+    if (typeof item !== 'object' || item === null || !isReadable(item)) {
+      throw invalidArgType(`items[${batch.length}]`, 'of type object, with slot and bytesResident', item);
     }
     const { slot, bytesResident } = item;
     checkIndex(slot, `items[${batch.length}].slot`, capacity - 1);

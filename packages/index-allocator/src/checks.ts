@@ -1,13 +1,6 @@
 /** Checks of what callers pass in, one function a rule. Each throws before anything has changed. */
-import { ArgumentTypeError, OutOfRangeError } from './errors.js';
+import { checkInteger, invalidArgType, isReadable } from '@guardstripe/common';
 import { MAX_INT32, MAX_MEMORY_INDEX, MAX_MODULE_ID } from './state.js';
-
-/** `value` is an integer from 0 to `max`. */
-export function checkInteger(value: unknown, field: string, max: number): asserts value is number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
-    throw badInteger(value, field, max);
-  }
-}
 
 /**
  * Whether `value` is an integer from 0 to 2^31 - 1. The form of the hot calls: the engine makes two integer comparisons
@@ -18,8 +11,8 @@ export function isIndex(value: unknown): value is number {
 }
 
 /** `value` is an integer from 0 to `max`, which is below 2^31. */
-export function checkIndex(value: unknown, field: string, max: number): asserts value is number {
-  if (!isIndex(value) || value > max) throw badInteger(value, field, max);
+export function checkIndex(value: unknown, name: string, max: number): asserts value is number {
+  if (!isIndex(value) || value > max) throwBadInteger(value, name, max);
 }
 
 /** Whether `value` can be read as a key. */
@@ -29,18 +22,22 @@ export function isObject(value: unknown): value is object {
 
 /** The error for what is no key at all. */
 export function badKey(key: unknown): Error {
-  return new ArgumentTypeError('key', 'an object with moduleId and memoryIndex', key);
+  return invalidArgType('key', 'of type object, with moduleId and memoryIndex', key);
 }
 
-/** The error for the parts of a key, of which at least one is bad. */
-export function badKeyPart(moduleId: unknown, memoryIndex: unknown): Error {
-  return isIndex(moduleId) && moduleId <= MAX_MODULE_ID
-    ? badInteger(memoryIndex, 'key.memoryIndex', MAX_MEMORY_INDEX)
-    : badInteger(moduleId, 'key.moduleId', MAX_MODULE_ID);
+/** What to throw when reading a key threw: a revoked proxy is no key, and a getter's own error is the caller's. */
+export function unreadableKey(key: object, error: unknown): unknown {
+  return isReadable(key) ? error : badKey(key);
 }
 
-/** The error for what is no integer from 0 to `max`. */
-export function badInteger(value: unknown, field: string, max: number): Error {
-  if (typeof value !== 'number') return new ArgumentTypeError(field, 'of type number', value);
-  return new OutOfRangeError(field, `an integer >= 0 and <= ${max}`, value);
+/** Throws the error for the parts of a key, of which at least one is bad. */
+export function throwBadKeyPart(moduleId: unknown, memoryIndex: unknown): never {
+  checkInteger(moduleId, 'key.moduleId', 0, MAX_MODULE_ID);
+  throwBadInteger(memoryIndex, 'key.memoryIndex', MAX_MEMORY_INDEX);
+}
+
+/** Throws the error for what is no integer from 0 to `max`. Apart, so that the hot calls stay short. */
+export function throwBadInteger(value: unknown, name: string, max: number): never {
+  checkInteger(value, name, 0, max);
+  throw new Error(`${name} was refused by a check that it passes`);
 }

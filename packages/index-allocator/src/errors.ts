@@ -1,37 +1,5 @@
 /** Every error this package throws on purpose. Each has a stable `code`; messages may be reworded. */
 
-/** An argument has the wrong type. */
-export class ArgumentTypeError extends TypeError {
-  readonly code = 'ERR_INVALID_ARG_TYPE';
-  /** Name of the argument, such as `'key.moduleId'`. */
-  readonly field: string;
-
-  constructor(field: string, expected: string, value: unknown) {
-    super(`The "${field}" argument must be ${expected}. Received ${received(value)}`);
-    this.field = field;
-  }
-
-  static {
-    this.prototype.name = 'ArgumentTypeError';
-  }
-}
-
-/** A number lies outside what is allowed: negative, fractional, not finite or too large. */
-export class OutOfRangeError extends RangeError {
-  readonly code = 'ERR_OUT_OF_RANGE';
-  /** Name of the argument, such as `'slot'`. */
-  readonly field: string;
-
-  constructor(field: string, allowed: string, value: unknown) {
-    super(`The value of "${field}" is out of range. It must be ${allowed}. Received ${received(value)}`);
-    this.field = field;
-  }
-
-  static {
-    this.prototype.name = 'OutOfRangeError';
-  }
-}
-
 /** A slot was given back that nobody holds: freed twice, or never allocated. */
 export class SlotNotInUseError extends Error {
   readonly code = 'ERR_SLOT_NOT_IN_USE';
@@ -48,8 +16,8 @@ export class SlotNotInUseError extends Error {
   }
 }
 
-/** A state buffer cannot be used: wrong size, wrong alignment, resizable, or made for other settings. */
-export class StateBufferError extends RangeError {
+/** A state buffer cannot be used: too small, resizable, or made for other settings. */
+export class StateBufferError extends TypeError {
   readonly code = 'ERR_INVALID_ARG_VALUE';
 
   static {
@@ -113,28 +81,5 @@ export class InconsistentStateError extends Error {
 
   static {
     this.prototype.name = 'InconsistentStateError';
-  }
-}
-
-function received(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return `type string (${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)})`;
-    case 'bigint':
-      return `type bigint (${value}n)`;
-    case 'number':
-      return Object.is(value, -0) ? '-0' : String(value);
-    case 'boolean':
-      return `type boolean (${value})`;
-    case 'symbol':
-      return `type symbol (${value.toString()})`;
-    case 'undefined':
-      return 'undefined';
-    case 'function':
-      return 'a function';
-    case 'object':
-      return value === null ? 'null' : 'an object';
-    default:
-      return 'an unknown type';
   }
 }

@@ -5,9 +5,7 @@
  */
 export { STATE_BYTES_PER_SLOT, stateBytes } from './attach.js';
 export {
-  ArgumentTypeError,
   InconsistentStateError,
-  OutOfRangeError,
   SlotNotInUseError,
   StateAllocationError,
   StateBufferError,

@@ -11,9 +11,18 @@
  * The state is one typed array, see `state.ts`; the lists in it are in `lists.ts`. This file holds the policy
  * and the checks.
  */
+import { checkInteger } from '@guardstripe/common';
 import { openState } from './attach.js';
 import { claimBatch, isUsedSlot, readBatch } from './batch.js';
-import { badInteger, badKey, badKeyPart, checkIndex, checkInteger, isIndex, isObject } from './checks.js';
+import {
+  badKey,
+  checkIndex,
+  isIndex,
+  isObject,
+  throwBadInteger,
+  throwBadKeyPart,
+  unreadableKey,
+} from './checks.js';
 import { checkState } from './consistency.js';
 import { SlotNotInUseError, StateDetachedError } from './errors.js';
 import { appendAffine, appendWarm, findList, popNewestAffine, popOldestAffine, unlinkWarm } from './lists.js';
@@ -68,8 +77,8 @@ export class ModuleAffinityIndexAllocator {
    * @throws {@link InconsistentStateError} `ERR_INCONSISTENT_STATE` if the buffer holds something else
    */
   constructor(capacity: number, maxUnusedWarmSlots: number, options: AllocatorOptions = {}) {
-    checkInteger(capacity, 'capacity', MAX_CAPACITY);
-    checkInteger(maxUnusedWarmSlots, 'maxUnusedWarmSlots', Number.MAX_SAFE_INTEGER);
+    checkInteger(capacity, 'capacity', 0, MAX_CAPACITY);
+    checkInteger(maxUnusedWarmSlots, 'maxUnusedWarmSlots');
     this.capacity = capacity;
     // With every slot warm no cold one is left, and both orders pick the same: a higher limit changes nothing.
     this.maxUnusedWarmSlots = Math.min(maxUnusedWarmSlots, capacity);
@@ -114,15 +123,21 @@ export class ModuleAffinityIndexAllocator {
   alloc(forMemory?: MemoryKey): number | undefined {
     if (forMemory === undefined) return this.#takeAny(live(this.#words), 0, 0);
     if (!isObject(forMemory)) throw badKey(forMemory);
-    const moduleId = forMemory.moduleId;
-    const memoryIndex = forMemory.memoryIndex;
+    let moduleId: number;
+    let memoryIndex: number;
+    try {
+      moduleId = forMemory.moduleId;
+      memoryIndex = forMemory.memoryIndex;
+    } catch (error) {
+      throw unreadableKey(forMemory, error);
+    }
     if (
       !isIndex(moduleId) ||
       moduleId > MAX_MODULE_ID ||
       !isIndex(memoryIndex) ||
       memoryIndex > MAX_MEMORY_INDEX
     ) {
-      throw badKeyPart(moduleId, memoryIndex);
+      throwBadKeyPart(moduleId, memoryIndex);
     }
     const words = live(this.#words);
     const tag = moduleId + 1;
@@ -143,15 +158,21 @@ export class ModuleAffinityIndexAllocator {
    */
   allocAffineAndClearAffinity(key: MemoryKey): number | undefined {
     if (!isObject(key)) throw badKey(key);
-    const moduleId = key.moduleId;
-    const memoryIndex = key.memoryIndex;
+    let moduleId: number;
+    let memoryIndex: number;
+    try {
+      moduleId = key.moduleId;
+      memoryIndex = key.memoryIndex;
+    } catch (error) {
+      throw unreadableKey(key, error);
+    }
     if (
       !isIndex(moduleId) ||
       moduleId > MAX_MODULE_ID ||
       !isIndex(memoryIndex) ||
       memoryIndex > MAX_MEMORY_INDEX
     ) {
-      throw badKeyPart(moduleId, memoryIndex);
+      throwBadKeyPart(moduleId, memoryIndex);
     }
     const words = live(this.#words);
     const at = takeAffine(words, moduleId + 1, memoryIndex, this.#bucketShift);
@@ -171,7 +192,7 @@ export class ModuleAffinityIndexAllocator {
    * @throws {@link SlotNotInUseError} `ERR_SLOT_NOT_IN_USE` if the slot is free. In each case nothing has changed
    */
   free(slot: number, bytesResident: number): void {
-    if (!isIndex(slot) || slot >= this.capacity) throw badInteger(slot, 'slot', this.capacity - 1);
+    if (!isIndex(slot) || slot >= this.capacity) throwBadInteger(slot, 'slot', this.capacity - 1);
     const high = isIndex(bytesResident) ? 0 : highPart(bytesResident, 'bytesResident');
     const low = bytesResident | 0;
     const words = live(this.#words);

@@ -2,8 +2,8 @@
  * The count of bytes resident in warm slots, and each slot's part of it. Numbers beyond 32 bits are kept in two words and
  * added with a carry: integer steps, where a conversion to a double and back would cost more than all the rest of a call.
  */
-import { checkInteger, isIndex } from './checks.js';
-import { OutOfRangeError } from './errors.js';
+import { checkInteger, outOfRange } from '@guardstripe/common';
+import { isIndex } from './checks.js';
 import {
   BYTES_LOW,
   HIGH_UNIT,
@@ -30,7 +30,7 @@ export function readSlotBytes(words: Int32Array, at: number): number {
  */
 export function highPart(bytes: unknown, field: string): number {
   if (isIndex(bytes)) return 0;
-  checkInteger(bytes, field, MAX_SLOT_BYTES_RESIDENT);
+  checkInteger(bytes, field, 0, MAX_SLOT_BYTES_RESIDENT);
   return Math.trunc(bytes / HIGH_UNIT);
 }
 
@@ -56,8 +56,8 @@ export function subtractUnusedBytes(words: Int32Array, low: number, high: number
   words[UNUSED_HIGH] = words[UNUSED_HIGH]! - high - borrow;
 }
 
-function sumTooLarge(low: number, high: number): OutOfRangeError {
-  return new OutOfRangeError(
+function sumTooLarge(low: number, high: number): RangeError {
+  return outOfRange(
     'bytesResident',
     'such that unusedBytesResident, the sum over all unused slots, stays a safe integer',
     high * HIGH_UNIT + (low >>> 0),

@@ -1,6 +1,6 @@
 /** Where bytes of JavaScript are. */
 
-import { invalidArgType, outOfRange } from './errors.js';
+import { bytesOutOfRange, invalidArgType } from '@guardstripe/common';
 import { ffi } from './platform/ffi.js';
 
 /**
@@ -11,7 +11,8 @@ import { ffi } from './platform/ffi.js';
  * @throws {@link FfiUnavailableError} where koffi cannot load its native library.
  */
 export function addressOf(bytes: NodeJS.ArrayBufferView): number {
-  if (!ArrayBuffer.isView(bytes)) throw invalidArgType('bytes', 'a typed array or a DataView', bytes);
-  if (bytes.byteLength === 0) throw outOfRange('bytes.byteLength', 'at least 1', 0);
+  if (!ArrayBuffer.isView(bytes))
+    throw invalidArgType('bytes', 'an instance of TypedArray or DataView', bytes);
+  if (bytes.byteLength === 0) throw bytesOutOfRange('bytes.byteLength', 'at least 1', 0);
   return ffi().addressOf(bytes);
 }

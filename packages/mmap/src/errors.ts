@@ -1,8 +1,7 @@
 /** Every error this package throws on purpose. Each has a stable `code`; messages may be reworded. */
 
+import { hex, size, withCode, type Coded } from '@guardstripe/common';
 import { getSystemErrorMap } from 'node:util';
-
-import { hex, received, size } from './format.js';
 
 /** What a failed system call was asked, for the message and the fields of {@link SystemError}. */
 export interface SystemCall {
@@ -181,51 +180,26 @@ export class ViewNotDetachableError extends Error {
   }
 }
 
-type Coded<E extends Error> = E & { readonly code: string };
-
-function withCode<E extends Error>(error: E, code: string): Coded<E> {
-  return Object.assign(error, { code });
-}
-
-/** An argument of the wrong kind. `rule` completes the sentence "must be ...". */
-export function invalidArgType(name: string, rule: string, value: unknown): Coded<TypeError> {
-  const message = `The "${name}" argument must be ${rule}. Received ${received(value)}`;
-  return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
-}
-
-/** An argument of the right kind that can never be right. */
-export function invalidArgValue(name: string, rule: string, value: unknown): Coded<TypeError> {
-  const message = `The "${name}" argument must be ${rule}. Received ${received(value)}`;
-  return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
-}
-
-/** A number outside of what is allowed. Whole numbers are printed as sizes. */
-export function outOfRange(name: string, rule: string, value: number): Coded<RangeError> {
-  const shown = Number.isSafeInteger(value) && value >= 0 ? `${value} = ${size(value)}` : String(value);
-  const message = `The value of "${name}" is out of range. It must be ${rule}. Received ${shown}`;
-  return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
-}
-
 /** A map of a file cannot be made longer without a descriptor of the file, nor where it is no longer the file's. */
-export function notResizable(): Coded<Error> {
+export function notResizable(): Coded {
   const message =
     'A map of a file can be made longer only if made with { resizable: true } and never partly replaced';
   return withCode(new Error(message), 'ERR_MMAP_NOT_RESIZABLE');
 }
 
 /** Pages that allow what {@link Access} has no word for. */
-export function unknownAccess(address: number, byteLength: number): Coded<Error> {
+export function unknownAccess(address: number, byteLength: number): Coded {
   const message = `The pages at ${hex(address)}, ${size(byteLength)}, allow something that could not be put back`;
   return withCode(new Error(message), 'ERR_MMAP_UNKNOWN_ACCESS');
 }
 
 /** A restorer was closed. */
-export function restorerClosed(): Coded<Error> {
+export function restorerClosed(): Coded {
   return withCode(new Error('The PageRestorer was closed'), 'ERR_RESTORER_CLOSED');
 }
 
 /** An image cannot be copied any more, and nothing else brings its bytes back. */
-export function imageDetached(): Coded<Error> {
+export function imageDetached(): Coded {
   const message =
     'The bytes of an image are gone (its buffer was detached), and dropping pages does not bring them back';
   return withCode(new Error(message), 'ERR_RESTORER_IMAGE_DETACHED');

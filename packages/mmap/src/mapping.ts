@@ -13,9 +13,8 @@
  * part of one. The first page is then reached by a range that starts at offset 0, the last by one that ends at `byteLength`.
  */
 
-import { checkBytes, checkInteger } from './checks.js';
-import { MmapClosedError, outOfRange, ViewNotDetachableError } from './errors.js';
-import { hex, size } from './format.js';
+import { bytesOutOfRange, checkByteRange, checkBytes, hex, size } from '@guardstripe/common';
+import { MmapClosedError, ViewNotDetachableError } from './errors.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import type { VirtualMemory } from './platform/virtual-memory.js';
 import { ViewLedger } from './views/ledger.js';
@@ -155,15 +154,15 @@ export class Mapping {
   /** Checks a range of whole pages; the address of its first page. */
   startOf(offset: number, byteLength: number): number {
     this.assertOpen();
-    checkBytes(offset, byteLength, this.byteLength);
+    checkByteRange(offset, byteLength, this.byteLength);
     const start = offset === 0 ? this.mapAddress : this.address + offset;
     const granule = this.granuleBytes;
     if (start % granule !== 0) {
-      throw outOfRange('offset', `0 or on a page boundary (pages of ${granule} bytes)`, offset);
+      throw bytesOutOfRange('offset', `0 or on a page boundary (pages of ${granule} bytes)`, offset);
     }
     if (this.endOf(offset, byteLength) % granule !== 0 && byteLength !== 0) {
       const rule = `such that the range ends on a page boundary (pages of ${granule} bytes) or with the map`;
-      throw outOfRange('byteLength', rule, byteLength);
+      throw bytesOutOfRange('byteLength', rule, byteLength);
     }
     return start;
   }
@@ -178,9 +177,9 @@ export class Mapping {
   /** Checks a range of bytes; the pages that hold them, whole. No bytes, no pages. */
   pagesAround(offset = 0, byteLength?: number): { start: number; byteLength: number } {
     this.assertOpen();
-    checkInteger('offset', offset);
+    checkBytes(offset, 'offset');
     const asked = byteLength ?? Math.max(0, this.byteLength - offset);
-    checkBytes(offset, asked, this.byteLength);
+    checkByteRange(offset, asked, this.byteLength);
     const { pageSize } = this.virtualMemory;
     const first = this.address + offset;
     const start = first - (first % pageSize);

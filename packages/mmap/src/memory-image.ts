@@ -2,9 +2,23 @@
  * A sealed memory file: bytes that nobody can change any more, ready to be mapped copy-on-write any number of times.
  */
 
-import { checkBytes, checkInteger, checkOptions, checkPages, checkVirtualMemory } from './checks.js';
-import { invalidArgType, invalidArgValue, MemoryImageClosedError, outOfRange } from './errors.js';
-import { hex, size } from './format.js';
+import {
+  bytesOutOfRange,
+  checkByteRange,
+  checkBytes,
+  checkFunction,
+  checkInstance,
+  checkPages,
+  hex,
+  invalidArgType,
+  invalidArgValue,
+  isInstance,
+  isReadable,
+  readOptions,
+  size,
+} from '@guardstripe/common';
+import { checkVirtualMemory } from './checks.js';
+import { MemoryImageClosedError } from './errors.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import { platform } from './platform/platform.js';
 import type { ImageSource, VirtualMemory } from './platform/virtual-memory.js';
@@ -90,12 +104,14 @@ export class MemoryImage implements Disposable {
  */
 export function memoryImage(source: Uint8Array | ImageSource, options: MemoryImageOptions = {}): MemoryImage {
   const pieces = checkSource(source);
-  checkOptions(options);
-  const { name = 'guardstripe', virtualMemory = platform() } = options;
+  const { name = 'guardstripe', virtualMemory = platform() } = readOptions(options, [
+    'name',
+    'virtualMemory',
+  ]);
   checkVirtualMemory(virtualMemory);
-  if (typeof name !== 'string') throw invalidArgType('name', 'a string', name);
+  if (typeof name !== 'string') throw invalidArgType('options.name', 'of type string', name);
   if (name.includes('\0') || Buffer.byteLength(name) > MAX_NAME_BYTES) {
-    throw invalidArgValue('name', `at most ${MAX_NAME_BYTES} bytes without a zero`, name);
+    throw invalidArgValue('options.name', `must be at most ${MAX_NAME_BYTES} bytes without a zero`, name);
   }
   const { pageSize } = virtualMemory;
   const byteLength = Math.ceil(pieces.byteLength / pageSize) * pageSize;
@@ -103,12 +119,13 @@ export function memoryImage(source: Uint8Array | ImageSource, options: MemoryIma
 }
 
 function checkSource(source: unknown): ImageSource {
-  if (source instanceof Uint8Array)
+  if (isInstance(source, Uint8Array))
     return { byteLength: source.byteLength, fill: (write) => write(source, 0) };
-  const { byteLength, fill } = (source ?? {}) as Partial<ImageSource>;
-  if (typeof source !== 'object' || typeof fill !== 'function' || ArrayBuffer.isView(source))
-    throw invalidArgType('source', 'a Uint8Array or an ImageSource', source);
-  checkInteger('source.byteLength', byteLength);
+  if (typeof source !== 'object' || source === null || !isReadable(source) || ArrayBuffer.isView(source))
+    throw invalidArgType('source', 'an instance of Uint8Array or an ImageSource', source);
+  const { byteLength, fill } = source as Partial<ImageSource>;
+  checkFunction(fill, 'source.fill');
+  checkBytes(byteLength, 'source.byteLength');
   return checkedSource(source as ImageSource, byteLength);
 }
 
@@ -120,9 +137,10 @@ function checkedSource(source: ImageSource, byteLength: number): ImageSource {
       let filling = true;
       try {
         source.fill((bytes, position) => {
-          if (!filling) throw invalidArgValue('source', 'one that writes before fill() returns', source);
-          if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'a Uint8Array', bytes);
-          checkBytes(position, bytes.byteLength, byteLength);
+          if (!filling)
+            throw invalidArgValue('source', 'must be one that writes before fill() returns', source);
+          checkInstance(bytes, 'bytes', Uint8Array);
+          checkByteRange(position, bytes.byteLength, byteLength, 'position', 'bytes.byteLength');
           write(bytes, position);
         });
       } finally {
@@ -138,17 +156,24 @@ export function checkImagePart(
   part: MemoryImagePart,
   pageSize: number,
 ): Required<MemoryImagePart> {
-  checkOptions(part);
-  const { imageOffset = 0 } = part;
-  checkPages('imageOffset', imageOffset, pageSize, 0);
+  const { imageOffset = 0, byteLength: asked } = readOptions(part, ['imageOffset', 'byteLength'], 'part');
+  checkPages(imageOffset, 'part.imageOffset', pageSize, 0);
   if (imageOffset > image.byteLength) {
-    throw outOfRange('imageOffset', `at most the image's length, ${size(image.byteLength)}`, imageOffset);
+    throw bytesOutOfRange(
+      'part.imageOffset',
+      `at most the image's length, ${size(image.byteLength)}`,
+      imageOffset,
+    );
   }
   const restBytes = image.byteLength - imageOffset;
-  const { byteLength = restBytes } = part;
-  checkPages('byteLength', byteLength, pageSize, 0);
+  const byteLength = asked ?? restBytes;
+  checkPages(byteLength, 'part.byteLength', pageSize, 0);
   if (byteLength > restBytes) {
-    throw outOfRange('byteLength', `at most ${size(restBytes)} behind ${hex(imageOffset)}`, byteLength);
+    throw bytesOutOfRange(
+      'part.byteLength',
+      `at most ${size(restBytes)} behind ${hex(imageOffset)}`,
+      byteLength,
+    );
   }
   return { imageOffset, byteLength };
 }

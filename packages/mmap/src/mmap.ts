@@ -3,6 +3,7 @@
  * once it is closed. The class is the face; `mapping.ts` has the state and a picture of it.
  */
 
+import { checkBoolean, checkByteRange, checkInstance, checkInteger, readOptions } from '@guardstripe/common';
 import type { Advice } from './operations/advice.js';
 import {
   mapAnonymous,
@@ -10,9 +11,8 @@ import {
   type AnonymousOptions,
   type MmapOptions,
 } from './operations/anonymous.js';
-import { checkAccess, checkBytes, checkFlag, checkInteger, checkOptions } from './checks.js';
+import { checkAccess } from './checks.js';
 import { decommitMany, type PageRange } from './operations/decommit-many.js';
-import { invalidArgType, invalidArgValue } from './errors.js';
 import { mapFile, type FromFileOptions } from './operations/file-range.js';
 import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './operations/hints.js';
 import { Mapping, type MappedPages } from './mapping.js';
@@ -21,7 +21,7 @@ import { nameOf } from './operations/name.js';
 import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
 import { residentBytes, residentPages } from './operations/residency.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
-import { notOurs, recordOf } from './views/view.js';
+import { notOfThisMap, notOurs, recordOf } from './views/view.js';
 import type { Access } from './platform/virtual-memory.js';
 
 /** Options of {@link Mmap.close}. */
@@ -144,7 +144,7 @@ export class Mmap implements Disposable {
     const mapping = this.#mapping;
     const start = mapping.startOf(offset, byteLength);
     checkAccess(access);
-    checkInteger('key', key);
+    checkInteger(key, 'key');
     if (byteLength === 0) return;
     mapping.virtualMemory.protectWithKey(start, mapping.endOf(offset, byteLength) - start, access, key);
   }
@@ -194,7 +194,7 @@ export class Mmap implements Disposable {
     access: Access = 'read-write',
     part: MemoryImagePart = {},
   ): void {
-    if (!(image instanceof MemoryImage)) throw invalidArgType('image', 'a MemoryImage', image);
+    checkInstance(image, 'image', MemoryImage);
     const mapping = this.#mapping;
     const { imageOffset, byteLength } = checkImagePart(image, part, mapping.virtualMemory.pageSize);
     const start = mapping.startOf(offset, byteLength);
@@ -302,7 +302,7 @@ export class Mmap implements Disposable {
     const mapping = this.#mapping;
     mapping.assertOpen();
     const viewBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
-    checkBytes(offset, viewBytes, mapping.byteLength);
+    checkByteRange(offset, viewBytes, mapping.byteLength);
     return mapping.view(offset, viewBytes);
   }
 
@@ -317,9 +317,7 @@ export class Mmap implements Disposable {
   detachView(view: ArrayBuffer): void {
     this.#mapping.assertOpen();
     if (!this.#mapping.hasMade(view)) {
-      throw recordOf(view) === undefined
-        ? notOurs(view)
-        : invalidArgValue('view', 'a view of this Mmap', view);
+      throw recordOf(view) === undefined ? notOurs(view) : notOfThisMap(view);
     }
     this.#mapping.detachView(view);
   }
@@ -333,9 +331,8 @@ export class Mmap implements Disposable {
    * Idempotent. If the system refuses, the map is still open (its views are detached) and closing can be tried again.
    */
   close(options: CloseOptions = {}): void {
-    checkOptions(options);
-    const { unsafe = false } = options;
-    checkFlag('unsafe', unsafe);
+    const { unsafe = false } = readOptions(options, ['unsafe']);
+    checkBoolean(unsafe, 'options.unsafe');
     this.#mapping.close(unsafe);
   }
 

@@ -2,14 +2,7 @@ import { openSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import {
-  fromNodeError,
-  invalidArgType,
-  outOfRange,
-  SystemError,
-  ViewUnsupportedError,
-} from '../src/errors.js';
-import { hex, received, size } from '../src/format.js';
+import { fromNodeError, SystemError, ViewUnsupportedError } from '../src/errors.js';
 
 describe('SystemError', () => {
   it("has the fields and the grammar of Node's own", () => {
@@ -43,52 +36,8 @@ describe('SystemError', () => {
   });
 });
 
-describe('messages', () => {
-  it('sizes in hex and units', () => {
-    expect([0, 1000, 65_536, 1.5 * 2 ** 30, 2 ** 52].map(size)).toEqual([
-      '0x0 (0 bytes)',
-      '0x3e8 (1000 bytes)',
-      '0x10000 (64 KiB)',
-      '0x60000000 (1.5 GiB)',
-      '0x10000000000000 (4 PiB)',
-    ]);
-    expect([0, 255, -1].map(hex)).toEqual(['0x0', '0xff', '-0x1']);
-  });
-
-  it('any value can be shown', () => {
-    const values = [
-      1,
-      'a',
-      'x'.repeat(50),
-      5n,
-      null,
-      undefined,
-      Symbol('s'),
-      new Map(),
-      Object.create(null),
-      Math.max,
-    ];
-    expect(values.map(received)).toEqual([
-      '1',
-      '"a"',
-      `"${'x'.repeat(40)}..."`,
-      '5n',
-      'null',
-      'undefined',
-      'Symbol(s)',
-      'an instance of Map',
-      'an instance of Object',
-      'function max',
-    ]);
-  });
-
-  it('argument errors name the field, the rule and the value', () => {
-    expect(invalidArgType('offset', 'a number', '5').message).toBe(
-      'The "offset" argument must be a number. Received "5"',
-    );
-    expect(outOfRange('offset', 'at most 10', 4096).message).toBe(
-      'The value of "offset" is out of range. It must be at most 10. Received 4096 = 0x1000 (4 KiB)',
-    );
+describe('ViewUnsupportedError', () => {
+  it('names the runtime', () => {
     expect(new ViewUnsupportedError(undefined).message).toMatch(/^This runtime refuses/);
   });
 });

@@ -57,9 +57,9 @@ describe('making a map', () => {
     ['a negative size', -pageSize, 'ERR_OUT_OF_RANGE', /Received -/],
     ['NaN', Number.NaN, 'ERR_OUT_OF_RANGE', /Received NaN/],
     ['infinity', Infinity, 'ERR_OUT_OF_RANGE', /Received Infinity/],
-    ['past the safe integers', 2 ** 53, 'ERR_OUT_OF_RANGE', /whole number/],
-    ['a string', '4096', 'ERR_INVALID_ARG_TYPE', /Received "4096"/],
-    ['a bigint', 4096n, 'ERR_INVALID_ARG_TYPE', /Received 4096n/],
+    ['past the safe integers', 2 ** 53, 'ERR_OUT_OF_RANGE', /<= 9007199254740991/],
+    ['a string', '4096', 'ERR_INVALID_ARG_TYPE', /Received type string \('4096'\)/],
+    ['a bigint', 4096n, 'ERR_INVALID_ARG_TYPE', /Received type bigint \(4096n\)/],
   ])('refuses %s', (_, byteLength, code, message) => {
     for (const make of [(n: number) => Mmap.reserve(n), (n: number) => Mmap.anonymous(n)]) {
       expect(() => make(byteLength as number)).toThrow(

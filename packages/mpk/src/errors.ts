@@ -1,4 +1,5 @@
 /** The package's errors, told apart by `code`. */
+import { size } from '@guardstripe/common';
 
 /** Every protection key of the process is taken. */
 export class KeysExhaustedError extends Error {
@@ -21,7 +22,7 @@ export class KeyInUseError extends Error {
 
   constructor(id: number, byteLength: number) {
     super(
-      `Cannot give protection key ${id} back: 0x${byteLength.toString(16)} bytes carry it; close or recolour them first`,
+      `Cannot give protection key ${id} back: ${size(byteLength)} of memory carry it; close or recolour them first`,
     );
     this.id = id;
     this.byteLength = byteLength;
@@ -39,16 +40,4 @@ export class KeyReleasedError extends Error {
     super(`Protection key ${id} was given back`);
     this.id = id;
   }
-}
-
-/** An argument has the wrong type. */
-export class InvalidTypeError extends TypeError {
-  override readonly name = 'TypeError';
-  readonly code = 'ERR_INVALID_ARG_TYPE';
-}
-
-/** An argument has the right type and a value that cannot be. */
-export class OutOfRangeError extends RangeError {
-  override readonly name = 'RangeError';
-  readonly code = 'ERR_OUT_OF_RANGE';
 }

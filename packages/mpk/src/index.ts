@@ -3,13 +3,7 @@
  *
  * @packageDocumentation
  */
-export {
-  InvalidTypeError,
-  KeyInUseError,
-  KeyReleasedError,
-  KeysExhaustedError,
-  OutOfRangeError,
-} from './errors.js';
+export { KeyInUseError, KeyReleasedError, KeysExhaustedError } from './errors.js';
 export { keys, type KeyLease, type ProtectionKey, type Region } from './keys.js';
 export { allow, currentMask, ProtectionMask, withMask } from './mask.js';
 export { isSupported, supportReason } from './support.js';

@@ -2,15 +2,10 @@
  * Protection keys as something owned. The hardware has fifteen for a process, shared by everything in it; a lease holds
  * some of them and gives them back.
  */
+import { checkInstance, checkInteger, checkObject } from '@guardstripe/common';
 import { Mmap, SystemError, type Access } from '@guardstripe/mmap';
 import { colouredBytes } from './coloured-bytes.js';
-import {
-  InvalidTypeError,
-  KeyInUseError,
-  KeyReleasedError,
-  KeysExhaustedError,
-  OutOfRangeError,
-} from './errors.js';
+import { KeyInUseError, KeyReleasedError, KeysExhaustedError } from './errors.js';
 import { keySystem } from './key-system.js';
 import { OwnKeys } from './own-keys.js';
 import { isSupported, noteSupported } from './support.js';
@@ -62,12 +57,12 @@ export class ProtectionKey {
    */
   protect(region: Region, access: Access): void {
     if (this.#released) throw new KeyReleasedError(this.id);
-    if (!(region?.map instanceof Mmap)) {
-      throw new InvalidTypeError('Cannot colour a region: region.map must be an Mmap of @guardstripe/mmap');
-    }
+    checkObject(region, 'region');
+    const { map, offset, byteLength } = region;
+    checkInstance(map, 'region.map', Mmap);
     // Before the call: one that fails half way has coloured some.
-    this.#note(region.map);
-    region.map.protectWithKey(region.offset, region.byteLength, access, this.id);
+    this.#note(map);
+    map.protectWithKey(offset, byteLength, access, this.id);
   }
 
   /** @internal Whether pages may carry the key: no if each map that was ever coloured with it is closed. */
@@ -135,11 +130,7 @@ export class KeyLease implements Disposable {
  * and not one is free
  */
 export function keys(max: number = MAX_KEYS): KeyLease {
-  if (typeof max !== 'number')
-    throw new InvalidTypeError(`Cannot take keys: max must be a number, received ${String(max)}`);
-  if (!Number.isSafeInteger(max) || max < 0) {
-    throw new OutOfRangeError(`Cannot take keys: max must be a whole number from 0, received ${max}`);
-  }
+  checkInteger(max, 'max');
   if (max === 0 || !isSupported()) return new KeyLease([]);
   const held: ProtectionKey[] = [];
   while (held.length < max) {

@@ -1,5 +1,12 @@
 /** Which keys a thread may use, and switching between such sets. */
-import { InvalidTypeError, KeyReleasedError } from './errors.js';
+import {
+  checkFunction,
+  checkInstance,
+  invalidArgType,
+  invalidReturnValue,
+  isInstance,
+} from '@guardstripe/common';
+import { KeyReleasedError } from './errors.js';
 import { ownKeys, ProtectionKey } from './keys.js';
 import { pkru, rightsOf } from './pkru.js';
 
@@ -21,7 +28,8 @@ export class ProtectionMask {
   #checkedAt = -1;
 
   private constructor(token: typeof TOKEN, openBits: number, keys: readonly ProtectionKey[]) {
-    if (token !== TOKEN) throw new InvalidTypeError('Use ProtectionMask.zero, .all or .or');
+    if (token !== TOKEN)
+      throw invalidArgType('token', 'that of this package: use ProtectionMask.zero, .all or .or', token);
     this.openBits = openBits;
     this.#keys = keys;
   }
@@ -32,7 +40,7 @@ export class ProtectionMask {
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no key of this package, {@link KeyReleasedError}
    */
   or(key: ProtectionKey): ProtectionMask {
-    checkKey(key, 'open a key');
+    checkInstance(key, 'key', ProtectionKey);
     if (key.released) throw new KeyReleasedError(key.id);
     return new ProtectionMask(TOKEN, (this.openBits | rightsOf(key.id)) >>> 0, [...this.#keys, key]);
   }
@@ -43,7 +51,7 @@ export class ProtectionMask {
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no key of this package
    */
   allows(key: ProtectionKey): boolean {
-    checkKey(key, 'look for a key');
+    checkInstance(key, 'key', ProtectionKey);
     return (this.openBits & rightsOf(key.id)) !== 0;
   }
 
@@ -82,11 +90,12 @@ export function currentMask(): ProtectionMask {
  *
  * `fn` must be synchronous: the register belongs to the thread, and an `await` inside would hand the mask to whoever runs next.
  *
- * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for a wrong mask or a function that returned a promise; {@link KeyReleasedError}
- * if a key of the mask was given back; whatever `fn` throws
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for a wrong mask, `ERR_INVALID_RETURN_VALUE` for a function that returned a
+ * promise; {@link KeyReleasedError} if a key of the mask was given back; whatever `fn` throws
  */
 export function withMask<T>(mask: ProtectionMask, fn: () => T): T {
   checkMask(mask);
+  checkFunction(fn, 'fn');
   const { bits } = ownKeys;
   if (bits === 0) return synchronous(fn());
   const register = pkru();
@@ -100,23 +109,11 @@ export function withMask<T>(mask: ProtectionMask, fn: () => T): T {
 }
 
 function checkMask(mask: ProtectionMask): void {
-  if (!(mask instanceof ProtectionMask)) {
-    throw new InvalidTypeError('Cannot set the protection mask: it must be a ProtectionMask');
-  }
+  checkInstance(mask, 'mask', ProtectionMask);
   mask.assertHeld();
 }
 
-function checkKey(key: ProtectionKey, action: string): void {
-  if (!(key instanceof ProtectionKey)) {
-    throw new InvalidTypeError(`Cannot ${action}: it must be a ProtectionKey of this package`);
-  }
-}
-
 function synchronous<T>(result: T): T {
-  if (result instanceof Promise) {
-    throw new InvalidTypeError(
-      'Cannot run an asynchronous function with a protection mask: it must not return a promise',
-    );
-  }
+  if (isInstance(result, Promise)) throw invalidReturnValue('fn', 'what is no promise', result);
   return result;
 }

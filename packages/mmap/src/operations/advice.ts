@@ -1,6 +1,5 @@
 /** The hints a map can give to the system, and the ones it leaves to other methods. */
-
-import { invalidArgValue } from '../errors.js';
+import { invalidArgValue } from '@guardstripe/common';
 
 /**
  * What to tell the system about a range of pages (`madvise(2)`); a kernel that does not know a hint refuses it (`EINVAL`).
@@ -52,7 +51,7 @@ export function checkAdvice(value: unknown): asserts value is Advice {
   if (KNOWN.has(value)) return;
   const rule =
     value === 'dontneed'
-      ? 'a hint; dropping pages is what decommit() does'
-      : `one of ${ADVICES.map((advice) => `'${advice}'`).join(', ')}`;
+      ? 'must be a hint; dropping pages is what decommit() does'
+      : `must be one of: ${ADVICES.map((advice) => `'${advice}'`).join(', ')}`;
   throw invalidArgValue('advice', rule, value);
 }

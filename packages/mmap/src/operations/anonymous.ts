@@ -1,8 +1,8 @@
 /** Making maps of no file: address space, zeros, huge pages. */
 
-import { checkOptions, checkPages, checkVirtualMemory } from '../checks.js';
-import { HugePagesUnavailableError, invalidArgValue, outOfRange, SystemError } from '../errors.js';
-import { size } from '../format.js';
+import { bytesOutOfRange, checkPages, invalidArgValue, readOptions, size } from '@guardstripe/common';
+import { checkVirtualMemory } from '../checks.js';
+import { HugePagesUnavailableError, SystemError } from '../errors.js';
 import type { MappedPages } from '../mapping.js';
 import { platform } from '../platform/platform.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
@@ -30,14 +30,13 @@ export function mapReserved(
   totalBytes: number,
   options: MmapOptions,
 ): MappedPages {
-  checkOptions(options);
-  const { virtualMemory = platform() } = options;
+  const { virtualMemory = platform() } = readOptions(options, ['virtualMemory']);
   checkVirtualMemory(virtualMemory);
   const { pageSize } = virtualMemory;
-  checkPages(name, totalBytes, pageSize, 1);
-  checkPages('accessibleBytes', accessibleBytes, pageSize, 0);
+  checkPages(totalBytes, name, pageSize, 1);
+  checkPages(accessibleBytes, 'accessibleBytes', pageSize, 0);
   if (accessibleBytes > totalBytes) {
-    throw outOfRange('accessibleBytes', `at most totalBytes, ${size(totalBytes)}`, accessibleBytes);
+    throw bytesOutOfRange('accessibleBytes', `at most totalBytes, ${size(totalBytes)}`, accessibleBytes);
   }
   const mapAddress = virtualMemory.reserve(totalBytes);
   if (accessibleBytes > 0) {
@@ -53,15 +52,16 @@ export function mapReserved(
 
 /** Zeros on pages of the usual size, or on huge ones. */
 export function mapAnonymous(byteLength: number, options: AnonymousOptions): MappedPages {
-  checkOptions(options);
-  const { hugePages = false } = options;
-  if (hugePages === false) return mapReserved('byteLength', byteLength, byteLength, options);
-  const { virtualMemory = platform() } = options;
+  const { hugePages = false, virtualMemory = platform() } = readOptions(options, [
+    'hugePages',
+    'virtualMemory',
+  ]);
+  if (hugePages === false) return mapReserved('byteLength', byteLength, byteLength, { virtualMemory });
   checkVirtualMemory(virtualMemory);
-  checkPages('byteLength', byteLength, virtualMemory.pageSize, 1);
+  checkPages(byteLength, 'byteLength', virtualMemory.pageSize, 1);
   const hugePageBytes = hugePageBytesOf(hugePages, virtualMemory);
   if (byteLength > Number.MAX_SAFE_INTEGER - hugePageBytes) {
-    throw outOfRange('byteLength', 'a safe integer when rounded up to huge pages', byteLength);
+    throw bytesOutOfRange('byteLength', 'a safe integer when rounded up to huge pages', byteLength);
   }
   // The kernel rounds a huge mapping up by itself, but wants the rounded length when it is unmapped.
   const mapBytes = Math.ceil(byteLength / hugePageBytes) * hugePageBytes;
@@ -86,7 +86,11 @@ function hugePageBytesOf(asked: unknown, virtualMemory: VirtualMemory): number {
   }
   const isPowerOfTwo = typeof asked === 'number' && Number.isInteger(Math.log2(asked));
   if (!isPowerOfTwo || asked <= virtualMemory.pageSize || asked > MAX_HUGE_PAGE_BYTES) {
-    throw invalidArgValue('hugePages', 'a boolean or a power of two above the page size', asked);
+    throw invalidArgValue(
+      'options.hugePages',
+      'must be a boolean or a power of two above the page size',
+      asked,
+    );
   }
   return asked;
 }

@@ -1,6 +1,6 @@
 /** Dropping the pages of many ranges at once. */
 
-import { invalidArgType } from '../errors.js';
+import { invalidArgType, isReadable } from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
 
 /** A run of bytes of a map. */
@@ -13,7 +13,7 @@ export interface PageRange {
 /** Checks every range before the first page is dropped. */
 export function decommitMany(mapping: Mapping, ranges: Iterable<PageRange>): void {
   mapping.assertOpen();
-  if (typeof ranges !== 'object' || ranges === null || !(Symbol.iterator in ranges)) {
+  if (typeof ranges !== 'object' || ranges === null || !isReadable(ranges) || !(Symbol.iterator in ranges)) {
     throw invalidArgType('ranges', 'an iterable of ranges', ranges);
   }
   // Read to the end first: the iterable is the caller's code, and may close or resize the map.
@@ -32,7 +32,7 @@ export function decommitMany(mapping: Mapping, ranges: Iterable<PageRange>): voi
 }
 
 function readRange(range: unknown): [offset: number, byteLength: number] {
-  if (typeof range !== 'object' || range === null) {
+  if (typeof range !== 'object' || range === null || !isReadable(range)) {
     throw invalidArgType('ranges', 'objects with offset and byteLength', range);
   }
   const { offset, byteLength } = range as PageRange;

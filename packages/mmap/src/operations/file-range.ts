@@ -9,18 +9,21 @@
  * ```
  */
 
+import {
+  bytesOutOfRange,
+  checkBoolean,
+  checkBytes,
+  checkInteger,
+  invalidArgType,
+  invalidArgValue,
+  isInstance,
+  readOptions,
+  size,
+} from '@guardstripe/common';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 
-import {
-  checkFileAccess,
-  checkFlag,
-  checkInteger,
-  checkOptions,
-  checkSharing,
-  checkVirtualMemory,
-} from '../checks.js';
-import { fromNodeError, invalidArgType, invalidArgValue, outOfRange } from '../errors.js';
-import { size } from '../format.js';
+import { checkFileAccess, checkSharing, checkVirtualMemory } from '../checks.js';
+import { fromNodeError } from '../errors.js';
 import type { MappedPages } from '../mapping.js';
 import { platform } from '../platform/platform.js';
 import type { Sharing, VirtualMemory } from '../platform/virtual-memory.js';
@@ -50,11 +53,11 @@ type Settings = Required<Omit<FromFileOptions, 'byteLength'>> & { readonly byteL
 export function mapFile(file: number | string | URL, options: FromFileOptions): MappedPages {
   const settings = checkSettings(options);
   if (typeof file === 'number') {
-    checkInteger('file', file);
+    checkInteger(file, 'file');
     return mapDescriptor(file, settings, `descriptor ${file}`);
   }
-  if (typeof file !== 'string' && !(file instanceof URL)) {
-    throw invalidArgType('file', 'a descriptor, a path or a file URL', file);
+  if (typeof file !== 'string' && !isInstance(file, URL)) {
+    throw invalidArgType('file', 'of type number or string, or an instance of URL', file);
   }
   // A private map copies before it writes, so reading is all it needs from the file.
   const flags = settings.access === 'read-write' && settings.sharing === 'shared' ? 'r+' : 'r';
@@ -67,14 +70,19 @@ export function mapFile(file: number | string | URL, options: FromFileOptions): 
 }
 
 function checkSettings(options: FromFileOptions): Settings {
-  checkOptions(options);
-  const { sharing = 'shared', access = 'read', offset = 0, byteLength } = options;
-  const { resizable = false, virtualMemory = platform() } = options;
+  const {
+    sharing = 'shared',
+    access = 'read',
+    offset = 0,
+    byteLength,
+    resizable = false,
+    virtualMemory = platform(),
+  } = readOptions(options, ['sharing', 'access', 'offset', 'byteLength', 'resizable', 'virtualMemory']);
   checkSharing(sharing);
   checkFileAccess(access);
-  checkInteger('offset', offset);
-  if (byteLength !== undefined) checkInteger('byteLength', byteLength);
-  checkFlag('resizable', resizable);
+  checkBytes(offset, 'options.offset');
+  if (byteLength !== undefined) checkBytes(byteLength, 'options.byteLength');
+  checkBoolean(resizable, 'options.resizable');
   checkVirtualMemory(virtualMemory);
   return { sharing, access, offset, byteLength, resizable, virtualMemory };
 }
@@ -82,15 +90,24 @@ function checkSettings(options: FromFileOptions): Settings {
 function mapDescriptor(fd: number, settings: Settings, name: string): MappedPages {
   const { sharing, access, offset, resizable, virtualMemory } = settings;
   const stats = attempt(name, () => fstatSync(fd));
-  if (!stats.isFile()) throw invalidArgValue('file', 'a regular file', name);
+  if (!stats.isFile()) throw invalidArgValue('file', 'must be a regular file', name);
   if (stats.size === 0)
-    throw invalidArgValue('file', 'a file with at least one byte (an empty one has nothing to map)', name);
-  if (offset >= stats.size) throw outOfRange('offset', `below the file's size, ${size(stats.size)}`, offset);
+    throw invalidArgValue(
+      'file',
+      'must be a file with at least one byte (an empty one has nothing to map)',
+      name,
+    );
+  if (offset >= stats.size)
+    throw bytesOutOfRange('options.offset', `below the file's size, ${size(stats.size)}`, offset);
   const byteLength = settings.byteLength ?? stats.size - offset;
-  if (byteLength === 0) throw outOfRange('byteLength', 'at least 1', byteLength);
+  if (byteLength === 0) throw bytesOutOfRange('options.byteLength', 'at least 1', byteLength);
   if (byteLength > stats.size - offset) {
     // Pages past the end would end the process with SIGBUS at the first touch.
-    throw outOfRange('byteLength', `at most ${size(stats.size - offset)}, where the file ends`, byteLength);
+    throw bytesOutOfRange(
+      'options.byteLength',
+      `at most ${size(stats.size - offset)}, where the file ends`,
+      byteLength,
+    );
   }
   const { pageSize } = virtualMemory;
   const leadBytes = offset % pageSize;

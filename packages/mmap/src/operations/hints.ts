@@ -1,7 +1,7 @@
 /** Write-back, hints and locks: checked ranges handed to the system, and their twins on other threads. */
 
+import { checkBoolean, readOptions } from '@guardstripe/common';
 import { checkAdvice, type Advice } from './advice.js';
-import { checkFlag, checkOptions } from '../checks.js';
 import type { Mapping } from '../mapping.js';
 
 /** Options of {@link Mmap.lock}. */
@@ -43,9 +43,8 @@ export async function adviseAsync(
 
 export function lock(mapping: Mapping, offset: number, byteLength: number, options: LockOptions): void {
   // Options first: reading them may run the caller's code, which may close the map.
-  checkOptions(options);
-  const { onFault = false } = options;
-  checkFlag('onFault', onFault);
+  const { onFault = false } = readOptions(options, ['onFault']);
+  checkBoolean(onFault, 'options.onFault');
   const start = mapping.startOf(offset, byteLength);
   if (byteLength === 0) return;
   const pagesBytes = mapping.endOf(offset, byteLength) - start;

@@ -1,6 +1,6 @@
 /** Names for anonymous pages. */
 
-import { invalidArgType, invalidArgValue } from '../errors.js';
+import { invalidArgType, invalidArgValue } from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
 
 /** What the kernel takes (`is_valid_name_char`, mm/madvise.c): `ANON_VMA_NAME_MAX_LEN` is 80 with the final zero. */
@@ -14,11 +14,12 @@ export function nameOf(
 ): boolean {
   const rangeBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
   const start = mapping.startOf(offset, rangeBytes);
-  if (name !== null && typeof name !== 'string') throw invalidArgType('name', 'a string or null', name);
+  if (name !== null && typeof name !== 'string')
+    throw invalidArgType('name', 'of type string, or null', name);
   if (name !== null && !NAME.test(name)) {
-    throw invalidArgValue('name', 'at most 79 printable ASCII characters, none of []\\$`', name);
+    throw invalidArgValue('name', 'must be at most 79 printable ASCII characters, none of []\\$`', name);
   }
-  if (mapping.file !== undefined) throw invalidArgValue('name', 'given to maps of no file', name);
+  if (mapping.file !== undefined) throw invalidArgValue('name', 'must be given to maps of no file', name);
   if (rangeBytes === 0) return true;
   return mapping.virtualMemory.name(start, mapping.endOf(offset, rangeBytes) - start, name);
 }

@@ -1,7 +1,6 @@
 /** Finding the pages of a map that were written, without reading them. */
 
-import { checkInteger, checkOptions } from '../checks.js';
-import { invalidArgType, outOfRange } from '../errors.js';
+import { checkInteger, invalidArgType, isInstance, readOptions } from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
 import { mappingOf, Mmap } from '../mmap.js';
 import { platform } from '../platform/platform.js';
@@ -27,12 +26,9 @@ export class PageScanner {
 
   /** @throws `TypeError` if `map` is no {@link Mmap}, `RangeError` for options out of range. */
   constructor(map: Mmap, options: PageScannerOptions = {}) {
-    if (!(map instanceof Mmap)) throw invalidArgType('map', 'an Mmap', map);
-    checkOptions(options);
-    const { maxRunsPerCall = 256 } = options;
-    checkInteger('maxRunsPerCall', maxRunsPerCall);
-    if (maxRunsPerCall < 1 || maxRunsPerCall > 65_536)
-      throw outOfRange('maxRunsPerCall', 'from 1 to 65536', maxRunsPerCall);
+    if (!isInstance(map, Mmap)) throw invalidArgType('map', 'an instance of Mmap', map);
+    const { maxRunsPerCall = 256 } = readOptions(options, ['maxRunsPerCall']);
+    checkInteger(maxRunsPerCall, 'options.maxRunsPerCall', 1, 65_536);
     this.#mapping = mappingOf(map);
     const [starts, ends] = [new Float64Array(maxRunsPerCall), new Float64Array(maxRunsPerCall)];
     this.#found = { starts, ends, count: 0, walkEnd: 0 };

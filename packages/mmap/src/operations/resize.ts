@@ -3,11 +3,18 @@
  * was, and the map as long as it was with the same bytes in it; it may have moved, and then its views are gone.
  */
 
+import {
+  bytesOutOfRange,
+  checkBoolean,
+  checkBytes,
+  checkPages,
+  invalidArgValue,
+  readOptions,
+  size,
+} from '@guardstripe/common';
 import { fstatSync, ftruncateSync } from 'node:fs';
 
-import { checkFlag, checkInteger, checkOptions, checkPages } from '../checks.js';
-import { fromNodeError, invalidArgValue, MmapBusyError, notResizable, outOfRange } from '../errors.js';
-import { size } from '../format.js';
+import { fromNodeError, MmapBusyError, notResizable } from '../errors.js';
 import type { Mapping } from '../mapping.js';
 import { layZeros, withhold } from '../views/withheld.js';
 
@@ -22,9 +29,8 @@ export interface ResizeOptions {
 
 export function resize(mapping: Mapping, newByteLength: number, options: ResizeOptions): void {
   // Options first: reading them may run the caller's code, which may close the map.
-  checkOptions(options);
-  const { growFile = false } = options;
-  checkFlag('growFile', growFile);
+  const { growFile = false } = readOptions(options, ['growFile']);
+  checkBoolean(growFile, 'options.growFile');
   mapping.assertOpen();
   const newFileBytes = checkNewLength(mapping, newByteLength, growFile);
   if (mapping.pendingCalls > 0 || mapping.openGuards > 0) {
@@ -89,16 +95,16 @@ function moveAway(mapping: Mapping, newMapBytes: number, newByteLength: number):
 function checkNewLength(mapping: Mapping, newByteLength: number, growFile: boolean): number | undefined {
   const { file, virtualMemory, granuleBytes } = mapping;
   if (file === undefined) {
-    if (growFile) throw invalidArgValue('growFile', 'false for a map of no file', growFile);
-    checkPages('newByteLength', newByteLength, virtualMemory.pageSize, 1);
+    if (growFile) throw invalidArgValue('options.growFile', 'must be false for a map of no file', growFile);
+    checkPages(newByteLength, 'newByteLength', virtualMemory.pageSize, 1);
     checkRoom(newByteLength, mapping.leadBytes, granuleBytes);
     return undefined;
   }
-  checkInteger('newByteLength', newByteLength);
-  if (newByteLength === 0) throw outOfRange('newByteLength', 'at least 1', newByteLength);
+  checkBytes(newByteLength, 'newByteLength');
+  if (newByteLength === 0) throw bytesOutOfRange('newByteLength', 'at least 1', newByteLength);
   checkRoom(newByteLength, file.offset, granuleBytes);
   if (growFile && !file.writesFile) {
-    throw invalidArgValue('growFile', 'false for a map that cannot write its file', growFile);
+    throw invalidArgValue('options.growFile', 'must be false for a map that cannot write its file', growFile);
   }
   if (newByteLength <= mapping.byteLength) return undefined;
   if (file.fd === undefined || mapping.hasReplacedPages) throw notResizable();
@@ -107,7 +113,7 @@ function checkNewLength(mapping: Mapping, newByteLength: number, growFile: boole
   if (offset + newByteLength <= fileBytes) return undefined;
   if (!growFile) {
     const rule = `at most ${size(Math.max(0, fileBytes - offset))}, where the file ends, unless growFile is true`;
-    throw outOfRange('newByteLength', rule, newByteLength);
+    throw bytesOutOfRange('newByteLength', rule, newByteLength);
   }
   return offset + newByteLength;
 }
@@ -115,7 +121,7 @@ function checkNewLength(mapping: Mapping, newByteLength: number, growFile: boole
 /** A sum with what lies before, rounded up, must be a number still. */
 function checkRoom(newByteLength: number, beforeBytes: number, granuleBytes: number): void {
   const most = Number.MAX_SAFE_INTEGER - beforeBytes - granuleBytes;
-  if (newByteLength > most) throw outOfRange('newByteLength', `at most ${size(most)}`, newByteLength);
+  if (newByteLength > most) throw bytesOutOfRange('newByteLength', `at most ${size(most)}`, newByteLength);
 }
 
 /** The kernel lengthens the last mapping; if that is an image, the new pages lie behind its end and would fault. */

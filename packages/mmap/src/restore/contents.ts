@@ -1,7 +1,6 @@
 /** What a range goes back to: images at their places, and zeros everywhere else. */
 
-import { checkInteger } from '../checks.js';
-import { invalidArgType, outOfRange } from '../errors.js';
+import { bytesOutOfRange, checkBytes, invalidArgType, isInstance } from '@guardstripe/common';
 import { ffi } from '../platform/ffi.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 
@@ -53,7 +52,7 @@ export class Contents {
   /** @throws `TypeError` or `RangeError` for images that are out of order, overlap, or are no whole pages. */
   constructor(images: readonly RestorerImage[], virtualMemory: VirtualMemory) {
     this.#virtualMemory = virtualMemory;
-    if (!Array.isArray(images)) throw invalidArgType('images', 'an array', images);
+    if (!Array.isArray(images)) throw invalidArgType('images', 'an instance of Array', images);
     let end = 0;
     this.#parts = (images as readonly RestorerImage[]).map((image) => {
       const part = readImage(image, end, virtualMemory.pageSize);
@@ -139,17 +138,22 @@ function between(unmapped: readonly Part[]): Droppable[] {
 function readImage(image: RestorerImage, minimum: number, pageSize: number): Part {
   if (typeof image !== 'object' || image === null) throw invalidArgType('images', 'objects', image);
   const { offset, bytes, mapped } = image;
-  checkInteger('offset', offset);
+  checkBytes(offset, 'offset');
   // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
-  if (!(bytes instanceof Uint8Array) || !(bytes.buffer instanceof ArrayBuffer)) {
+  if (!isInstance(bytes, Uint8Array) || !(bytes.buffer instanceof ArrayBuffer)) {
     throw invalidArgType('bytes', 'a Uint8Array over an ArrayBuffer', bytes);
   }
-  if (typeof mapped !== 'boolean') throw invalidArgType('mapped', 'a boolean', mapped);
-  if (offset % pageSize !== 0) throw outOfRange('offset', `a multiple of the page size, ${pageSize}`, offset);
-  if (offset < minimum) throw outOfRange('offset', 'behind the image before', offset);
+  if (typeof mapped !== 'boolean') throw invalidArgType('mapped', 'of type boolean', mapped);
+  if (offset % pageSize !== 0)
+    throw bytesOutOfRange('offset', `a multiple of the page size, ${pageSize}`, offset);
+  if (offset < minimum) throw bytesOutOfRange('offset', 'behind the image before', offset);
   const { byteLength } = bytes;
   if (byteLength === 0 || byteLength % pageSize !== 0) {
-    throw outOfRange('bytes.byteLength', `a multiple of the page size, ${pageSize}, above 0`, byteLength);
+    throw bytesOutOfRange(
+      'bytes.byteLength',
+      `a multiple of the page size, ${pageSize}, above 0`,
+      byteLength,
+    );
   }
   const address = ffi().addressOf(bytes.buffer) + bytes.byteOffset;
   return { start: offset, end: offset + byteLength, address, mapped, bytes };

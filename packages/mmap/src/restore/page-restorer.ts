@@ -1,7 +1,17 @@
 /** Putting a range of pages back to the bytes that it started with, again and again, at the cost of what was written. */
 
-import { checkFlag, checkInteger, checkOptions, checkVirtualMemory } from '../checks.js';
-import { invalidArgType, invalidArgValue, outOfRange, restorerClosed, type SystemError } from '../errors.js';
+import {
+  bytesOutOfRange,
+  checkBoolean,
+  checkBytes,
+  checkFunction,
+  checkOneOf,
+  invalidArgType,
+  invalidArgValue,
+  readOptions,
+} from '@guardstripe/common';
+import { checkVirtualMemory } from '../checks.js';
+import { restorerClosed, type SystemError } from '../errors.js';
 import type { PageRange } from '../operations/decommit-many.js';
 import { platform } from '../platform/platform.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
@@ -61,17 +71,18 @@ export class PageRestorer implements Disposable {
    * @throws {@link MmapClosedError} for a closed map.
    */
   constructor(range: RestorerRange, options: PageRestorerOptions = {}) {
-    checkOptions(options);
     const {
       virtualMemory = platform(),
       images = [],
       strategies = RESTORE_STRATEGIES,
       clean = false,
-    } = options;
+      onRefusal = () => undefined,
+      maxWriteBackBytes,
+      maxResidentBytes,
+    } = readOptions(options, OPTIONS);
     checkVirtualMemory(virtualMemory);
-    checkFlag('clean', clean);
-    const { onRefusal = () => undefined, maxWriteBackBytes, maxResidentBytes } = options;
-    if (typeof onRefusal !== 'function') throw invalidArgType('onRefusal', 'a function', onRefusal);
+    checkBoolean(clean, 'options.clean');
+    checkFunction(onRefusal, 'options.onRefusal');
     const checkedRange = new Range(range, virtualMemory.pageSize);
     const contents = fitting(new Contents(images, virtualMemory), checkedRange);
     const allowed = allowedOf(strategies, virtualMemory);
@@ -83,7 +94,7 @@ export class PageRestorer implements Disposable {
 
   /** Whether this system has what a way needs. */
   static isSupported(strategy: RestoreStrategy, virtualMemory: VirtualMemory = platform()): boolean {
-    if (!RESTORE_STRATEGIES.includes(strategy)) throw invalidArgValue('strategy', STRATEGY_RULE, strategy);
+    checkOneOf(strategy, 'strategy', RESTORE_STRATEGIES);
     if (strategy === 'scan') return virtualMemory.canScanDirtyPages;
     return strategy !== 'watch' || (virtualMemory.canScanDirtyPages && virtualMemory.canWatchWrites);
   }
@@ -160,9 +171,10 @@ export class PageRestorer implements Disposable {
   }
 
   /** Other start bytes. */
-  setImages(images: readonly RestorerImage[], { clean = false }: RestorerChange = {}): void {
+  setImages(images: readonly RestorerImage[], options?: RestorerChange): void {
+    const { clean = false } = readOptions(options, ['clean']);
     const engine = this.#open();
-    checkFlag('clean', clean);
+    checkBoolean(clean, 'options.clean');
     const contents = fitting(new Contents(images, this.#virtualMemory), engine.range);
     engine.unwatch();
     engine.contents = contents;
@@ -170,9 +182,10 @@ export class PageRestorer implements Disposable {
   }
 
   /** Other pages: the range moved, grew or shrank. */
-  setRange(range: RestorerRange, { clean = false }: RestorerChange = {}): void {
+  setRange(range: RestorerRange, options?: RestorerChange): void {
+    const { clean = false } = readOptions(options, ['clean']);
     const engine = this.#open();
-    checkFlag('clean', clean);
+    checkBoolean(clean, 'options.clean');
     const next = new Range(range, this.#virtualMemory.pageSize);
     fitting(engine.contents, next);
     engine.unwatch();
@@ -212,16 +225,27 @@ export class PageRestorer implements Disposable {
   }
 }
 
+const OPTIONS = [
+  'virtualMemory',
+  'images',
+  'strategies',
+  'clean',
+  'onRefusal',
+  'maxWriteBackBytes',
+  'maxResidentBytes',
+] as const;
+
 const STRATEGY_RULE = RESTORE_STRATEGIES.map((strategy) => `'${strategy}'`).join(', ');
 
 function allowedOf(
   strategies: readonly RestoreStrategy[],
   virtualMemory: VirtualMemory,
 ): Set<RestoreStrategy> {
-  if (!Array.isArray(strategies)) throw invalidArgType('strategies', 'an array', strategies);
+  if (!Array.isArray(strategies))
+    throw invalidArgType('options.strategies', 'an instance of Array', strategies);
   for (const strategy of strategies as readonly unknown[]) {
     if (!RESTORE_STRATEGIES.includes(strategy as RestoreStrategy)) {
-      throw invalidArgValue('strategies', `an array of ${STRATEGY_RULE}`, strategies);
+      throw invalidArgValue('options.strategies', `must be an array of ${STRATEGY_RULE}`, strategies);
     }
   }
   const allowed = new Set<RestoreStrategy>(strategies);
@@ -231,19 +255,24 @@ function allowedOf(
       ? virtualMemory.canScanDirtyPages
       : PageRestorer.isSupported(strategy, virtualMemory);
   const usable = new Set([...allowed].filter(isUsable));
-  if (usable.size === 0) throw invalidArgValue('strategies', 'ways that this system has', strategies);
+  if (usable.size === 0)
+    throw invalidArgValue('options.strategies', 'must be ways that this system has', strategies);
   return usable;
 }
 
 function fitting(contents: Contents, range: Range): Contents {
   if (contents.end > range.byteLength) {
-    throw outOfRange('images', `inside of the range, which has ${range.byteLength} bytes`, contents.end);
+    throw bytesOutOfRange(
+      'options.images',
+      `inside of the range, which has ${range.byteLength} bytes`,
+      contents.end,
+    );
   }
   return contents;
 }
 
 function wholePages(name: string, bytes: number, pageSize: number): number {
   if (bytes === Infinity) return bytes;
-  checkInteger(name, bytes);
+  checkBytes(bytes, name);
   return Math.floor(bytes / pageSize) * pageSize;
 }

@@ -1,7 +1,13 @@
 /** The pages that a restorer works on, and where they are now. */
 
-import { checkInteger, checkPages } from '../checks.js';
-import { invalidArgType, outOfRange } from '../errors.js';
+import {
+  bytesOutOfRange,
+  checkBytes,
+  checkObject,
+  checkPages,
+  invalidArgType,
+  isInstance,
+} from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
 import { mappingOf, Mmap } from '../mmap.js';
 
@@ -37,24 +43,28 @@ export class Range {
 
   /** @throws `TypeError` or `RangeError` for what is no range of whole pages, {@link MmapClosedError} for a closed map. */
   constructor(range: RestorerRange, pageSize: number) {
-    if (typeof range !== 'object' || range === null) throw invalidArgType('range', 'an object', range);
+    checkObject(range, 'range');
     if ('map' in range) {
       const { map, offset = 0, byteLength } = range;
-      if (!(map instanceof Mmap)) throw invalidArgType('range.map', 'an Mmap', map);
+      if (!isInstance(map, Mmap)) throw invalidArgType('range.map', 'an instance of Mmap', map);
       const mapping = mappingOf(map);
-      checkInteger('offset', offset);
+      checkBytes(offset, 'range.offset');
       const asked = byteLength ?? Math.max(0, mapping.byteLength - offset);
       mapping.startOf(offset, asked);
       if (mapping.leadBytes !== 0 || mapping.endOf(offset, asked) - mapping.address - offset !== asked) {
-        throw outOfRange('range', 'whole pages', asked);
+        throw bytesOutOfRange('range', 'whole pages', asked);
       }
       [this.#mapping, this.#offset, this.byteLength] = [mapping, offset, asked];
     } else {
       const { address, byteLength } = range;
-      checkPages('address', address, pageSize, 1);
-      checkPages('byteLength', byteLength, pageSize, 0);
+      checkPages(address, 'range.address', pageSize, 1);
+      checkPages(byteLength, 'range.byteLength', pageSize, 0);
       if (byteLength > Number.MAX_SAFE_INTEGER - address) {
-        throw outOfRange('byteLength', 'such that the end of the range is a safe integer', byteLength);
+        throw bytesOutOfRange(
+          'range.byteLength',
+          'such that the end of the range is a safe integer',
+          byteLength,
+        );
       }
       [this.#mapping, this.#offset, this.byteLength] = [undefined, address, byteLength];
     }

@@ -10,16 +10,16 @@
  * buffer's properties and prototypes, and it goes when the buffer is collected.
  */
 
-import { inspect } from 'node:util';
-
-import { checkInteger } from '../checks.js';
 import {
+  bytesOutOfRange,
+  checkBytes,
   invalidArgType,
   invalidArgValue,
-  outOfRange,
-  ViewNotDetachableError,
-  ViewUnsupportedError,
-} from '../errors.js';
+  isInstance,
+} from '@guardstripe/common';
+import { inspect } from 'node:util';
+
+import { ViewNotDetachableError, ViewUnsupportedError } from '../errors.js';
 import { ffi } from '../platform/ffi.js';
 
 /** What is known of a view. Lives as long as the buffer. */
@@ -143,11 +143,11 @@ export function takeBack(view: ArrayBuffer, record: ViewRecord): DetachOutcome {
  * @throws {@link ViewUnsupportedError} in runtimes without external array buffers (Electron).
  */
 export function createView(address: number, byteLength: number): ArrayBuffer {
-  checkInteger('address', address);
-  checkInteger('byteLength', byteLength);
-  if (address === 0) throw outOfRange('address', 'above 0', address);
+  checkBytes(address, 'address');
+  checkBytes(byteLength, 'byteLength');
+  if (address === 0) throw bytesOutOfRange('address', 'above 0', address);
   if (byteLength > Number.MAX_SAFE_INTEGER - address) {
-    throw outOfRange('byteLength', 'such that the end of the range is a safe integer', byteLength);
+    throw bytesOutOfRange('byteLength', 'such that the end of the range is a safe integer', byteLength);
   }
   return makeView(address, byteLength, { detachedByUs: false, cohort: undefined });
 }
@@ -171,7 +171,12 @@ export function detachView(view: ArrayBuffer): 'detached' | 'stolen' {
 
 /** The error for an argument that is no view of ours. */
 export function notOurs(view: unknown): TypeError {
-  return view instanceof ArrayBuffer
-    ? invalidArgValue('view', 'an ArrayBuffer that this package made', view)
-    : invalidArgType('view', 'an ArrayBuffer', view);
+  return isInstance(view, ArrayBuffer)
+    ? invalidArgValue('view', 'must be an ArrayBuffer that this package made', view)
+    : invalidArgType('view', 'an instance of ArrayBuffer', view);
+}
+
+/** The error for a view of another map. */
+export function notOfThisMap(view: ArrayBuffer): TypeError {
+  return invalidArgValue('view', 'must be a view of this Mmap', view);
 }

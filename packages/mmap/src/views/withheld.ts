@@ -7,7 +7,7 @@
  * - *Retired*: for as long as the process lives, because a view was stolen.
  */
 
-import { size } from '../format.js';
+import { size } from '@guardstripe/common';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 import { keepForGood } from '../process/owned.js';
 import type { ViewsLeft } from './ledger.js';

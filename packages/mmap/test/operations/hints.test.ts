@@ -219,7 +219,7 @@ describe('lock', () => {
     using map = Mmap.anonymous(4 * pageSize, { virtualMemory: faulty.virtualMemory });
     faulty.fail('lock', 'unlock');
     expect(() => map.lock(0, pageSize)).toThrow(/injected-lock/);
-    expect(() => map.lock(0, pageSize, { onFault: 1 as never })).toThrow(/"onFault".*boolean/);
+    expect(() => map.lock(0, pageSize, { onFault: 1 as never })).toThrow(/"options.onFault".*boolean/);
     expect(() => map.lock(0, pageSize, true as never)).toThrow(/"options"/);
     faulty.heal();
     map.lock(0, 0);

@@ -116,7 +116,7 @@ describe('resize of anonymous memory', () => {
     using map = Mmap.anonymous(3 * pageSize);
     expect(() => map.resize('8192' as never)).toThrow(code('ERR_INVALID_ARG_TYPE'));
     expect(() => map.resize(pageSize, 3 as never)).toThrow(/"options"/);
-    expect(() => map.resize(pageSize, { growFile: 1 as never })).toThrow(/"growFile".*boolean/);
+    expect(() => map.resize(pageSize, { growFile: 1 as never })).toThrow(/"options.growFile".*boolean/);
     expect(() => map.resize(pageSize, { growFile: true })).toThrow(code('ERR_INVALID_ARG_VALUE'));
     expect(() => map.resize(2 ** 47 - 2 ** 32)).toThrow(code('ENOMEM'));
     expect(map.byteLength).toBe(3 * pageSize);
@@ -236,7 +236,7 @@ describe('resize of a file map', () => {
     }
     expect(fstatSync(fd).size).toBe(3 * pageSize);
     closeSync(fd);
-    expect(() => Mmap.fromFile(path, { resizable: 1 as never })).toThrow(/"resizable".*boolean/);
+    expect(() => Mmap.fromFile(path, { resizable: 1 as never })).toThrow(/"options.resizable".*boolean/);
   });
 
   it('a refused resizable map leaves no descriptor', () => {

@@ -311,7 +311,7 @@ describe('PageRestorer', () => {
       { address: 0, byteLength: pageSize },
       { address: pageSize, byteLength: 7 },
     ])
-      expect(() => new PageRestorer(range as never)).toThrow(/argument must|out of range/);
+      expect(() => new PageRestorer(range as never)).toThrow(/(argument|property) must|out of range/);
     for (const images of [
       1,
       [1],
@@ -325,11 +325,11 @@ describe('PageRestorer', () => {
       [image, image],
     ])
       expect(() => new PageRestorer({ map }, { images: images as never })).toThrow(
-        /argument must|out of range/,
+        /(argument|property) must|out of range/,
       );
     for (const maxResidentBytes of [-1, 0.5, Number.NaN, '1'])
       expect(() => new PageRestorer({ map }, { maxResidentBytes: maxResidentBytes as never })).toThrow(
-        /argument must|out of range/,
+        /(argument|property) must|out of range/,
       );
     for (const strategies of ['scan', [], ['fly'], [1]])
       expect(() => new PageRestorer({ map }, { strategies: strategies as never })).toThrow(TypeError);

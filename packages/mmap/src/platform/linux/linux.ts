@@ -3,9 +3,9 @@
  * other architectures number some of them differently and are not accepted by {@link platform}.
  */
 
+import { hex } from '@guardstripe/common';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
-import { hex } from '../../format.js';
 import { closeDescriptor } from './descriptor.js';
 import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
 import { createSealedFile } from './memory-file.js';

@@ -1,9 +1,9 @@
 /** Memory files: made empty, filled, and sealed for good. */
 
+import { hex } from '@guardstripe/common';
 import { ftruncateSync, writeSync } from 'node:fs';
 
 import { fromNodeError, SystemError } from '../../errors.js';
-import { hex } from '../../format.js';
 import type { ImageSource } from '../virtual-memory.js';
 import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';

@@ -3,12 +3,12 @@
  * primitives are; constants as in `linux.ts`.
  */
 
+import { hex } from '@guardstripe/common';
 import { readFileSync } from 'node:fs';
 
 import type { Advice } from '../../operations/advice.js';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
-import { hex } from '../../format.js';
 import { accessOf } from './access.js';
 import type { VirtualMemory } from '../virtual-memory.js';
 
