@@ -54,7 +54,7 @@ export function saveMemories(target: Target, virtualMemory: VirtualMemory | unde
 /**
  * Whether a state fits another instance, whose memories and tables grow to hold it; and what its functions are there.
  *
- * @throws {WrongTargetError} before any byte, global or entry is written
+ * @throws {@link WrongTargetError} before any byte, global or entry is written
  */
 export function fit(state: SavedState, other: Target): Values {
   compareShapes(state, other);

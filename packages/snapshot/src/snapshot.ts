@@ -122,9 +122,9 @@ export class Snapshot implements Disposable {
    * Takes the target back to what it was. Memories do not shrink: pages that came since are zeros then. Views of the memory stay
    * valid and show the bytes that are there again.
    *
-   * @throws {CallOnStackError} from within a call into the instance, {@link TargetCollectedError} when there is nothing left to
+   * @throws {@link CallOnStackError} from within a call into the instance, {@link TargetCollectedError} when there is nothing left to
    *   restore, {@link SnapshotClosedError}; nothing has changed then.
-   * @throws {SnapshotIncompleteError} if it failed half-way.
+   * @throws {@link SnapshotIncompleteError} if it failed half-way.
    */
   restore(): void {
     this.#assertOpen();
@@ -139,7 +139,8 @@ export class Snapshot implements Disposable {
    *
    * What belongs to the first instance cannot be handed on: a table's functions are looked for in the other instance.
    *
-   * @throws {WrongTargetError} if exports, kinds of memories or modules differ, or it cannot grow that far; nothing else has changed then.
+   * @throws {@link WrongTargetError} if exports, kinds of memories or modules differ, or it cannot grow that far; nothing
+   *   else has changed then.
    * @throws as {@link restore}
    */
   restoreInto(other: SnapshotTarget, options?: RestoreIntoOptions): void {
@@ -229,9 +230,9 @@ type SnapshotSettings = Keeping & Pick<Settings, 'threadsAtRest' | 'callsAtRest'
  * Takes a snapshot of an instance, its exports, one or several memories, or an array of them as one. A memory that an instance
  * imports is not among its exports: `snapshot([instance, memory])`.
  *
- * @throws {CallOnStackError} from within a call into the instance.
- * @throws {SharedMemoryError} for a shared memory, without `threadsAtRest`.
- * @throws {SnapshotUnsupportedError} where something exported cannot be read, or there is no WebAssembly.
+ * @throws {@link CallOnStackError} from within a call into the instance.
+ * @throws {@link SharedMemoryError} for a shared memory, without `threadsAtRest`.
+ * @throws {@link SnapshotUnsupportedError} where something exported cannot be read, or there is no WebAssembly.
  */
 export function snapshot(target: SnapshotTarget, options?: SnapshotOptions): Snapshot {
   const settings = readSnapshotOptions(options);

@@ -5,7 +5,7 @@ import { code, type Files } from '../workspace.ts';
 /** The first word of the next line would end well before where comments are wrapped, 110 to 128. */
 const SHORT = 88;
 /** Nothing in a comment is wider. */
-const WIDTH = 130;
+const WIDTH = 140;
 
 export function commentWraps(files: Files): string[] {
   const found: string[] = [];

@@ -22,7 +22,7 @@ const cases: Record<keyof typeof rules, Cases> = {
         places: ['a.ts:3'],
       },
       { files: { 'a.mjs': `{\n  // breaks off\n  // in the middle\n}\n` }, places: ['a.mjs:2'] },
-      { files: { 'a.ts': `// ${'wide '.repeat(30)}\n` }, places: ['a.ts:1'] },
+      { files: { 'a.ts': `// ${'wide '.repeat(32)}\n` }, places: ['a.ts:1'] },
     ],
     right: [
       { 'a.ts': `/**\n * ${WIDE}\n * and ends.\n *\n * Another paragraph.\n */\n` },

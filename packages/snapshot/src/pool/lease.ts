@@ -21,7 +21,7 @@ export class InstanceLease<T> implements Disposable {
   /**
    * What `create` made. Do not keep it beyond the lease: it will be somebody else's.
    *
-   * @throws {LeaseReleasedError} after {@link InstanceLease.release}.
+   * @throws {@link LeaseReleasedError} after {@link InstanceLease.release}.
    */
   get instance(): T {
     if (this.#giveBack === undefined) throw new LeaseReleasedError();
@@ -37,7 +37,7 @@ export class InstanceLease<T> implements Disposable {
    * Takes the instance back to what it was after `prepare`, and lets the next one have it. If that fails, it is handed out to nobody
    * any more and the pool makes another. Idempotent.
    *
-   * @throws {CallOnStackError} from within a call into the instance; the lease is still held then.
+   * @throws {@link CallOnStackError} from within a call into the instance; the lease is still held then.
    */
   release(): void {
     this.#end();

@@ -13,7 +13,7 @@ type CallSite = NodeJS.CallSite;
 const keepFrames = (_error: Error, frames: readonly CallSite[]): unknown => frames;
 
 /**
- * @throws {CallOnStackError} if a frame on the stack belongs to an instance of the target, or to one that may use a memory of
+ * @throws {@link CallOnStackError} if a frame on the stack belongs to an instance of the target, or to one that may use a memory of
  *   it: one that has none of its own to show.
  */
 export function assertNoCallOnStack(target: Target): void {

@@ -42,7 +42,7 @@ export function describer(target: Target): (value: unknown) => Reference {
  * The value in another instance of the module that a reference means there. `current` is what is in its place now: a function
  * that is not exported can only be found there, where the module itself has put it.
  *
- * @throws {WrongTargetError} if it cannot be told
+ * @throws {@link WrongTargetError} if it cannot be told
  */
 export function translate(reference: Reference, current: unknown, other: Target, where: string): unknown {
   switch (reference.kind) {

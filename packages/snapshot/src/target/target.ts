@@ -37,7 +37,7 @@ interface Parts {
  * Takes a target apart.
  *
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no target, `ERR_INVALID_ARG_VALUE` for one without a memory
- * @throws {SharedMemoryError} for a shared memory, unless `threadsAtRest`
+ * @throws {@link SharedMemoryError} for a shared memory, unless `threadsAtRest`
  */
 export function resolveTarget(value: unknown, name: string, threadsAtRest: boolean): Target {
   if (!hasWebAssembly()) throw new SnapshotUnsupportedError('this process has no WebAssembly (--jitless)');

@@ -76,7 +76,7 @@ describe('from within a call into the instance', () => {
   it('is seen in code of both tiers', () => {
     const { instance, exports, during } = visited();
     using state = snapshot(instance);
-    for (let i = 0; i < 20_000; i++) exports.visit(); // hot enough for the optimising compiler
+    for (let i = 0; i < 20_000; i++) exports.visit(); // hot enough for the optimizing compiler
     during(() => expect(() => state.restore()).toThrow(onStack));
     state.restore();
   });
