@@ -99,6 +99,19 @@ export class ModuleClosedError extends Error {
   }
 }
 
+/** A file was written to, cut or grown while its bytes were read for a memory. Nothing was described. */
+export class FileChangedError extends Error {
+  override readonly name = 'FileChangedError';
+  readonly code = 'ERR_FILE_CHANGED';
+  /** The file, as it was named. */
+  readonly file: string;
+
+  constructor(file: string, change: string) {
+    super(`Cannot describe a memory: ${file} changed while it was read: ${change}`);
+    this.file = file;
+  }
+}
+
 /** A module, or one of its memories, cannot live in a pool, or not in this one. */
 export class ModuleNotPoolableError extends Error {
   override readonly name = 'ModuleNotPoolableError';

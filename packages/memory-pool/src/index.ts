@@ -6,6 +6,7 @@
 export type { Feature, MemoryPoolConfig, ResolvedConfig } from './config.js';
 export type { AllocateEvent, ExhaustedEvent, FailureEvent, FreeEvent, GrowEvent } from './diagnostics.js';
 export {
+  FileChangedError,
   MemoryFreedError,
   MemoryLimitError,
   ModuleClosedError,
@@ -21,6 +22,7 @@ export {
 export type { MemoryLimiter } from './limiter.js';
 export type { DescribeOptions } from './module/describe.js';
 export { describeMemory, type MemoryDescription } from './module/describe-memory.js';
+export type { FileSource } from './module/file-contents.js';
 export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
 export { MemoryPool, type PoolMetrics } from './pool.js';

@@ -1,5 +1,5 @@
 /** From a WebAssembly module to memories that a pool can make. */
-import { describeEntry, hostPageBytes, type DescribeOptions } from './describe.js';
+import { describeEntry, hostPageBytes, readDescribeOptions, type DescribeOptions } from './describe.js';
 import { ImageFile } from './image.js';
 import { PoolModule, takeModuleId } from './module.js';
 import { parseModule, planImages, resolveLimits, type ModuleLimits } from '../wasm/index.js';
@@ -21,8 +21,8 @@ export interface DescribeModuleOptions extends DescribeOptions {
  * `limits`; `TypeError` `ERR_INVALID_ARG_TYPE`, `RangeError` `ERR_OUT_OF_RANGE` for an argument
  */
 export function describeModule(bytes: Uint8Array, options: DescribeModuleOptions = {}): PoolModule {
-  const { virtualMemory } = options;
-  const limits = resolveLimits(options.limits);
+  const { virtualMemory, limits: wanted } = readDescribeOptions(options, ['limits']);
+  const limits = resolveLimits(wanted);
   const parsed = parseModule(bytes, limits);
   const { plans, contents } = planImages(parsed, hostPageBytes(virtualMemory), limits);
   const file = new ImageFile(contents, virtualMemory);

@@ -1,4 +1,5 @@
 /** What {@link describeModule} and {@link describeMemory} share: from a memory's type and plan to what a pool makes of it. */
+import { checkObject, readOptions } from '@guardstripe/common';
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import {
   FfiUnavailableError,
@@ -15,6 +16,20 @@ import type { ImagePlan, MemoryDescriptor } from '../wasm/index.js';
 export interface DescribeOptions {
   /** The primitives that make the images. @defaultValue this platform's */
   readonly virtualMemory?: VirtualMemory;
+}
+
+/** The options, each read once. @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` */
+export function readDescribeOptions<More extends string = never>(
+  options: unknown,
+  more: readonly More[] = [],
+): DescribeOptions & { readonly [Name in More]?: unknown } {
+  const { virtualMemory, ...others } = readOptions(options, ['virtualMemory', ...more]);
+  if (virtualMemory === undefined) return others as { readonly [Name in More]?: unknown };
+  checkObject(virtualMemory, 'options.virtualMemory');
+  return {
+    ...(others as { readonly [Name in More]?: unknown }),
+    virtualMemory: virtualMemory as VirtualMemory,
+  };
 }
 
 /** Where no pool can be made, modules can be described all the same; this is what most hosts have. */

@@ -16,6 +16,9 @@ import {
 } from '@guardstripe/mmap';
 import { ModuleClosedError } from '../errors.js';
 
+/** As it is called in `/proc/self/maps`. */
+export const IMAGE_NAME = 'guardstripe-image';
+
 /** The memory file of a module, with the one descriptor and the one mapping that its images need together. */
 export class ImageFile {
   readonly #virtualMemory: VirtualMemory | undefined;
@@ -46,7 +49,7 @@ export class ImageFile {
   make(): void {
     if (this.#contents === undefined) return;
     const virtualMemory = this.#virtualMemory ?? platform();
-    this.#image = memoryImage(this.#contents, { name: 'guardstripe-image', virtualMemory });
+    this.#image = memoryImage(this.#contents, { name: IMAGE_NAME, virtualMemory });
     this.#contents = undefined;
   }
 

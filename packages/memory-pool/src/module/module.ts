@@ -1,6 +1,7 @@
 /** A module's memories, ready to be allocated. */
+import { invalidArgType } from '@guardstripe/common';
 import { host } from '@guardstripe/mmap';
-import { InvalidTypeError, ModuleClosedError, ModuleNotPoolableError } from '../errors.js';
+import { ModuleClosedError, ModuleNotPoolableError } from '../errors.js';
 import type { ImageFile } from './image.js';
 import type { MemoryTemplate } from './template.js';
 
@@ -92,11 +93,7 @@ export class PoolModule implements Disposable {
     if (this.#closed) throw new ModuleClosedError('allocate a memory');
     const index = memoryIndex ?? this.firstDefinedMemory;
     if (index === undefined) throw new ModuleNotPoolableError('defines no memory');
-    if (typeof index !== 'number') {
-      throw new InvalidTypeError(
-        `Cannot allocate a memory: memoryIndex must be a number, received ${String(index)}`,
-      );
-    }
+    if (typeof index !== 'number') throw invalidArgType('options.memoryIndex', 'of type number', index);
     if (this.#templates[index]?.image !== undefined && this.#file?.contents !== undefined) this.#makeFile();
     const template = this.#templates[index];
     if (template !== undefined) return template;

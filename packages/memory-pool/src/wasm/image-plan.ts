@@ -12,7 +12,7 @@
  *                                 contentsOffset
  * ```
  */
-import { InvalidTypeError, OutOfRangeError } from '../errors.js';
+import { checkPageSize } from '@guardstripe/common';
 import { ImageBudget } from './image-budget.js';
 import { checkLimit, resolveLimits, type ModuleLimits } from './limits.js';
 import {
@@ -81,10 +81,6 @@ type PlanOf<Kind extends ImagePlan['kind']> = Kind extends unknown
   ? Omit<Extract<ImagePlan, { kind: Kind }>, keyof PlannedMemory>
   : never;
 
-/** Hosts have pages of 4, 16 or 64 KiB; the upper bound keeps `offset + length` of all roundings exact. */
-const MIN_HOST_PAGE_BYTES = 4096;
-const MAX_HOST_PAGE_BYTES = 2 ** 30;
-
 /**
  * Plans the first bytes of every memory that the module defines. Segments are applied in order, later ones over earlier ones.
  * Takes time and memory in proportion to the segments, their bytes and the images' bytes.
@@ -99,7 +95,7 @@ export function planImages(
   hostPageSize: number,
   limits: ModuleLimits = resolveLimits(),
 ): ImagePlans {
-  checkPageSize(hostPageSize);
+  checkPageSize(hostPageSize, 'hostPageSize');
   const surveys = surveyMemories(parsed);
   const budget = new ImageBudget();
   const plans: ImagePlan[] = [];
@@ -174,19 +170,5 @@ function draw(
     const to = offset + shift;
     if (byteLength >= SHORT_SEGMENT_BYTES) target.set(source.subarray(start, start + byteLength), to);
     else for (let index = 0; index < byteLength; index++) target[to + index] = source[start + index] ?? 0;
-  }
-}
-
-function checkPageSize(hostPageSize: number): void {
-  if (typeof hostPageSize !== 'number') {
-    throw new InvalidTypeError(
-      `Cannot plan images: hostPageSize must be a number, received ${typeof hostPageSize}`,
-    );
-  }
-  const isPowerOfTwo = Number.isInteger(Math.log2(hostPageSize));
-  if (!isPowerOfTwo || hostPageSize < MIN_HOST_PAGE_BYTES || hostPageSize > MAX_HOST_PAGE_BYTES) {
-    throw new OutOfRangeError(
-      `Cannot plan images: hostPageSize must be a power of two from ${MIN_HOST_PAGE_BYTES} to ${MAX_HOST_PAGE_BYTES} bytes, received ${hostPageSize}`,
-    );
   }
 }

@@ -1,5 +1,5 @@
 /** How much of the host a module may ask for when it is read. Work and memory grow in proportion to these, and to nothing else. */
-import { InvalidTypeError, OutOfRangeError } from '../errors.js';
+import { checkInteger, readOptions } from '@guardstripe/common';
 
 /** The limits of {@link describeModule}, each with a default that no module of a compiler comes near. */
 export interface ModuleLimits {
@@ -61,26 +61,16 @@ export const DEFAULT_LIMITS: ModuleLimits = Object.freeze({
 /**
  * The limits with their defaults filled in.
  *
- * @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `RangeError` `ERR_OUT_OF_RANGE`
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`; `RangeError` `ERR_OUT_OF_RANGE`
  */
-export function resolveLimits(limits: Partial<ModuleLimits> = {}): ModuleLimits {
-  if (typeof limits !== 'object' || limits === null) {
-    throw new InvalidTypeError(`Cannot read the module: limits must be an object, received ${typeof limits}`);
-  }
+export function resolveLimits(limits?: unknown): ModuleLimits {
+  const names = Object.keys(DEFAULT_LIMITS) as (keyof ModuleLimits)[];
+  const given = readOptions(limits, names, 'options.limits');
   const resolved = { ...DEFAULT_LIMITS };
-  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof ModuleLimits)[]) {
-    const value: unknown = limits[name];
+  for (const name of names) {
+    const value = given[name];
     if (value === undefined) continue;
-    if (typeof value !== 'number') {
-      throw new InvalidTypeError(
-        `Cannot read the module: limits.${name} must be a number, received ${typeof value}`,
-      );
-    }
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw new OutOfRangeError(
-        `Cannot read the module: limits.${name} must be a whole number, received ${value}`,
-      );
-    }
+    checkInteger(value, `options.limits.${name}`);
     resolved[name] = value;
   }
   return resolved;

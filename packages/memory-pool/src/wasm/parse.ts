@@ -1,5 +1,5 @@
 /** From the bytes of a module to its memories and data segments. */
-import { InvalidTypeError } from '../errors.js';
+import { invalidArgType } from '@guardstripe/common';
 import { checkLimit, resolveLimits, type ModuleLimits } from './limits.js';
 import type { ParsedModule } from './types.js';
 import { readValidModule } from './verdict.js';
@@ -17,18 +17,9 @@ import { readValidModule } from './verdict.js';
  *   `ERR_OUT_OF_RANGE`
  */
 export function parseModule(bytes: Uint8Array, limits: ModuleLimits = resolveLimits()): ParsedModule {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new InvalidTypeError(
-      `Cannot read the module: bytes must be a Uint8Array, received ${describeType(bytes)}`,
-    );
-  }
+  if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'an instance of Uint8Array', bytes);
   checkLimit(limits, 'maxModuleBytes', bytes.byteLength);
   const copy = new Uint8Array(bytes);
   const { memories, dataSegments } = readValidModule(copy, limits);
   return { bytes: copy, memories, dataSegments };
-}
-
-function describeType(value: unknown): string {
-  if (value === null) return 'null';
-  return typeof value === 'object' ? (value.constructor?.name ?? 'an object') : typeof value;
 }
