@@ -24,7 +24,7 @@ import {
   unreadableKey,
 } from './checks.js';
 import { checkState } from './consistency.js';
-import { SlotNotInUseError, StateDetachedError } from './errors.js';
+import { ArgumentTypeError, SlotNotInUseError, StateDetachedError } from './errors.js';
 import { appendAffine, appendWarm, findList, popNewestAffine, popOldestAffine, unlinkWarm } from './lists.js';
 import { bucketShift, recordOf, slotAt } from './records.js';
 import {
@@ -41,7 +41,14 @@ import {
   USED_BIT,
   WARM_SLOTS,
 } from './state.js';
-import { addUnusedBytes, highPart, readUnusedBytes, subtractUnusedBytes } from './unused-bytes.js';
+import {
+  addUnusedBytes,
+  highPart,
+  readSlotBytes,
+  readUnusedBytes,
+  setSlotBytes,
+  subtractUnusedBytes,
+} from './unused-bytes.js';
 import type { AllocatorOptions, FreedSlot, MemoryKey } from './types.js';
 
 /**
@@ -219,6 +226,27 @@ export class ModuleAffinityIndexAllocator {
     for (const { slot, low, high } of batch) {
       const at = recordOf(slot);
       makeWarm(words, at, words[at + TAG]!, low, high, this.#bucketShift);
+    }
+  }
+
+  /**
+   * Has warm slots give back what they keep in RAM, the least recently freed first, until all together keep at most
+   * `maxBytes`. The slots stay warm, in their order, for their keys.
+   *
+   * @param maxBytes what may stay, an integer from 0 to 2^53 - 1
+   * @param release called with a warm slot and the bytes that stay in RAM there; returns how many still do. It must not
+   *   call the allocator. What it throws ends the walk, with the slots before done
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` if a number is out of range, also one that `release` returns
+   */
+  trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
+    checkInteger(maxBytes, 'maxBytes', Number.MAX_SAFE_INTEGER);
+    if (typeof release !== 'function') throw new ArgumentTypeError('release', 'a function', release);
+    const words = live(this.#words);
+    for (let at = words[RING + NEWER]!; at !== RING; at = words[at + NEWER]!) {
+      if (readUnusedBytes(words) <= maxBytes) return;
+      const bytesResident = readSlotBytes(words, at);
+      if (bytesResident > 0) setSlotBytes(words, at, release(slotAt(at), bytesResident));
     }
   }
 

@@ -8,6 +8,7 @@ import {
   BYTES_LOW,
   HIGH_UNIT,
   INDEX_AND_HIGH,
+  MAX_MEMORY_INDEX,
   MAX_SLOT_BYTES_RESIDENT,
   UNUSED_HIGH,
   UNUSED_HIGH_END,
@@ -54,6 +55,21 @@ export function subtractUnusedBytes(words: Int32Array, low: number, high: number
   const borrow = sumLow >>> 0 < low >>> 0 ? 1 : 0;
   words[UNUSED_LOW] = (sumLow - low) | 0;
   words[UNUSED_HIGH] = words[UNUSED_HIGH]! - high - borrow;
+}
+
+/**
+ * Gives a warm slot another count of bytes, in its record and in the sum.
+ *
+ * @throws RangeError `ERR_OUT_OF_RANGE` for what no slot can have, or if the sum would not be a safe integer; nothing has changed
+ */
+export function setSlotBytes(words: Int32Array, at: number, bytes: number): void {
+  const high = highPart(bytes, 'bytesResident');
+  const low = bytes | 0;
+  const before = words[at + INDEX_AND_HIGH]!;
+  addUnusedBytes(words, low, high);
+  subtractUnusedBytes(words, words[at + BYTES_LOW]!, before >>> 16);
+  words[at + INDEX_AND_HIGH] = (before & MAX_MEMORY_INDEX) | (high << 16);
+  words[at + BYTES_LOW] = low;
 }
 
 function sumTooLarge(low: number, high: number): RangeError {

@@ -63,6 +63,17 @@ const actions: Record<Action, Run> = {
     else real.freeMany(batch);
     model.freeMany(batch);
   },
+  trim: (real, model, { pick, bytes }) => {
+    const walk = (allocator: Api | ModelAllocator): [number, number][] => {
+      const visited: [number, number][] = [];
+      allocator.trim(pick % 3 === 0 ? 0 : bytes, (slot, bytesResident) => {
+        visited.push([slot, bytesResident]);
+        return pick % 4 === 0 ? Math.floor(bytesResident / 2) : 0;
+      });
+      return visited;
+    };
+    expect(walk(real)).toEqual(walk(model));
+  },
   isUsed: (real, model, { pick }) => {
     if (real.capacity === 0) return;
     expect(real.isUsed(pick % real.capacity)).toBe(model.isUsed(pick % real.capacity));

@@ -78,6 +78,17 @@ export class ModelAllocator {
     for (const { slot, bytesResident } of items) this.free(slot, bytesResident);
   }
 
+  trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
+    for (const [slot, { key, bytesResident }] of this.warm) {
+      if (this.unusedBytesResident <= maxBytes) return;
+      if (bytesResident === 0) continue;
+      const left = release(slot, bytesResident);
+      // A Map keeps the place of a key that is set again.
+      this.warm.set(slot, { key, bytesResident: left });
+      this.unusedBytesResident += left - bytesResident;
+    }
+  }
+
   #takeAffine(key: number | undefined): number | undefined {
     if (key === undefined) return undefined;
     const slot = this.affine.get(key)?.at(-1);

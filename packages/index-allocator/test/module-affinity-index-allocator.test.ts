@@ -386,3 +386,41 @@ describe('unusedBytesResident', () => {
     allocator.checkConsistency();
   });
 });
+
+describe('trim', () => {
+  it('goes from the least recently freed on, and no further than it must', () => {
+    const allocator = new ModuleAffinityIndexAllocator(5, 5);
+    const slots = [1, 2, 3, 4].map((moduleId) => allocator.alloc({ moduleId, memoryIndex: 0 })!);
+    for (const [i, slot] of slots.entries()) allocator.free(slot, [100, 0, 2 ** 40, 7][i]!);
+    const visited: number[] = [];
+    allocator.trim(7, (slot) => {
+      visited.push(slot);
+      return 0;
+    });
+    expect(visited).toEqual([slots[0], slots[2]]);
+    expect(allocator.unusedBytesResident).toBe(7);
+    expect(allocator.unusedWarmSlots).toBe(4);
+    allocator.checkConsistency();
+    // Still affine.
+    expect(allocator.alloc({ moduleId: 3, memoryIndex: 0 })).toBe(slots[2]);
+    expect(allocator.unusedBytesResident).toBe(7);
+  });
+
+  it('keeps the books when a release throws or lies, and refuses bad arguments', () => {
+    const allocator = new ModuleAffinityIndexAllocator(3, 3);
+    const slots = [0, 1, 2].map(() => allocator.alloc()!);
+    for (const slot of slots) allocator.free(slot, 10);
+    const throwing = (slot: number): number => {
+      if (slot === slots[1]) throw new Error('refused');
+      return 1;
+    };
+    expect(() => allocator.trim(0, throwing)).toThrow('refused');
+    expect(allocator.unusedBytesResident).toBe(21);
+    for (const lie of [-1, 0.5, Number.NaN, 2 ** 48, '1' as never])
+      expect(() => allocator.trim(0, () => lie)).toThrow(/bytesResident/);
+    expect(allocator.unusedBytesResident).toBe(21);
+    allocator.checkConsistency();
+    expect(() => allocator.trim(-1, () => 0)).toThrow(RangeError);
+    expect(() => allocator.trim(0, 1 as never)).toThrow(TypeError);
+  });
+});
