@@ -25,16 +25,31 @@ export interface MemoryPoolConfig {
   /** Whether the first slot has the same guard before it. @defaultValue true */
   readonly guardBeforeLinearMemory?: boolean;
   /**
-   * Bytes that a freed memory may keep in RAM, reset by writing instead of by dropping pages; rounded up to pages.
-   * @defaultValue 0
+   * Bytes of its own that a freed memory may keep in RAM, reset by writing instead of by dropping pages; rounded up to pages.
+   * @defaultValue 4 MiB; 0 where dirty pages cannot be found, for all of these bytes would then be written each time
    */
   readonly linearMemoryKeepResident?: number;
+  /**
+   * Most bytes that one reset writes back; what was written beyond is dropped. Bounds how long a reset takes. Rounded up to pages.
+   * @defaultValue as `linearMemoryKeepResident`
+   */
+  readonly linearMemoryWriteBack?: number;
+  /**
+   * Most bytes that all free memories together keep in RAM. Beyond, those that were freed longest ago give theirs back.
+   * @defaultValue 128 MiB
+   */
+  readonly maxUnusedBytesResident?: number;
   /** How many used-and-free slots are kept for their modules before they are given to others. @defaultValue 100 */
   readonly maxUnusedWarmSlots?: number;
   /** Regions collected before they are dropped in one call, 1 to 1,024. @defaultValue 1 */
   readonly decommitBatchSize?: number;
   /** Whether a reset writes only dirty pages, found by `PAGEMAP_SCAN` (Linux 6.7). @defaultValue 'auto' */
   readonly pagemapScan?: Feature;
+  /**
+   * Whether the kernel may be asked to note writes to memories whose tenants read far more than they write (`userfaultfd`, Linux 6.7);
+   * needs `pagemapScan`. @defaultValue 'auto'
+   */
+  readonly writeWatch?: Feature;
   /** Most allocations that may wait for a slot at once. @defaultValue 10,000 */
   readonly maxWaitingAllocations?: number;
   /** Whether each memory remembers where it was allocated, for the warning about one that was never freed. @defaultValue false */
@@ -57,10 +72,13 @@ const DEFAULTS: ResolvedConfig = {
   memoryReservation: 4 * GIB,
   memoryGuardSize: 32 * MIB,
   guardBeforeLinearMemory: true,
-  linearMemoryKeepResident: 0,
+  linearMemoryKeepResident: 4 * MIB,
+  linearMemoryWriteBack: 4 * MIB,
+  maxUnusedBytesResident: 128 * MIB,
   maxUnusedWarmSlots: 100,
   decommitBatchSize: 1,
   pagemapScan: 'auto',
+  writeWatch: 'auto',
   maxWaitingAllocations: 10_000,
   traceAllocations: false,
   memoryProtectionKeys: 'auto',
@@ -111,9 +129,12 @@ const RULES: Record<keyof ResolvedConfig, Rule> = {
   memoryGuardSize: bytes,
   guardBeforeLinearMemory: boolean,
   linearMemoryKeepResident: bytes,
+  linearMemoryWriteBack: bytes,
+  maxUnusedBytesResident: bytes,
   maxUnusedWarmSlots: integer(0, MAX_COUNT),
   decommitBatchSize: integer(1, MAX_BATCH),
   pagemapScan: feature,
+  writeWatch: feature,
   maxWaitingAllocations: integer(0, MAX_COUNT),
   traceAllocations: boolean,
   memoryProtectionKeys: feature,

@@ -1,6 +1,6 @@
 /** The pool's public face. */
 import type { SlabLayout } from '@guardstripe/layout';
-import { platform, type VirtualMemory } from '@guardstripe/mmap';
+import { platform } from '@guardstripe/mmap';
 import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
 import { PoolBusyError, PoolClosedError, PoolCreationError } from './errors.js';
 import { Admission } from './core/admission.js';
@@ -8,6 +8,7 @@ import { LeakNet } from './core/leak-net.js';
 import type { MemoryLimiter } from './limiter.js';
 import type { PoolModule } from './module/module.js';
 import { PoolCore } from './core/pool-core.js';
+import { decideReset } from './slots/reset-options.js';
 import { planSlab, reserveSlab } from './slab/slab.js';
 import { takeKeys } from './slab/stripes.js';
 import { Store, type StoreHost } from './store.js';
@@ -24,14 +25,24 @@ export interface PoolMetrics {
   readonly queuedMemories: number;
   /** Allocations that wait for a slot. */
   readonly waitingAllocations: number;
-  /** Resets so far, by what they did: write dirty pages back, write a whole range back, or only drop pages. */
-  readonly resets: { readonly scan: number; readonly write: number; readonly decommit: number };
+  /**
+   * Resets so far, by what they did: write dirty pages back that a scan found, or that the kernel had noted, write a whole range back,
+   * or only drop pages.
+   */
+  readonly resets: {
+    readonly scan: number;
+    readonly watch: number;
+    readonly write: number;
+    readonly decommit: number;
+  };
   /** Bytes that resets wrote. */
   readonly bytesCopied: number;
-  /** Calls that dropped pages. */
+  /** Calls that dropped pages of slots. */
   readonly decommits: number;
-  /** Scans for dirty pages that the system refused; the reset then did without. */
-  readonly failedScans: number;
+  /** Bytes that free slots kept and gave back: to {@link MemoryPool.trim}, or for `maxUnusedBytesResident`. */
+  readonly bytesTrimmed: number;
+  /** Calls for scans, for watching and for dropping single pages that the system refused; the reset then did without. */
+  readonly refusedCalls: number;
   /** Slots that a free could not reset; each was, or will be, laid over with fresh pages before its next use. */
   readonly failedResets: number;
 }
@@ -70,21 +81,19 @@ export class MemoryPool implements Disposable {
    * the settings contradict each other or the host cannot hold the slab (`cause` is then what the system said)
    */
   static create(config: MemoryPoolConfig = {}): MemoryPool {
-    const resolved = resolveConfig(config);
     const virtualMemory = config.virtualMemory ?? platform();
-    const scan = decideScan(resolved, virtualMemory);
+    const { resolved, options } = decideReset(config, resolveConfig(config), virtualMemory);
     const keys = takeKeys(resolved, virtualMemory);
     try {
       const layout = planSlab(resolved, virtualMemory, keys.keys.length);
       const slab = reserveSlab(resolved, layout, virtualMemory, keys.keys.length);
       try {
         const core = new PoolCore(slab, layout, {
-          virtualMemory,
+          ...options,
           keys,
           maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
           decommitBatchSize: resolved.decommitBatchSize,
-          keepResidentBytes: roundUp(resolved.linearMemoryKeepResident, virtualMemory.pageSize),
-          scan,
+          maxUnusedBytesResident: resolved.maxUnusedBytesResident,
         });
         return new MemoryPool(resolved, core);
       } catch (error) {
@@ -167,13 +176,15 @@ export class MemoryPool implements Disposable {
       waitingAllocations: waiting,
       resets: {
         scan: counters.get('scanResets'),
+        watch: counters.get('watchResets'),
         write: counters.get('writeResets'),
         decommit: counters.get('decommitResets'),
       },
       bytesCopied: counters.get('bytesCopied'),
       decommits: counters.get('decommits'),
       failedResets: counters.get('failedResets'),
-      failedScans: counters.get('failedScans'),
+      bytesTrimmed: counters.get('bytesTrimmed'),
+      refusedCalls: counters.get('refusedCalls'),
     };
   }
 
@@ -199,19 +210,4 @@ export class MemoryPool implements Disposable {
   #assertOpen(action: string): void {
     if (this.closed) throw new PoolClosedError(action);
   }
-}
-
-function roundUp(bytes: number, pageBytes: number): number {
-  return Math.ceil(bytes / pageBytes) * pageBytes;
-}
-
-function decideScan({ pagemapScan }: ResolvedConfig, virtualMemory: VirtualMemory): boolean {
-  if (pagemapScan === 'disable') return false;
-  const can = virtualMemory.canScanDirtyPages;
-  if (pagemapScan === 'enable' && !can) {
-    throw new PoolCreationError(
-      "Cannot create a pool with pagemapScan 'enable': this kernel has no PAGEMAP_SCAN (Linux 6.7 has)",
-    );
-  }
-  return can;
 }

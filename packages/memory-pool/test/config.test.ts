@@ -1,6 +1,10 @@
+import { platform } from '@guardstripe/mmap';
 import { describe, expect, it } from 'vitest';
 import { MemoryPool, type MemoryPoolConfig } from '../src/index.js';
 import { PAGE, smallPool } from './support/memories.js';
+
+// Where dirty pages cannot be found, all that may stay would be written each time.
+const keptByDefault = platform().canScanDirtyPages ? 4 * 2 ** 20 : 0;
 
 describe('the settings', () => {
   it('have the defaults of the field', () => {
@@ -12,10 +16,13 @@ describe('the settings', () => {
       memoryReservation: 2 ** 32,
       memoryGuardSize: 32 * 2 ** 20,
       guardBeforeLinearMemory: true,
-      linearMemoryKeepResident: 0,
+      linearMemoryKeepResident: keptByDefault,
+      linearMemoryWriteBack: keptByDefault,
+      maxUnusedBytesResident: 128 * 2 ** 20,
       maxUnusedWarmSlots: 100,
       decommitBatchSize: 1,
       pagemapScan: 'auto',
+      writeWatch: 'auto',
       maxWaitingAllocations: 10_000,
       traceAllocations: false,
       memoryProtectionKeys: 'auto',
@@ -31,6 +38,8 @@ describe('the settings', () => {
     'memoryReservation',
     'memoryGuardSize',
     'linearMemoryKeepResident',
+    'linearMemoryWriteBack',
+    'maxUnusedBytesResident',
     'maxUnusedWarmSlots',
     'decommitBatchSize',
     'maxWaitingAllocations',
@@ -52,6 +61,7 @@ describe('the settings', () => {
     ['guardBeforeLinearMemory', 1],
     ['traceAllocations', 'yes'],
     ['pagemapScan', true],
+    ['writeWatch', true],
     ['memoryProtectionKeys', 'yes'],
     ['noSuchSetting', 1],
   ];

@@ -145,8 +145,8 @@ describe('these lives together', () => {
   it('make every call that a life can make', () => {
     const made = new Set(Object.values(configs).flatMap((config) => live(config, undefined)));
     expect([...made].toSorted()).toEqual(
-      ['createImage', 'decommit', 'decommitMany', 'mapFile', 'mapZeros', 'protect', 'scanDirtyPages'].filter(
-        (call) => call !== 'scanDirtyPages' || faultyMemory().virtualMemory.canScanDirtyPages,
+      ['createImage', 'decommit', 'decommitMany', 'mapFile', 'mapZeros', 'protect', 'scanPages'].filter(
+        (call) => call !== 'scanPages' || faultyMemory().virtualMemory.canScanDirtyPages,
       ),
     );
   });

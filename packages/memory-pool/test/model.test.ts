@@ -253,14 +253,7 @@ const commands: fc.Arbitrary<Action>[] = [
   kind.map(purge),
   fc
     .tuple(
-      fc.constantFrom<Primitive[]>(
-        'mapZeros',
-        'protect',
-        'mapFile',
-        'decommit',
-        'decommitMany',
-        'scanDirtyPages',
-      ),
+      fc.constantFrom<Primitive[]>('mapZeros', 'protect', 'mapFile', 'decommit', 'decommitMany', 'scanPages'),
       fc.integer({ min: 1, max: 3 }),
     )
     .map((args) => fail(...args)),

@@ -59,7 +59,7 @@ describe('stores and memories', () => {
     );
   });
 
-  it.each(['decommit', 'decommitMany', 'scanDirtyPages', 'mapFile'] as const)(
+  it.each(['decommit', 'decommitMany', 'scanPages', 'mapFile'] as const)(
     'all end, also when each %s on the way fails',
     (primitive) => {
       const faulty = faultyMemory();

@@ -141,7 +141,7 @@ const memory: Rule = ({ memoryBytes }) => ({
   subject: 'RAM',
   state: 'ok',
   found: formatBytes(memoryBytes),
-  effect: 'bounds what live memories write to, and what free slots keep (linearMemoryKeepResident)',
+  effect: 'bounds what live memories write to, and what free slots keep (maxUnusedBytesResident)',
 });
 
 const protectionKeys: Rule = ({ protectionKeys: numKeys, noKeysReason }) => {
@@ -172,15 +172,13 @@ const pagemapScan: Rule = ({ features }) =>
         subject: 'PAGEMAP_SCAN',
         state: 'ok',
         found: 'yes',
-        effect: 'with linearMemoryKeepResident, a reset writes back only the pages that are dirty',
-        advice: 'Set linearMemoryKeepResident (it is 0 by default) to what a memory usually dirties.',
+        effect: 'a reset writes back only the pages that are dirty, up to linearMemoryKeepResident',
       }
     : {
         subject: 'PAGEMAP_SCAN',
         state: 'note',
         found: 'no',
-        effect:
-          'with linearMemoryKeepResident, a reset writes all of these bytes; without, it drops all pages',
+        effect: 'a reset drops all pages; with linearMemoryKeepResident set, it writes all of these bytes',
         advice: 'Use Linux 6.7 or later, and let the container make this ioctl.',
       };
 

@@ -63,8 +63,28 @@ export class FreeSlots {
   /** Gives a slot back that was used, and serves those who wait for it. */
   giveBack(slot: number, bytesResident: number): void {
     this.putBack(slot, bytesResident);
+    this.serve(slot);
+  }
+
+  /** Serves those who wait for a slot that was put back. */
+  serve(slot: number): void {
     const queue = this.#waiting[slot % this.#numStripes]!;
     if (queue.length > 0) queue.serve();
+  }
+
+  /**
+   * Has free slots give back what they keep in RAM, the least recently freed of each stripe first, until they keep at most `maxBytes`;
+   * `release` says how much still is. Stripes give in proportion to what they have.
+   */
+  trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
+    const total = this.unusedBytesResident;
+    if (total <= maxBytes) return;
+    for (const [stripe, allocator] of this.allocators.entries()) {
+      const share = Math.floor((allocator.unusedBytesResident / total) * maxBytes);
+      allocator.trim(share, (index, bytesResident) =>
+        release(index * this.#numStripes + stripe, bytesResident),
+      );
+    }
   }
 
   /** Who waits for the stripe. */

@@ -18,13 +18,14 @@ import { SlotMemory } from '../slots/memory.js';
 import { SlotPages } from '../slots/pages.js';
 import { SlotRecords, SlotState } from '../slots/records.js';
 import { SlotRecycler, type RecyclerOptions } from './recycler.js';
+import { SlotReset, type ResetOptions } from '../slots/reset.js';
 import { SlotViews } from '../slots/views.js';
 import { asHost, enterStripe } from '../slab/stripes.js';
 import type { MemoryTemplate } from '../module/template.js';
 import type { Lease, Tenancy } from './tenancy.js';
 
 /** What a pool decides once. */
-export interface PoolCoreOptions extends RecyclerOptions {
+export interface PoolCoreOptions extends RecyclerOptions, Omit<ResetOptions, 'onRefusal'> {
   /** One a stripe, or none. The core gives them back when it closes. */
   readonly keys: KeyLease;
   readonly maxUnusedWarmSlots: number;
@@ -56,13 +57,15 @@ export class PoolCore {
     this.#keys = keys;
     this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
     this.pages = new SlotPages(slab, layout, keys.keys, virtualMemory);
-    this.#memory = new SlotMemory(this.pages, this.records, images, mappingBudget(), virtualMemory.pageSize);
     this.#free = new FreeSlots(layout, maxUnusedWarmSlots);
     const { records, counters, pages } = this;
-    this.#recycler = new SlotRecycler(
-      { pages, layout, records, images, counters, free: this.#free },
-      options,
+    const onRefusal = () => counters.add('refusedCalls', 1);
+    const reset = new SlotReset(pages, records, images, { ...options, onRefusal });
+    this.#memory = new SlotMemory(
+      { pages, records, images, reset, budget: mappingBudget() },
+      virtualMemory.pageSize,
     );
+    this.#recycler = new SlotRecycler({ pages, layout, records, reset, counters, free: this.#free }, options);
   }
 
   get slabAddress(): number {

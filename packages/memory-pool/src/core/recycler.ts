@@ -6,25 +6,22 @@
  *                   └── anything failed ───────────────────────────────▶ unknown, free
  */
 import type { SlabLayout } from '@guardstripe/layout';
-import type { VirtualMemory } from '@guardstripe/mmap';
+import type { RestoreResult, RestoreStrategy, VirtualMemory } from '@guardstripe/mmap';
 import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
 import { reportFailure } from '../diagnostics.js';
 import type { FreeSlots } from './free-slots.js';
-import type { ImageTable } from '../slots/image-table.js';
 import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
-import { SlotReset, type ResetResult, type ResetStrategy } from '../slots/reset.js';
+import type { SlotReset } from '../slots/reset.js';
 import { asHost } from '../slab/stripes.js';
 
 /** What a pool decides once. */
 export interface RecyclerOptions {
   readonly virtualMemory: VirtualMemory;
   readonly decommitBatchSize: number;
-  /** Whole host pages. */
-  readonly keepResidentBytes: number;
-  /** Whether resets look for dirty pages. */
-  readonly scan: boolean;
+  /** Most bytes that free slots keep in RAM, all together. */
+  readonly maxUnusedBytesResident: number;
 }
 
 /** What a recycler works on. */
@@ -32,7 +29,7 @@ export interface RecyclerParts {
   readonly pages: SlotPages;
   readonly layout: SlabLayout;
   readonly records: SlotRecords;
-  readonly images: ImageTable;
+  readonly reset: SlotReset;
   readonly counters: Counters;
   readonly free: FreeSlots;
 }
@@ -48,8 +45,11 @@ export class SlotRecycler {
   readonly #free: FreeSlots;
   readonly #virtualMemory: VirtualMemory;
   readonly #reset: SlotReset;
+  readonly #maxUnusedBytesResident: number;
+  /** Bytes that were added to those since they were last compared with the limit. */
+  #uncheckedBytes = 0;
 
-  constructor({ pages, layout, records, images, counters, free }: RecyclerParts, options: RecyclerOptions) {
+  constructor({ pages, layout, records, reset, counters, free }: RecyclerParts, options: RecyclerOptions) {
     this.queue = new DecommitQueue(options.decommitBatchSize);
     this.#pages = pages;
     this.#striped = layout.numStripes > 1;
@@ -57,10 +57,8 @@ export class SlotRecycler {
     this.#counters = counters;
     this.#free = free;
     this.#virtualMemory = options.virtualMemory;
-    this.#reset = new SlotReset(pages, records, images, {
-      ...options,
-      onFailedScan: () => counters.add('failedScans', 1),
-    });
+    this.#maxUnusedBytesResident = options.maxUnusedBytesResident;
+    this.#reset = reset;
   }
 
   /** Resets a slot and gives it back, or queues it where its pages are dropped in batches. */
@@ -69,22 +67,25 @@ export class SlotRecycler {
       this.#giveBackFailed(slot);
       return;
     }
-    let reset: ResetResult;
+    let reset: RestoreResult;
+    let left: number;
     try {
       // Only a guest of a striped slab can have called the host back with stripes closed.
       reset = this.#striped ? asHost(() => this.#reset.run(slot)) : this.#reset.run(slot);
-      if (reset.dropBytes > 0 && this.queue.capacity === 1) {
+      left = reset.leftBytes;
+      if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
+      if (left > 0 && this.queue.capacity === 1) {
         // With batches of one there is no batch.
-        this.#pages.drop(slot, reset.dropOffset, reset.dropBytes);
+        this.#pages.drop(slot, reset.leftOffset, left);
         this.#counters.add('decommits', 1);
-        reset.dropBytes = 0;
+        left = 0;
       }
     } catch (error) {
       this.#giveBackFailed(slot);
       reportFailure(slot, error);
       return;
     }
-    if (reset.dropBytes === 0) this.#giveBackClean(slot, reset.strategy, reset.bytesWritten);
+    if (left === 0) this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
     else this.#enqueue(slot, reset);
   }
 
@@ -98,7 +99,7 @@ export class SlotRecycler {
   flush(): void {
     const { queue } = this;
     if (queue.length === 0) return;
-    const { slots, addresses, byteLengths, bytesResident, length } = queue;
+    const { slots, addresses, byteLengths, length } = queue;
     const strategies = Array.from({ length }, (_, i) => queue.strategy(i));
     let failure: unknown;
     try {
@@ -108,34 +109,67 @@ export class SlotRecycler {
       failure = error;
     }
     const freed = slots.slice(0, length);
-    const resident = bytesResident.slice(0, length);
+    const written = queue.bytesWritten.slice(0, length);
+    const resident = queue.bytesResident.slice(0, length);
     // Cleared first: whoever waits may run, and free more, while the slots are given back.
     queue.clear();
     for (const [i, slot] of freed.entries()) {
       if (failure === undefined) {
-        this.#giveBackClean(slot, strategies[i]!, resident[i]!);
+        this.#giveBackClean(slot, strategies[i]!, written[i]!, resident[i]!);
       } else this.#giveBackFailed(slot);
     }
     if (failure !== undefined) reportFailure(freed[0]!, failure);
   }
 
-  /** Forgets the queue and the internal views: the slab is about to go. */
+  /**
+   * Drops what free slots keep in RAM, the least recently freed first, until they keep at most `maxBytes`. Returns how many bytes
+   * that were.
+   */
+  trim(maxBytes: number): number {
+    let trimmed = 0;
+    this.#free.trim(maxBytes, (slot, bytesResident) => {
+      try {
+        this.#reset.drop(slot);
+      } catch (error) {
+        // Locked pages, for one. The slot is as clean as before.
+        reportFailure(slot, error);
+        return bytesResident;
+      }
+      trimmed += bytesResident;
+      return 0;
+    });
+    this.#counters.add('bytesTrimmed', trimmed);
+    return trimmed;
+  }
+
+  /** Forgets the queue and what is known of slots: the slab is about to go. */
   close(): void {
     this.#reset.close();
     this.queue.clear();
   }
 
-  #enqueue(slot: number, reset: ResetResult): void {
-    this.queue.push(slot, this.#pages.addressOf(slot) + reset.dropOffset, reset);
+  #enqueue(slot: number, reset: RestoreResult): void {
+    this.queue.push(slot, this.#pages.addressOf(slot) + reset.leftOffset, reset);
     // Somebody who waits must not wait for a batch to fill.
     if (this.queue.isFull || this.#free.waiting > 0) this.flush();
   }
 
-  /** The reset is done, and counted: `bytesResident` bytes were written, all else was dropped. */
-  #giveBackClean(slot: number, strategy: ResetStrategy, bytesResident: number): void {
-    this.#counters.addReset(strategy, bytesResident);
+  /** The reset is done, and counted. */
+  #giveBackClean(slot: number, strategy: RestoreStrategy, bytesWritten: number, bytesResident: number): void {
+    this.#counters.addReset(strategy, bytesWritten);
     this.#records.putPreviouslyUsed(slot);
-    this.#free.giveBack(slot, bytesResident);
+    this.#uncheckedBytes += bytesResident;
+    // Compared once in a while, and with less than the limit, so that it holds in between.
+    const slack = this.#maxUnusedBytesResident / 8;
+    if (this.#uncheckedBytes <= slack) this.#free.giveBack(slot, bytesResident);
+    else this.#giveBackWithin(slot, bytesResident, slack);
+  }
+
+  #giveBackWithin(slot: number, bytesResident: number, slack: number): void {
+    this.#uncheckedBytes = 0;
+    this.#free.putBack(slot, bytesResident);
+    this.trim(this.#maxUnusedBytesResident - slack);
+    this.#free.serve(slot);
   }
 
   #giveBackFailed(slot: number): void {

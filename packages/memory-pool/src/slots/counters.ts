@@ -1,15 +1,17 @@
 /** The pool's numbers, in one typed array, so that sharing them with other threads is a change of buffer. */
-import type { ResetStrategy } from './reset.js';
+import type { RestoreStrategy } from '@guardstripe/mmap';
 
 const NAMES = [
   'liveMemories',
   'scanResets',
+  'watchResets',
   'writeResets',
   'decommitResets',
   'bytesCopied',
   'decommits',
   'failedResets',
-  'failedScans',
+  'refusedCalls',
+  'bytesTrimmed',
 ] as const;
 
 /** Names of the numbers. */
@@ -20,10 +22,11 @@ const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as R
 >;
 
 const BYTES_COPIED = INDEX.bytesCopied;
-const RESETS: Readonly<Record<ResetStrategy, number>> = {
+const RESETS: Readonly<Record<RestoreStrategy, number>> = {
   scan: INDEX.scanResets,
-  write: INDEX.writeResets,
-  decommit: INDEX.decommitResets,
+  watch: INDEX.watchResets,
+  copy: INDEX.writeResets,
+  drop: INDEX.decommitResets,
 };
 
 /** Counts. Doubles, because bytes copied pass 2^32 within the hour. */
@@ -36,7 +39,7 @@ export class Counters {
   }
 
   /** Counts a slot's reset and the bytes that it wrote. */
-  addReset(strategy: ResetStrategy, bytesWritten: number): void {
+  addReset(strategy: RestoreStrategy, bytesWritten: number): void {
     const values = this.#values;
     const index = RESETS[strategy];
     values[index] = values[index]! + 1;

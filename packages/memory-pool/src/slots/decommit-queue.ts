@@ -1,14 +1,15 @@
 /** Regions waiting to be dropped together: freed slots that are not free yet. */
-import { RESET_STRATEGIES, type ResetResult, type ResetStrategy } from './reset.js';
+import { RESTORE_STRATEGIES, type RestoreResult, type RestoreStrategy } from '@guardstripe/mmap';
 
 /** A batch of regions, one a slot, in typed arrays. */
 export class DecommitQueue {
   readonly slots: Int32Array;
   readonly addresses: Float64Array;
   readonly byteLengths: Float64Array;
-  /** Bytes that stay resident in the slot when its region was dropped. */
+  /** Bytes that the slot's reset wrote, and that stay resident in it when its region was dropped. */
+  readonly bytesWritten: Float64Array;
   readonly bytesResident: Float64Array;
-  /** How the slot was reset, to be counted when that is done: an index into {@link RESET_STRATEGIES}. */
+  /** How the slot was reset, to be counted when that is done: an index into `RESTORE_STRATEGIES`. */
   readonly #strategies: Uint8Array;
   #length = 0;
 
@@ -20,6 +21,7 @@ export class DecommitQueue {
     this.slots = new Int32Array(capacity);
     this.addresses = new Float64Array(capacity);
     this.byteLengths = new Float64Array(capacity);
+    this.bytesWritten = new Float64Array(capacity);
     this.bytesResident = new Float64Array(capacity);
     this.#strategies = new Uint8Array(capacity);
   }
@@ -33,17 +35,18 @@ export class DecommitQueue {
   }
 
   /** Adds what `reset` leaves to drop, at `address`; the queue must not be full. */
-  push(slot: number, address: number, reset: ResetResult): void {
+  push(slot: number, address: number, reset: RestoreResult): void {
     const at = this.#length++;
     this.slots[at] = slot;
     this.addresses[at] = address;
-    this.byteLengths[at] = reset.dropBytes;
-    this.bytesResident[at] = reset.bytesWritten;
-    this.#strategies[at] = RESET_STRATEGIES.indexOf(reset.strategy);
+    this.byteLengths[at] = reset.leftBytes;
+    this.bytesWritten[at] = reset.bytesWritten;
+    this.bytesResident[at] = reset.bytesResident;
+    this.#strategies[at] = RESTORE_STRATEGIES.indexOf(reset.strategy);
   }
 
-  strategy(at: number): ResetStrategy {
-    return RESET_STRATEGIES[this.#strategies[at]!]!;
+  strategy(at: number): RestoreStrategy {
+    return RESTORE_STRATEGIES[this.#strategies[at]!]!;
   }
 
   /** Forgets the batch: all its slots were given back. */

@@ -16,28 +16,34 @@ import type { ImageTable } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
 import type { SlotPages } from './pages.js';
+import type { SlotReset } from './reset.js';
 import { mappingsOf, SlotState, type SlotRecords } from './records.js';
+
+/** What the slots' memory is made of. */
+export interface SlotMemoryParts {
+  readonly pages: SlotPages;
+  readonly records: SlotRecords;
+  readonly images: ImageTable;
+  readonly reset: SlotReset;
+  readonly budget: MappingBudget;
+}
 
 /** The pages of all slots: what may be done to them, in the order that keeps tenants apart. */
 export class SlotMemory {
   readonly #pages: SlotPages;
   readonly #records: SlotRecords;
   readonly #images: ImageTable;
+  readonly #reset: SlotReset;
   readonly #budget: MappingBudget;
   readonly #pageBytes: number;
   /** Of the budget, what this pool's slots hold. */
   #mappings = 0;
 
-  constructor(
-    pages: SlotPages,
-    records: SlotRecords,
-    images: ImageTable,
-    budget: MappingBudget,
-    pageBytes: number,
-  ) {
+  constructor({ pages, records, images, reset, budget }: SlotMemoryParts, pageBytes: number) {
     this.#pages = pages;
     this.#records = records;
     this.#images = images;
+    this.#reset = reset;
     this.#budget = budget;
     this.#pageBytes = pageBytes;
   }
@@ -73,6 +79,7 @@ export class SlotMemory {
     const records = this.#records;
     if (records.imageId(slot) === 0) return;
     const before = records.mappings(slot);
+    this.#reset.unwatch(slot);
     this.#removeImage(slot);
     this.#account(records.mappings(slot) - before);
   }
@@ -91,6 +98,7 @@ export class SlotMemory {
         ? mappingsOf(pages, 0, 0)
         : mappingsOf(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes);
     if (wanted > before) this.#budget.check(wanted - before);
+    this.#reset.unwatch(slot);
     try {
       const isOther = records.imageId(slot) !== (image === undefined ? 0 : image.id);
       if (isOther) this.#removeImage(slot);
@@ -105,6 +113,7 @@ export class SlotMemory {
 
   #blank(slot: number): void {
     const records = this.#records;
+    this.#reset.unwatch(slot);
     this.#pages.blank(slot);
     this.#account(-records.mappings(slot));
     records.setAccessiblePages(slot, 0);

@@ -123,11 +123,12 @@ describe('a reset', () => {
         unusedBytesResident: 3 * written,
         queuedMemories: 0,
         waitingAllocations: 0,
-        resets: { scan: 0, write: 0, decommit: 0, [strategy]: 3 },
+        resets: { scan: 0, watch: 0, write: 0, decommit: 0, [strategy]: 3 },
         bytesCopied: 3 * written,
         decommits: drops ? 3 / which.batch : 0,
         failedResets: 0,
-        failedScans: 0,
+        refusedCalls: 0,
+        bytesTrimmed: 0,
       });
       if (canScan) for (const slot of [0, 1, 2]) expect(residentBytes(pool, slot)).toBe(written);
       freeAll(three(store, module, bytes));
@@ -161,7 +162,7 @@ describe('a reset', () => {
       const other = { offset: 7 * HOST_PAGE + 1, byteLength: 5000 };
       freeAll(three(store, imageModule(0xb0, other), imageBytes(0xb0, other)));
       freeAll(three(store, module, bytes));
-      expect(pool.metrics()).toMatchObject({ failedResets: 0, failedScans: 0, liveMemories: 0 });
+      expect(pool.metrics()).toMatchObject({ failedResets: 0, refusedCalls: 0, liveMemories: 0 });
     });
   });
 });

@@ -5,7 +5,13 @@ import { platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 /** The primitives that make a system call. */
 export type Primitive = Exclude<
   keyof VirtualMemory,
-  'pageSize' | 'canScanDirtyPages' | 'decommitsManyInOneCall'
+  | 'pageSize'
+  | 'canScanDirtyPages'
+  | 'canWatchWrites'
+  | 'decommitsManyInOneCall'
+  | 'copyBytes'
+  | 'fillZeros'
+  | 'sameBytes'
 >;
 
 export const PRIMITIVES = [
@@ -17,7 +23,11 @@ export const PRIMITIVES = [
   'protectWithKey',
   'decommit',
   'decommitMany',
-  'scanDirtyPages',
+  'scanPages',
+  'scanWrittenPages',
+  'watchWrites',
+  'unwatchWrites',
+  'protectWrittenPages',
   'createImage',
   'closeFile',
 ] as const satisfies readonly Primitive[];
@@ -62,6 +72,10 @@ export function faultyMemory(): FaultyMemory {
     virtualMemory: {
       pageSize: real.pageSize,
       canScanDirtyPages: real.canScanDirtyPages,
+      canWatchWrites: real.canWatchWrites,
+      copyBytes: real.copyBytes.bind(real),
+      fillZeros: real.fillZeros.bind(real),
+      sameBytes: real.sameBytes.bind(real),
       ...wrapped,
     } as unknown as VirtualMemory,
     calls,

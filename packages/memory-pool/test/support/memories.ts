@@ -26,6 +26,8 @@ export function smallPool(config: MemoryPoolConfig = {}): MemoryPool {
     memoryReservation: 8 * PAGE,
     memoryGuardSize: PAGE,
     memoryProtectionKeys: 'disable',
+    // What nothing is kept of is the same on every kernel; tests of resets say what they keep.
+    linearMemoryKeepResident: 0,
     ...config,
   });
 }

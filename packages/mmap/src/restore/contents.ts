@@ -45,9 +45,6 @@ export class Contents {
   readonly end: number;
   readonly #virtualMemory: VirtualMemory;
   readonly #parts: readonly Part[];
-  /** A page to compare with. */
-  readonly #zeros: Uint8Array;
-  readonly #zerosAddress: number;
 
   /** @throws `TypeError` or `RangeError` for images that are out of order, overlap, or are no whole pages. */
   constructor(images: readonly RestorerImage[], virtualMemory: VirtualMemory) {
@@ -63,8 +60,6 @@ export class Contents {
     const unmapped = this.#parts.filter(({ mapped }) => !mapped);
     this.unmappedBytes = unmapped.reduce((sum, part) => sum + part.end - part.start, 0);
     this.droppables = between(unmapped);
-    this.#zeros = new Uint8Array(virtualMemory.pageSize);
-    this.#zerosAddress = ffi().addressOf(this.#zeros.buffer as ArrayBuffer);
   }
 
   /** Whether all bytes are still there to be copied from. */
@@ -106,7 +101,7 @@ export class Contents {
   isClean(base: number, start: number, pageBytes: number): boolean {
     const part = this.#parts[this.#firstBehind(start)];
     const isInside = part !== undefined && part.start <= start;
-    const original = isInside ? part.address + start - part.start : this.#zerosAddress;
+    const original = isInside ? part.address + start - part.start : zerosAddress(pageBytes);
     return this.#virtualMemory.sameBytes(base + start, original, pageBytes);
   }
 
@@ -127,6 +122,18 @@ export class Contents {
     }
     return low;
   }
+}
+
+/** A page to compare with. */
+let zeros: Uint8Array<ArrayBuffer> | undefined;
+let addressOfZeros = 0;
+
+function zerosAddress(pageBytes: number): number {
+  if (zeros === undefined) {
+    zeros = new Uint8Array(pageBytes);
+    addressOfZeros = ffi().addressOf(zeros.buffer);
+  }
+  return addressOfZeros;
 }
 
 function between(unmapped: readonly Part[]): Droppable[] {

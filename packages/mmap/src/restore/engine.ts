@@ -131,8 +131,17 @@ export class Engine {
     if (this.range.byteLength > 0) this.#dropFrom(base, 0);
     const { result } = this;
     if (result.leftBytes > 0) this.#virtualMemory.decommit(base, result.leftBytes);
+    this.#policy.dropped();
     result.bytesDropped += result.leftBytes;
     result.leftBytes = 0;
+  }
+
+  /** Other pages, or start bytes, or both. */
+  retarget(range: Range, contents: Contents): void {
+    this.unwatch();
+    this.range = range;
+    this.contents = contents;
+    this.#policy.retargeted();
   }
 
   /** Visits what may differ from the start, as offsets. */

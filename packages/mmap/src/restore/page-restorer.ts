@@ -43,6 +43,12 @@ export interface RestorerChange {
   readonly clean?: boolean;
 }
 
+/** What {@link PageRestorer.setRange} may say. */
+export interface RestorerRangeChange extends RestorerChange {
+  /** What parts of the new range start as. Default: as before. */
+  readonly images?: readonly RestorerImage[];
+}
+
 /**
  * Puts a range of pages back to what images and zeros make it. Nobody may write to the range during a restore.
  *
@@ -170,26 +176,23 @@ export class PageRestorer implements Disposable {
     return bytes;
   }
 
-  /** Other start bytes. */
+  /** Other start bytes for the same pages. */
   setImages(images: readonly RestorerImage[], options?: RestorerChange): void {
     const { clean = false } = readOptions(options, ['clean']);
     const engine = this.#open();
     checkBoolean(clean, 'options.clean');
-    const contents = fitting(new Contents(images, this.#virtualMemory), engine.range);
-    engine.unwatch();
-    engine.contents = contents;
+    engine.retarget(engine.range, fitting(new Contents(images, this.#virtualMemory), engine.range));
     if (clean) engine.watchIfCheap();
   }
 
-  /** Other pages: the range moved, grew or shrank. */
-  setRange(range: RestorerRange, options?: RestorerChange): void {
-    const { clean = false } = readOptions(options, ['clean']);
+  /** Other pages, since the range moved, grew or shrank; and other start bytes, if `images` are given. */
+  setRange(range: RestorerRange, options?: RestorerRangeChange): void {
+    const { clean = false, images } = readOptions(options, ['clean', 'images']);
     const engine = this.#open();
     checkBoolean(clean, 'options.clean');
     const next = new Range(range, this.#virtualMemory.pageSize);
-    fitting(engine.contents, next);
-    engine.unwatch();
-    engine.range = next;
+    const contents = images === undefined ? engine.contents : new Contents(images, this.#virtualMemory);
+    engine.retarget(next, fitting(contents, next));
     if (clean) engine.watchIfCheap();
   }
 

@@ -167,6 +167,21 @@ export class RestorePolicy {
     this.#wasWatched = false;
   }
 
+  /** Other pages, or other start bytes: what is known of their users still holds, what is known of the pages does not. */
+  retargeted(): void {
+    this.#kept = undefined;
+    this.#load = 0;
+    this.#staleOwn = 0;
+    this.#lookFor = 0;
+    this.#wasWatched = false;
+  }
+
+  /** Everything was dropped. */
+  dropped(): void {
+    this.retargeted();
+    this.#kept = 0;
+  }
+
   /** Pruning was refused: not soon again. */
   pruneFailed(): void {
     this.#patience = MAX_PATIENCE;
