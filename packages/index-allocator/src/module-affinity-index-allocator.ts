@@ -236,8 +236,8 @@ export class ModuleAffinityIndexAllocator {
    * @param maxBytes what may stay, an integer from 0 to 2^53 - 1
    * @param release called with a warm slot and the bytes that stay in RAM there; returns how many still do. It must not
    *   call the allocator. What it throws ends the walk, with the slots before done
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` if a number is out of range, also one that `release` returns
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
+   * @throws RangeError `ERR_OUT_OF_RANGE` if a number is out of range, also one that `release` returns
    */
   trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
     checkInteger(maxBytes, 'maxBytes', Number.MAX_SAFE_INTEGER);
