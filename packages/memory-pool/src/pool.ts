@@ -2,7 +2,7 @@
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
 import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
-import { PoolBusyError, PoolClosedError, PoolCreationError } from './errors.js';
+import { PoolBusyError, PoolClosedError } from './errors.js';
 import { Admission } from './core/admission.js';
 import { LeakNet } from './core/leak-net.js';
 import type { MemoryLimiter } from './limiter.js';
