@@ -11,7 +11,7 @@
  * The state is one typed array, see `state.ts`; the lists in it are in `lists.ts`. This file holds the policy
  * and the checks.
  */
-import { checkInteger } from '@guardstripe/common';
+import { checkFunction, checkInteger } from '@guardstripe/common';
 import { openState } from './attach.js';
 import { claimBatch, isUsedSlot, readBatch } from './batch.js';
 import {
@@ -24,7 +24,7 @@ import {
   unreadableKey,
 } from './checks.js';
 import { checkState } from './consistency.js';
-import { ArgumentTypeError, SlotNotInUseError, StateDetachedError } from './errors.js';
+import { SlotNotInUseError, StateDetachedError } from './errors.js';
 import { appendAffine, appendWarm, findList, popNewestAffine, popOldestAffine, unlinkWarm } from './lists.js';
 import { bucketShift, recordOf, slotAt } from './records.js';
 import {
@@ -240,8 +240,8 @@ export class ModuleAffinityIndexAllocator {
    * @throws RangeError `ERR_OUT_OF_RANGE` if a number is out of range, also one that `release` returns
    */
   trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
-    checkInteger(maxBytes, 'maxBytes', Number.MAX_SAFE_INTEGER);
-    if (typeof release !== 'function') throw new ArgumentTypeError('release', 'a function', release);
+    checkInteger(maxBytes, 'maxBytes');
+    checkFunction(release, 'release');
     const words = live(this.#words);
     for (let at = words[RING + NEWER]!; at !== RING; at = words[at + NEWER]!) {
       if (readUnusedBytes(words) <= maxBytes) return;

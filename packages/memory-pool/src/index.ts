@@ -26,6 +26,6 @@ export type { FileSource } from './module/file-contents.js';
 export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
 export { MemoryPool, type PoolMetrics } from './pool.js';
-export type { PooledMemory } from './pooled-memory.js';
+export type { MemoryOwner, PooledMemory } from './pooled-memory.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';
 export { InvalidModuleError, ModuleLimitError, type ModuleLimits } from './wasm/index.js';
