@@ -29,6 +29,17 @@ const RECIPES: Readonly<Record<string, readonly (RegExp | string)[]>> = {
     /^outside +writing it to standard output fails with EFAULT$/m,
     /^outside +JavaScript that reads one byte of it ends the process by SIGSEGV$/m,
   ],
+  'which-error.ts': [
+    /^one more than there are slots +busy /m,
+    /^waiting, where nobody may wait +busy /m,
+    /^closing while memories are live +busy /m,
+    /^growing past .* refused /m,
+    /^a module too large .* refused /m,
+    /^an argument that is none +bug +TypeError /m,
+    ...['growing what was freed', 'a store', 'a module', 'a pool', 'a map'].map(
+      (what) => new RegExp(`^${what}.* gone `, 'm'),
+    ),
+  ],
   'working-set.ts': [
     /^writes to 16 pages .* µs .* µs +[\d.]+ +all bytes right$/m,
     /^reads all, writes to 16 pages .* all bytes right$/m,
