@@ -76,10 +76,10 @@ export class MmapClosedError extends Error {
 export class MmapBusyError extends Error {
   readonly code = 'ERR_MMAP_BUSY';
 
-  constructor(pendingCalls: number, openGuards: number) {
+  constructor(pendingCalls: number, numHolders: number) {
     super(
       `The Mmap cannot be resized while asynchronous calls run (${pendingCalls}) ` +
-        `or protection guards are not restored (${openGuards})`,
+        `or something needs it where it is, such as a protection guard that is not restored (${numHolders})`,
     );
   }
 
@@ -185,6 +185,13 @@ export function notResizable(): Coded {
   const message =
     'A map of a file can be made longer only if made with { resizable: true } and never partly replaced';
   return withCode(new Error(message), 'ERR_MMAP_NOT_RESIZABLE');
+}
+
+/** The kernel answers "all of it" for the files of others, so that nobody can watch what they read. */
+export function residencyHidden(): Coded {
+  const message =
+    'The system does not tell which pages of a file are in memory to those who may not write it';
+  return withCode(new Error(message), 'ERR_MMAP_RESIDENCY_HIDDEN');
 }
 
 /** Pages that allow what {@link Access} has no word for. */

@@ -16,7 +16,8 @@
 import { bytesOutOfRange, checkByteRange, checkBytes, hex, size } from '@guardstripe/common';
 import { MmapClosedError, ViewNotDetachableError } from './errors.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
-import type { VirtualMemory } from './platform/virtual-memory.js';
+import { PageSet } from './operations/page-set.js';
+import type { Access, Sharing, VirtualMemory } from './platform/virtual-memory.js';
 import { ViewLedger } from './views/ledger.js';
 import { RangeViews } from './views/range-views.js';
 import { abandon, giveBack, Reach } from './views/withheld.js';
@@ -27,8 +28,26 @@ export interface MappedFile {
   readonly fd: number | undefined;
   /** Byte of the file at offset 0 of the map. */
   readonly offset: number;
+  readonly sharing: Sharing;
   /** Whether the map may write to the file: shared and read-write. */
   readonly writesFile: boolean;
+  /** Whether the system tells which of the file's pages are in memory: to those who own it, or may write it. */
+  readonly showsResidency: boolean;
+}
+
+/** Pages that allow the same: a range of bytes from the map's first page, and their access. */
+export interface AccessRange {
+  readonly start: number;
+  readonly end: number;
+  readonly access: Access;
+}
+
+/** What a guard of protectWhile did to a range of bytes from the map's first page. */
+export interface GuardLayer {
+  readonly start: number;
+  readonly end: number;
+  /** What to put back. */
+  before: readonly AccessRange[];
 }
 
 /** Pages as the kernel mapped them. */
@@ -110,8 +129,12 @@ export class Mapping {
   byteLength: number;
   /** An image or zeros were mapped over pages, so what lies behind the last one need not be more of the same. */
   hasReplacedPages = false;
-  /** Guards of protectWhile that are not restored. */
-  openGuards = 0;
+  /** What guards of protectWhile did that are not restored, in the order they were made. */
+  readonly guards = new Set<GuardLayer>();
+  /** Others who need the map to stay where it is. */
+  pins = 0;
+  /** Pages that were locked, as ranges from the map's first page. */
+  readonly locked = new PageSet();
   readonly #lifetime: Lifetime;
   readonly #ledger: ViewLedger;
   readonly #views = new RangeViews();
@@ -167,11 +190,36 @@ export class Mapping {
     return start;
   }
 
+  /** {@link startOf} where the page at an offset must begin there, and the range end with a page: neither a first nor a last part of one. */
+  exactStartOf(offset: number, byteLength: number): number {
+    this.assertOpen();
+    checkByteRange(offset, byteLength, this.byteLength);
+    const granule = this.granuleBytes;
+    const start = this.address + offset;
+    if (start % granule !== 0)
+      throw bytesOutOfRange('offset', `on a page boundary (pages of ${granule} bytes)`, offset);
+    if (byteLength % granule !== 0)
+      throw bytesOutOfRange('byteLength', `whole pages of ${granule} bytes`, byteLength);
+    return start;
+  }
+
   /** The address behind the last page of a checked range. */
   endOf(offset: number, byteLength: number): number {
     return offset + byteLength === this.byteLength
       ? this.mapAddress + this.mapBytes
       : this.address + offset + byteLength;
+  }
+
+  /** Fresh pages lie in a range: whatever was known of the old ones is not so any more. */
+  replaced(start: number, byteLength: number): void {
+    this.hasReplacedPages = true;
+    this.locked.delete(start - this.mapAddress, start - this.mapAddress + byteLength);
+  }
+
+  /** A run of pages as a range of the map. A first or last page may hold more of a file than the map shows. */
+  rangeOf(start: number, end: number): { offset: number; byteLength: number } {
+    const offset = Math.max(0, start - this.address);
+    return { offset, byteLength: Math.min(this.byteLength, end - this.address) - offset };
   }
 
   /** Checks a range of bytes; the pages that hold them, whole. No bytes, no pages. */
@@ -231,6 +279,7 @@ export class Mapping {
     // Nobody has a view of the new place.
     if (mapAddress !== resources.mapAddress) resources.reach = new Reach();
     resources.mapAddress = mapAddress;
+    if (mapBytes < resources.mapBytes) this.locked.delete(mapBytes, resources.mapBytes);
     resources.mapBytes = mapBytes;
     this.#lifetime.watch();
     this.address = mapAddress + this.leadBytes;

@@ -3,7 +3,14 @@
  * once it is closed. The class is the face; `mapping.ts` has the state and a picture of it.
  */
 
-import { checkBoolean, checkByteRange, checkInstance, checkInteger, readOptions } from '@guardstripe/common';
+import {
+  checkBoolean,
+  checkByteRange,
+  checkBytes,
+  checkInstance,
+  checkInteger,
+  readOptions,
+} from '@guardstripe/common';
 import type { Advice } from './operations/advice.js';
 import {
   mapAnonymous,
@@ -19,7 +26,7 @@ import { Mapping, type MappedPages } from './mapping.js';
 import { checkImagePart, MemoryImage, type MemoryImagePart } from './memory-image.js';
 import { nameOf } from './operations/name.js';
 import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
-import { residentBytes, residentPages } from './operations/residency.js';
+import { residentBytes, residentPages, residentRanges } from './operations/residency.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
 import { notOfThisMap, notOurs, recordOf } from './views/view.js';
 import type { Access } from './platform/virtual-memory.js';
@@ -197,13 +204,12 @@ export class Mmap implements Disposable {
     checkInstance(image, 'image', MemoryImage);
     const mapping = this.#mapping;
     const { imageOffset, byteLength } = checkImagePart(image, part, mapping.virtualMemory.pageSize);
-    const start = mapping.startOf(offset, byteLength);
+    const start = mapping.exactStartOf(offset, byteLength);
     const { fd } = image;
     checkAccess(access);
     if (byteLength === 0) return;
-    const mapBytes = mapping.endOf(offset, byteLength) - start;
-    mapping.hasReplacedPages = true;
-    mapping.virtualMemory.mapFile(fd, imageOffset, start, mapBytes, access, 'private');
+    mapping.virtualMemory.mapFile(fd, imageOffset, start, byteLength, access, 'private');
+    mapping.replaced(start, byteLength);
   }
 
   /** Replaces the range by fresh zero pages, whatever was mapped there. A protection key on it is gone. */
@@ -212,8 +218,9 @@ export class Mmap implements Disposable {
     const start = mapping.startOf(offset, byteLength);
     checkAccess(access);
     if (byteLength === 0) return;
-    mapping.hasReplacedPages = true;
-    mapping.virtualMemory.mapZeros(start, mapping.endOf(offset, byteLength) - start, access);
+    const mapBytes = mapping.endOf(offset, byteLength) - start;
+    mapping.virtualMemory.mapZeros(start, mapBytes, access);
+    mapping.replaced(start, mapBytes);
   }
 
   /**
@@ -258,14 +265,25 @@ export class Mmap implements Disposable {
   /**
    * Bytes in memory now, in whole pages, among the pages that hold a range of any bytes. For a file map, those the system
    * has cached, read through this map or not. Without arguments, of all of the map.
+   *
+   * @throws {Error} `ERR_MMAP_RESIDENCY_HIDDEN` for a file that this process may not write: the system says "all of it" then.
    */
   resident(offset?: number, byteLength?: number): number {
     return residentBytes(this.#mapping, offset, byteLength);
   }
 
-  /** For each page that holds a part of the range, 1 if it is in memory now and 0 if not. */
+  /**
+   * For each page that holds a part of the range, 1 if it is in memory now and 0 if not.
+   *
+   * @throws {RangeError} for more than 2^28 pages; {@link residentRanges} answers for those.
+   */
   residentPages(offset?: number, byteLength?: number): Uint8Array {
     return residentPages(this.#mapping, offset, byteLength);
+  }
+
+  /** The pages that are in memory now, as {@link residentPages} finds them, in runs; for maps of any length. */
+  residentRanges(offset?: number, byteLength?: number): PageRange[] {
+    return residentRanges(this.#mapping, offset, byteLength);
   }
 
   /**
@@ -301,6 +319,7 @@ export class Mmap implements Disposable {
   view(offset = 0, byteLength?: number): ArrayBuffer {
     const mapping = this.#mapping;
     mapping.assertOpen();
+    checkBytes(offset, 'offset');
     const viewBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
     checkByteRange(offset, viewBytes, mapping.byteLength);
     return mapping.view(offset, viewBytes);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
@@ -6,6 +6,9 @@ import { HugePagesUnavailableError, Mmap, platform, SystemError, type VirtualMem
 import { FaultyMemory } from './support/faulty.js';
 
 const MiB = 2 ** 20;
+import { isMapped } from './support/process-maps.js';
+import { hugeMemoryFile } from './support/raw.js';
+
 const { pageSize } = platform();
 
 /** The real system, but for huge pages, which are small ones of the same address and length. */
@@ -159,6 +162,32 @@ describe('the real kernel', () => {
       expect(map.resident()).toBe(hugePageBytes);
       map.close();
       expect(freePages()).toBe(numFree);
+    },
+  );
+
+  it.runIf(numFree >= 3 || required)(
+    'maps a part of a file on hugetlbfs, and unmaps it (skipped unless 3 are free)',
+    () => {
+      const hugePageBytes = platform().defaultHugePageBytes()!;
+      const fd = hugeMemoryFile('huge');
+      ftruncateSync(fd, 2 * hugePageBytes);
+      for (const [offset, byteLength] of [
+        [0, 100],
+        [hugePageBytes - 1, 2],
+        [hugePageBytes + pageSize, pageSize],
+      ] as const) {
+        const map = Mmap.fromFile(fd, { offset, byteLength, access: 'read-write' });
+        new Uint8Array(map.view()).fill(7);
+        map.protect(0, byteLength, 'read');
+        const { address } = map;
+        map.close({ unsafe: true });
+        expect(isMapped(address)).toBe(false);
+        const watched = Mmap.fromFile(fd, { offset, byteLength });
+        expect(new Uint8Array(watched.view())).toEqual(new Uint8Array(byteLength).fill(7));
+        watched.close();
+        expect(watched.closed).toBe(true);
+      }
+      closeSync(fd);
     },
   );
 });

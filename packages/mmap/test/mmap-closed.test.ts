@@ -32,6 +32,7 @@ const CALLS: Record<string, (map: Mmap) => unknown> = {
   lock: (map) => map.lock(0, pageSize),
   unlock: (map) => map.unlock(0, pageSize),
   resident: (map) => map.resident(),
+  residentRanges: (map) => map.residentRanges(),
   residentPages: (map) => map.residentPages(),
   resize: (map) => map.resize(pageSize),
   name: (map) => map.name('x'),

@@ -117,6 +117,7 @@ describe('injected failures', () => {
       'lock',
       'unlock',
       'resident',
+      'scanResident',
       'accessOf',
       'resize',
       'resizeInPlace',

@@ -119,7 +119,7 @@ const ACTIONS: Record<PageMethod, Action> = {
   lock(map, pages, { page, count, access }) {
     const onFault = access === 'read';
     const locked = accepted(() => map.lock(page * pageSize, count * pageSize, { onFault }));
-    for (const state of pages.slice(page, page + count)) state.locked = locked;
+    if (locked) for (const state of pages.slice(page, page + count)) state.locked = true;
   },
   unlock(map, pages, { page, count }) {
     map.unlock(page * pageSize, count * pageSize);
@@ -144,6 +144,11 @@ const ACTIONS: Record<PageMethod, Action> = {
   residentPages(map, _, { page, count }) {
     const pages = map.residentPages(page * pageSize, count * pageSize);
     expect(pages.every((isResident) => isResident === 0 || isResident === 1)).toBe(true);
+  },
+  residentRanges(map, _, { page, count }) {
+    const ranges = map.residentRanges(page * pageSize, count * pageSize);
+    const residentBytes = ranges.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    expect(residentBytes).toBe(map.resident(page * pageSize, count * pageSize));
   },
   protectWhile(map, pages, { page, count, access }) {
     const before = pages.map((state) => state.access);

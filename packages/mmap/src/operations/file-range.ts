@@ -20,7 +20,7 @@ import {
   readOptions,
   size,
 } from '@guardstripe/common';
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 
 import { checkFileAccess, checkSharing, checkVirtualMemory } from '../checks.js';
 import { fromNodeError } from '../errors.js';
@@ -60,7 +60,10 @@ export function mapFile(file: number | string | URL, options: FromFileOptions): 
     throw invalidArgType('file', 'of type number or string, or an instance of URL', file);
   }
   // A private map copies before it writes, so reading is all it needs from the file.
-  const flags = settings.access === 'read-write' && settings.sharing === 'shared' ? 'r+' : 'r';
+  const access =
+    settings.access === 'read-write' && settings.sharing === 'shared' ? constants.O_RDWR : constants.O_RDONLY;
+  // Without waiting for the other end of a pipe.
+  const flags = access | constants.O_NONBLOCK;
   const fd = attempt(String(file), () => openSync(file, flags));
   try {
     return mapDescriptor(fd, settings, String(file));
@@ -109,15 +112,16 @@ function mapDescriptor(fd: number, settings: Settings, name: string): MappedPage
       byteLength,
     );
   }
-  const { pageSize } = virtualMemory;
-  const leadBytes = offset % pageSize;
-  const mapBytes = Math.ceil((leadBytes + byteLength) / pageSize) * pageSize;
+  const granuleBytes = virtualMemory.hugePageBytesOfFile(fd) ?? virtualMemory.pageSize;
+  const leadBytes = offset % granuleBytes;
+  const mapBytes = Math.ceil((leadBytes + byteLength) / granuleBytes) * granuleBytes;
   const keptFd = resizable ? virtualMemory.duplicateFile(fd) : undefined;
   try {
     const mapAddress = virtualMemory.mapFile(fd, offset - leadBytes, 0, mapBytes, access, sharing);
     const writesFile = sharing === 'shared' && access === 'read-write';
-    const mappedFile = { fd: keptFd, offset, writesFile };
-    return { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file: mappedFile };
+    const showsResidency = stats.uid === process.geteuid?.() || virtualMemory.mayWriteFile(fd);
+    const mappedFile = { fd: keptFd, offset, sharing, writesFile, showsResidency };
+    return { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, granuleBytes, file: mappedFile };
   } catch (error) {
     if (keptFd !== undefined) virtualMemory.closeFile(keptFd);
     throw error;

@@ -48,20 +48,28 @@ export function lock(mapping: Mapping, offset: number, byteLength: number, optio
   const start = mapping.startOf(offset, byteLength);
   if (byteLength === 0) return;
   const pagesBytes = mapping.endOf(offset, byteLength) - start;
+  const { locked, mapAddress, virtualMemory } = mapping;
+  const from = start - mapAddress;
   try {
-    mapping.virtualMemory.lock(start, pagesBytes, onFault);
+    virtualMemory.lock(start, pagesBytes, onFault);
   } catch (error) {
-    // The kernel may have locked a part, and locked pages refuse to be dropped later: all or nothing.
-    try {
-      mapping.virtualMemory.unlock(start, pagesBytes);
-    } catch {
-      // The first refusal is the one that explains.
+    // The kernel may have locked a part, and locked pages refuse to be dropped later: all or nothing, but for older locks.
+    for (const gap of locked.gaps(from, from + pagesBytes)) {
+      try {
+        virtualMemory.unlock(mapAddress + gap.start, gap.end - gap.start);
+      } catch {
+        // The first refusal is the one that explains.
+      }
     }
     throw error;
   }
+  locked.add(from, from + pagesBytes);
 }
 
 export function unlock(mapping: Mapping, offset: number, byteLength: number): void {
   const start = mapping.startOf(offset, byteLength);
-  if (byteLength !== 0) mapping.virtualMemory.unlock(start, mapping.endOf(offset, byteLength) - start);
+  if (byteLength === 0) return;
+  const end = mapping.endOf(offset, byteLength);
+  mapping.virtualMemory.unlock(start, end - start);
+  mapping.locked.delete(start - mapping.mapAddress, end - mapping.mapAddress);
 }

@@ -1,6 +1,6 @@
 /** Names for anonymous pages. */
 
-import { invalidArgType, invalidArgValue } from '@guardstripe/common';
+import { checkInteger, invalidArgType, invalidArgValue } from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
 
 /** What the kernel takes (`is_valid_name_char`, mm/madvise.c): `ANON_VMA_NAME_MAX_LEN` is 80 with the final zero. */
@@ -12,6 +12,7 @@ export function nameOf(
   offset: number,
   byteLength: number | undefined,
 ): boolean {
+  checkInteger(offset, 'offset');
   const rangeBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
   const start = mapping.startOf(offset, rangeBytes);
   if (name !== null && typeof name !== 'string')

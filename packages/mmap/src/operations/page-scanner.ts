@@ -1,6 +1,6 @@
 /** Finding the pages of a map that were written, without reading them. */
 
-import { checkInteger, invalidArgType, isInstance, readOptions } from '@guardstripe/common';
+import { checkInteger, invalidArgType, invalidArgValue, isInstance, readOptions } from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
 import { mappingOf, Mmap } from '../mmap.js';
 import { platform } from '../platform/platform.js';
@@ -24,12 +24,15 @@ export class PageScanner {
   readonly #mapping: Mapping;
   readonly #found: DirtyPages;
 
-  /** @throws `TypeError` if `map` is no {@link Mmap}, `RangeError` for options out of range. */
+  /** @throws `TypeError` if `map` is no {@link Mmap} or a shared map of a file, `RangeError` for options out of range. */
   constructor(map: Mmap, options: PageScannerOptions = {}) {
     if (!isInstance(map, Mmap)) throw invalidArgType('map', 'an instance of Mmap', map);
     const { maxRunsPerCall = 256 } = readOptions(options, ['maxRunsPerCall']);
     checkInteger(maxRunsPerCall, 'options.maxRunsPerCall', 1, 65_536);
     this.#mapping = mappingOf(map);
+    // Its pages are the file's, written or not: the kernel would report none of them.
+    if (this.#mapping.file?.sharing === 'shared')
+      throw invalidArgValue('map', 'must be a map that does not share its pages with a file', map);
     const [starts, ends] = [new Float64Array(maxRunsPerCall), new Float64Array(maxRunsPerCall)];
     this.#found = { starts, ends, count: 0, walkEnd: 0 };
   }
@@ -53,12 +56,7 @@ export class PageScanner {
       if (last !== undefined && last.end === start) last.end = end;
       else runs.push({ start, end });
     });
-    const { address, byteLength: totalBytes } = this.#mapping;
-    return runs.map(({ start, end }) => {
-      // A first or last page may hold more of the file than the map shows.
-      const from = Math.max(0, start - address);
-      return { offset: from, byteLength: Math.min(totalBytes, end - address) - from };
-    });
+    return runs.map(({ start, end }) => this.#mapping.rangeOf(start, end));
   }
 
   /** Bytes of the dirty pages of a range, counted in whole pages. Throws as {@link PageScanner.dirtyRanges}. */

@@ -12,7 +12,7 @@ import {
   readOptions,
   size,
 } from '@guardstripe/common';
-import { fstatSync, ftruncateSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 
 import { fromNodeError, MmapBusyError, notResizable } from '../errors.js';
 import type { Mapping } from '../mapping.js';
@@ -33,9 +33,8 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
   checkBoolean(growFile, 'options.growFile');
   mapping.assertOpen();
   const newFileBytes = checkNewLength(mapping, newByteLength, growFile);
-  if (mapping.pendingCalls > 0 || mapping.openGuards > 0) {
-    throw new MmapBusyError(mapping.pendingCalls, mapping.openGuards);
-  }
+  const numHolders = mapping.guards.size + mapping.pins;
+  if (mapping.pendingCalls > 0 || numHolders > 0) throw new MmapBusyError(mapping.pendingCalls, numHolders);
   const granule = mapping.granuleBytes;
   const newMapBytes = Math.ceil((mapping.leadBytes + newByteLength) / granule) * granule;
   const { mapAddress: oldAddress, mapBytes: oldMapBytes, byteLength: oldByteLength } = mapping;
@@ -135,7 +134,7 @@ function zeroEnd(mapping: Mapping, oldMapBytes: number): void {
 
 function growTo(mapping: Mapping, newFileBytes: number): void {
   const { fd } = mapping.file ?? {};
-  if (fd !== undefined) attempt(() => ftruncateSync(fd, newFileBytes));
+  if (fd !== undefined) mapping.virtualMemory.extendFile(fd, newFileBytes);
 }
 
 function attempt<T>(call: () => T): T {

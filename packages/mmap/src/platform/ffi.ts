@@ -9,6 +9,7 @@
 import { createRequire } from 'node:module';
 
 import { FfiUnavailableError } from '../errors.js';
+import { inTurn } from './async-queue.js';
 
 type Koffi = typeof import('koffi');
 type AsyncFunction = import('koffi').KoffiFunc<(...args: number[]) => number>;
@@ -27,7 +28,7 @@ export interface Ffi {
   declare: <F>(prototype: string) => F;
   /** The calling thread's `errno`; meaningful right after a failed call only. */
   errno: () => number;
-  /** Runs a declared function on a thread of libuv's pool. Throws at once when too many such calls are running. */
+  /** Runs a declared function on a thread of libuv's pool, when its turn comes. */
   callAsync: (declared: unknown, ...args: readonly number[]) => Promise<AsyncResult>;
   /**
    * Where the bytes of a buffer or a view of one are. They stay there, but only as long as the buffer is reachable.
@@ -56,11 +57,14 @@ function load(): Ffi {
       errno: () => koffi.errno(),
       callAsync: (declared, ...args) =>
         new Promise((resolve, reject) => {
-          (declared as AsyncFunction).async(...args, (error: Error | null, result: number) => {
-            // koffi carries the other thread's errno over, for the duration of this callback.
-            if (error === null) resolve({ result, errno: koffi.errno() });
-            else reject(error);
-          });
+          inTurn((done) => {
+            (declared as AsyncFunction).async(...args, (error: Error | null, result: number) => {
+              // koffi carries the other thread's errno over, for the duration of this callback.
+              if (error === null) resolve({ result, errno: koffi.errno() });
+              else reject(error);
+              done();
+            });
+          }, reject);
         }),
       addressOf: (bytes) => Number(koffi.address(bytes)),
       view: (address, byteLength) => koffi.view(address, byteLength),

@@ -1,8 +1,9 @@
 /** What this machine and this process offer, as plain data. */
 
-import { readFileSync } from 'node:fs';
-
 import { probeFeatures, type KernelFeatures } from './linux/kernel-features.js';
+import { SystemError } from '../errors.js';
+import { ffi } from './ffi.js';
+import { readProc } from './linux/proc.js';
 import { platform } from './platform.js';
 
 /** Facts about the host; unknown ones are `undefined` or `'unknown'`, never guessed. */
@@ -27,18 +28,20 @@ export interface HostInfo {
 let features: KernelFeatures | undefined;
 
 /**
- * Looks at the host. Limits are read anew at each call, for they can change; kernel features are probed once.
+ * Looks at the host. Limits are read anew at each call, for they can change; a kernel feature is probed until it is found.
  *
  * @throws {@link UnsupportedPlatformError} where {@link platform} does.
  */
 export function host(): HostInfo {
   const { pageSize } = platform();
-  features ??= Object.freeze(probeFeatures());
+  // A probe that fails for want of a descriptor says nothing about the kernel.
+  if (features === undefined || Object.values(features).includes(false))
+    features = Object.freeze(probeFeatures());
   return {
     platform: process.platform,
     arch: process.arch,
     pageSize,
-    addressBits: parseAddressBits(read('/proc/self/stat')) ?? 47,
+    addressBits: addressBits(),
     overcommit: parseOvercommit(read('/proc/sys/vm/overcommit_memory')),
     maxMapCount: parseCount(read('/proc/sys/vm/max_map_count')),
     addressSpaceLimitBytes: parseAddressSpaceLimit(read('/proc/self/limits')),
@@ -46,24 +49,29 @@ export function host(): HostInfo {
   };
 }
 
-/** A file of `/proc`, or nothing where it is hidden (containers, `--permission`). */
+/** A file of `/proc`, or nothing where it is hidden (containers). */
 function read(path: string): string {
   try {
-    return readFileSync(path, 'latin1');
+    return readProc(path);
   } catch {
     return '';
   }
 }
 
+/** `AT_EXECFN` of linux/auxvec.h: where the program's file name is. */
+const AT_EXECFN = 31;
+
 /**
- * The stack starts just below the end of the user addresses (randomised by at most 16 GiB), so the number of bits of
- * `startstack`, field 28 of `/proc/self/stat` (`proc(5)`), is that of the address space.
+ * The kernel puts the program's file name at the top of the stack, which starts just below the end of the user addresses
+ * (randomised by at most 16 GiB); so the number of bits of its address is that of the address space.
  */
-export function parseAddressBits(stat: string): number | undefined {
-  // The second field is the program's name in parentheses and may hold anything, spaces included.
-  const fieldsFromThird = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const startStack = Number(fieldsFromThird[28 - 3]);
-  return Number.isSafeInteger(startStack) && startStack > 0 ? Math.ceil(Math.log2(startStack)) : undefined;
+function addressBits(): number {
+  const getauxval = ffi().declare<(type: number) => number>('unsigned long getauxval(unsigned long type)');
+  const address = getauxval(AT_EXECFN);
+  // Every kernel that Node runs on gives it (Linux 2.6.26); without it, errno is ENOENT.
+  if (address === 0)
+    throw new SystemError(ffi().errno(), { syscall: 'getauxval', details: { type: AT_EXECFN } });
+  return Math.ceil(Math.log2(address));
 }
 
 export function parseOvercommit(text: string): HostInfo['overcommit'] {

@@ -135,6 +135,10 @@ export interface VirtualMemory {
   unlock(address: number, byteLength: number): void;
   /** Writes 1 for each page of the range that is in memory and 0 for each other; `into` has a byte a page. */
   resident(address: number, byteLength: number, into: Uint8Array): void;
+  /**
+   * Finds pages of anonymous memory that are in memory. Stops when `into` is full. Needs {@link VirtualMemory.canScanDirtyPages}.
+   */
+  scanResident(address: number, byteLength: number, into: PageRuns): void;
   /** What the range allows now, as ascending runs without gaps. Throws where part of it is not mapped. */
   accessOf(address: number, byteLength: number): AccessRun[];
   /**
@@ -157,6 +161,15 @@ export interface VirtualMemory {
   name(address: number, byteLength: number, name: string | null): boolean;
   /** Another descriptor of the same open file, for {@link VirtualMemory.closeFile}. */
   duplicateFile(fd: number): number;
+  /**
+   * Makes a file at least `byteLength` bytes long; what is there stays, also what others append meanwhile. New bytes are zeros and take no
+   * room on the disk but for the last.
+   */
+  extendFile(fd: number, byteLength: number): void;
+  /** Bytes of a file's pages where those are huge (hugetlbfs); else `undefined`. */
+  hugePageBytesOfFile(fd: number): number | undefined;
+  /** Whether this process may write a file now, whatever the descriptor was opened for. */
+  mayWriteFile(fd: number): boolean;
   /** Makes a sealed, unchangeable memory file of what `source` writes, and returns its descriptor. */
   createImage(source: ImageSource, name: string): number;
   /**

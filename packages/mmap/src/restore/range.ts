@@ -87,6 +87,6 @@ export class Range {
 
   /** Keeps the map where it is, by the count of those who want that. */
   pin(by: 1 | -1): void {
-    if (this.#mapping !== undefined) this.#mapping.openGuards += by;
+    if (this.#mapping !== undefined) this.#mapping.pins += by;
   }
 }

@@ -8,6 +8,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,7 +16,7 @@ import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { Mmap, platform } from '../../src/index.js';
+import { memoryImage, Mmap, platform } from '../../src/index.js';
 
 const { pageSize } = platform();
 const folder = mkdtempSync(join(tmpdir(), 'guardstripe-mmap-'));
@@ -143,6 +144,29 @@ describe('Mmap.fromFile', () => {
       expect.objectContaining({ code: 'EACCES', syscall: 'mmap' }) as Error,
     );
     closeSync(readOnly);
+  });
+
+  it('refuses a pipe at once, instead of waiting for its other end', () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const access of ['read', 'read-write'] as const) {
+      expect(() => Mmap.fromFile(pipe, { access })).toThrow(/regular file/);
+    }
+  });
+
+  it('an image over a map that starts or ends within a page begins where it was asked for, or is refused', () => {
+    using image = memoryImage(new Uint8Array(2 * pageSize).fill(77));
+    using map = Mmap.fromFile(path, { offset: 100 });
+    expect(() => map.mapImageAt(image, 0)).toThrow(/"offset".*page boundary/);
+    const first = pageSize - 100;
+    map.mapImageAt(image, first);
+    const bytes = bytesOf(map);
+    expect([bytes[first - 1], bytes[first], bytes[first + 2 * pageSize - 1]]).toEqual([
+      content[pageSize - 1],
+      77,
+      77,
+    ]);
+    expect([...bytes.subarray(first + 2 * pageSize)]).toEqual([...content.subarray(3 * pageSize)]);
   });
 
   it('refuses ranges past the end', () => {

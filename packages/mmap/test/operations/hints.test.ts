@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
 import { describe, expect, it } from 'vitest';
 
@@ -214,6 +215,21 @@ describe('lock', () => {
     map.decommit(0, 4 * pageSize);
   });
 
+  it('a refused lock leaves older ones', () => {
+    using map = Mmap.reserve(10 * pageSize);
+    const flags = (page: number) => mappingDetails(map.address + page * pageSize)?.flags.includes('lo');
+    map.makeAccessible(0, 6 * pageSize);
+    map.lock(pageSize, pageSize);
+    map.lock(2 * pageSize, 2 * pageSize);
+    map.unlock(3 * pageSize, pageSize);
+    // Pages without access refuse, when all before them are locked already.
+    expect(() => map.lock(0, 10 * pageSize)).toThrow(SystemError);
+    expect([0, 1, 2, 3, 4].map(flags)).toEqual([false, true, true, false, false]);
+    map.remapAsZerosAt(2 * pageSize, pageSize, 'read-write');
+    expect(() => map.lock(0, 10 * pageSize)).toThrow(SystemError);
+    expect([0, 1, 2, 3, 4].map(flags)).toEqual([false, true, false, false, false]);
+  });
+
   it('says what refused, also if undoing is refused as well', () => {
     const faulty = new FaultyMemory();
     using map = Mmap.anonymous(4 * pageSize, { virtualMemory: faulty.virtualMemory });
@@ -237,5 +253,35 @@ describe('lock', () => {
     };
     expect(() => map.lock(0, pageSize, options)).toThrow(/closed/);
     expect(() => platform().unlock(map.address, 4 * pageSize)).toThrow(SystemError);
+  });
+});
+
+describe('many asynchronous calls', () => {
+  it('wait for their turn, and so does closing', async () => {
+    const map = Mmap.anonymous(3 * pageSize);
+    const calls = Array.from({ length: 2000 }, () => map.adviseAsync(0, pageSize, 'willneed'));
+    const refused = map.adviseAsync(0, pageSize, 'dodump');
+    map.close();
+    const outcomes = await Promise.allSettled([...calls, refused]);
+    expect(outcomes.every(({ status }) => status === 'fulfilled')).toBe(true);
+    expect(map.closed).toBe(true);
+  });
+
+  it('wait also while others have taken all that koffi has', async () => {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    const usleep = koffi.load(null).func('int usleep(unsigned int microseconds)');
+    let ended = 0;
+    let started = 0;
+    try {
+      for (; started < 5000; started++) usleep.async(20_000, () => ended++);
+    } catch (error) {
+      expect(String(error)).toMatch(/Too many/);
+    }
+    expect(started).toBeLessThan(5000);
+    using map = Mmap.anonymous(3 * pageSize);
+    const calls = [map.syncAsync(), map.adviseAsync(0, pageSize, 'willneed')];
+    await expect(Promise.all(calls)).resolves.toHaveLength(2);
+    expect(ended).toBeGreaterThan(0);
+    await expect.poll(() => ended, { timeout: 20_000 }).toBe(started);
   });
 });

@@ -55,4 +55,13 @@ describe('name', () => {
     using file = Mmap.fromFile(image.fd);
     expect(() => file.name('a')).toThrow(/maps of no file/);
   });
+
+  it('refuses an offset that is no number with a code', () => {
+    using map = Mmap.anonymous(3 * pageSize);
+    for (const offset of [1n, Symbol('x'), '1', null]) {
+      const expected = expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }) as Error;
+      expect(() => map.name('x', offset as never)).toThrow(expected);
+      expect(() => map.view(offset as never)).toThrow(expected);
+    }
+  });
 });

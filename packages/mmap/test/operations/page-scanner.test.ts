@@ -120,6 +120,16 @@ describe('a PageScanner anywhere', () => {
       expect(() => new PageScanner(map, { maxRunsPerCall })).toThrow(RangeError);
   });
 
+  it("refuses a shared map of a file, whose pages are the file's, written or not", () => {
+    using map = Mmap.fromFile(write('shared', new Uint8Array(3 * pageSize)), { access: 'read-write' });
+    expect(() => new PageScanner(map)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringMatching(/share/),
+      }) as Error,
+    );
+  });
+
   it('says so where the kernel cannot scan', () => {
     const real = platform();
     const virtualMemory = Object.create(real, { canScanDirtyPages: { value: false } }) as typeof real;

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { memoryImage, Mmap, platform, type Access } from '../../src/index.js';
+import { collect } from '../support/collect.js';
 import { FaultyMemory } from '../support/faulty.js';
 import { permissionsAt } from '../support/process-maps.js';
 import { mprotect } from '../support/raw.js';
@@ -32,6 +34,7 @@ function mixed(virtualMemory = platform()): Mmap {
   return map;
 }
 
+const code = (name: string) => expect.objectContaining({ code: name }) as Error;
 const MIXED = ['read-write', 'none', 'read', 'read-write', 'read-write', 'read-execute', 'none'];
 
 describe('protectWhile', () => {
@@ -141,5 +144,53 @@ describe('protectWhile', () => {
     expect(() => map.protectWhile(0, map.byteLength, 'read-write')).toThrow(/mprotect/);
     expect(accesses(map)[0]).toBe('read');
     expect(permissionsAt(map.address + pageSize)).toBe('r--s');
+  });
+});
+
+describe('guards of one map', () => {
+  it('end in any order, and the pages are as before the first', () => {
+    const range = fc.record({
+      page: fc.nat(6),
+      count: fc.integer({ min: 1, max: 7 }),
+      access: fc.constantFrom<Access>('none', 'read', 'read-write', 'read-execute'),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(range, { minLength: 1, maxLength: 6 }),
+        fc.infiniteStream(fc.nat()),
+        (ranges, picks) => {
+          using map = mixed();
+          const guards = ranges.map(({ page, count, access }) =>
+            map.protectWhile(page * pageSize, Math.min(count, 7 - page) * pageSize, access),
+          );
+          const open = ranges.map((range, i) => ({ ...range, guard: guards[i]! }));
+          while (open.length > 0) {
+            const [ended] = open.splice(picks.next().value! % open.length, 1);
+            ended!.guard.restore();
+            // A page shows what its latest open guard made of it.
+            const expected = MIXED.map(
+              (before, page) =>
+                open.findLast((range) => range.page <= page && page < range.page + range.count)?.access ??
+                before,
+            );
+            expect(accesses(map)).toEqual(expected);
+          }
+          map.resize(3 * pageSize);
+        },
+      ),
+    );
+  });
+
+  it('one that is lost is restored when it is collected, and the map can be resized', async () => {
+    using map = Mmap.anonymous(3 * pageSize);
+    const warnings: Error[] = [];
+    process.once('warning', (warning) => warnings.push(warning));
+    (() => map.protectWhile(0, 2 * pageSize, 'none'))();
+    expect(() => map.resize(6 * pageSize)).toThrow(code('ERR_MMAP_BUSY'));
+    expect(await collect(() => accesses(map)[0] === 'read-write')).toBe(true);
+    map.resize(6 * pageSize);
+    expect(map.byteLength).toBe(6 * pageSize);
+    await collect(() => warnings.length > 0);
+    expect(warnings).toMatchObject([{ code: 'GUARDSTRIPE_MMAP_GUARD_LOST' }]);
   });
 });

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   closeSync,
   fstatSync,
   ftruncateSync,
@@ -209,7 +210,7 @@ describe('resize of a file map', () => {
     expect(addSeal(fd, F_SEAL.grow)).toBe(0);
     closeSync(fd);
     expect(() => map.resize(9 * pageSize, { growFile: true })).toThrow(
-      expect.objectContaining({ code: 'EPERM', syscall: 'ftruncate', name: 'SystemError' }) as Error,
+      expect.objectContaining({ code: 'EPERM', syscall: 'fallocate', name: 'SystemError' }) as Error,
     );
     expect(map.byteLength).toBe(3 * pageSize);
     expect(bytesOf(map).every((byte) => byte === 7)).toBe(true);
@@ -265,5 +266,49 @@ describe('resize of a file map', () => {
     map.remapAsZerosAt(2 * pageSize, pageSize);
     map.resize(2 * pageSize);
     expect(() => map.resize(3 * pageSize)).toThrow(code('ERR_MMAP_NOT_RESIZABLE'));
+  });
+
+  it('growFile leaves what another process appended after the look at the length', () => {
+    const path = write('appended', new Uint8Array(pageSize).fill(1));
+    const real = platform();
+    const virtualMemory = new Proxy(real, {
+      get: (target, name: keyof typeof real) =>
+        name === 'extendFile'
+          ? (fd: number, byteLength: number) => {
+              appendFileSync(path, new Uint8Array(10 * pageSize).fill(2));
+              target.extendFile(fd, byteLength);
+            }
+          : (target[name] as unknown),
+    });
+    using map = Mmap.fromFile(path, { access: 'read-write', resizable: true, virtualMemory });
+    map.resize(3 * pageSize, { growFile: true });
+    expect(statSync(path).size).toBe(11 * pageSize);
+    expect([bytesOf(map)[0], bytesOf(map)[pageSize]]).toEqual([1, 2]);
+  });
+
+  it('growFile takes no room on the disk but for the end', () => {
+    const path = write('sparse', new Uint8Array(1));
+    using map = Mmap.fromFile(path, { access: 'read-write', resizable: true });
+    map.resize(2 ** 30, { growFile: true });
+    expect(statSync(path).size).toBe(2 ** 30);
+    expect(statSync(path).blocks * 512).toBeLessThan(2 ** 20);
+  });
+
+  it('a refused image or zeros leave the map resizable', () => {
+    const faulty = new FaultyMemory();
+    const path = write('refused', new Uint8Array(6 * pageSize));
+    using map = Mmap.fromFile(path, {
+      byteLength: 3 * pageSize,
+      resizable: true,
+      virtualMemory: faulty.virtualMemory,
+    });
+    faulty.fail('mapZeros', 'mapFile');
+    using image = memoryImage(new Uint8Array(pageSize));
+    expect(() => map.remapAsZerosAt(0, pageSize)).toThrow(/injected/);
+    expect(() => map.mapImageAt(image, 0)).toThrow(/injected/);
+    faulty.heal();
+    map.resize(6 * pageSize);
+    map.mapImageAt(image, 0);
+    expect(() => map.resize(9 * pageSize)).toThrow(code('ERR_MMAP_NOT_RESIZABLE'));
   });
 });

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import {
-  parseAddressBits,
-  parseAddressSpaceLimit,
-  parseCount,
-  parseOvercommit,
-} from '../../src/platform/host.js';
+import { parseAddressSpaceLimit, parseCount, parseOvercommit } from '../../src/platform/host.js';
 import { host, Mmap, platform } from '../../src/index.js';
+import { fixtureJson } from '../support/child.js';
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 
 describe('host', () => {
   it('agrees with the process and with /proc', () => {
@@ -44,16 +43,6 @@ describe('host', () => {
 });
 
 describe('readers of /proc', () => {
-  it('address bits come from the start of the stack, whatever the program is called', () => {
-    const stat = (name: string, startStack: number) =>
-      `1 (${name}) ${Array.from({ length: 50 }, (_, i) => (i === 25 ? startStack : 0)).join(' ')}`;
-    expect(parseAddressBits(stat('node', 140_729_097_822_272))).toBe(47);
-    expect(parseAddressBits(stat('a) 1 (b', 2 ** 39 - 4096))).toBe(39);
-    expect(parseAddressBits(stat('node', 2 ** 48 - 2 ** 33))).toBe(48);
-    expect(parseAddressBits(stat('node', 0))).toBeUndefined();
-    expect(parseAddressBits('')).toBeUndefined();
-  });
-
   it('overcommit', () => {
     expect(['0\n', '1\n', '2\n', '', 'x'].map(parseOvercommit)).toEqual([
       'heuristic',
@@ -71,5 +60,32 @@ describe('readers of /proc', () => {
     expect(parseAddressSpaceLimit(limits('1073741824'))).toBe(2 ** 30);
     expect(parseAddressSpaceLimit(limits('unlimited'))).toBeUndefined();
     expect(parseAddressSpaceLimit('')).toBeUndefined();
+  });
+});
+
+describe('a process short of descriptors', () => {
+  it('hears a system error, and finds what it could not find when there are some again', () => {
+    const result = fixtureJson('few-descriptors.mjs') as Record<'without' | 'withThem', object>;
+    expect(result.without).toEqual({ scans: false, guard: 'SystemError EMFILE open', feature: false });
+    const scans = host().features.pagemapScan;
+    expect(result.withThem).toEqual({ scans, guard: false, feature: scans });
+  });
+});
+
+describe('a process that may not read files', () => {
+  it('still knows its pages and its host', () => {
+    const result = fixtureJson(
+      'without-proc.mjs',
+      [],
+      ['--permission', '--allow-addons', `--allow-fs-read=${ROOT}`],
+    );
+    const { features, ...facts } = host();
+    expect(result).toMatchObject({
+      restored: true,
+      hugePages: expect.stringMatching(/^(mapped|unavailable)$/) as string,
+      scans: features.pagemapScan,
+      host: JSON.parse(JSON.stringify({ ...facts, features })) as object,
+    });
+    expect(result).toMatchObject(features.pagemapScan ? { dirtyBytes: platform().pageSize } : {});
   });
 });

@@ -39,3 +39,10 @@ const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int f
 export function memoryFile(name: string): number {
   return memfdCreate(name, 3);
 }
+
+const MFD_HUGETLB = 4;
+
+/** A memory file on huge pages of the default size. */
+export function hugeMemoryFile(name: string): number {
+  return memfdCreate(name, MFD_HUGETLB);
+}

@@ -4,10 +4,10 @@
  * every mapping of the process, is the way before that.
  */
 
-import { closeSync, openSync, readFileSync } from 'node:fs';
-
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
+import { closeDescriptor } from './descriptor.js';
+import { openForReading, readProc } from './proc.js';
 import type { Access, AccessRun } from '../virtual-memory.js';
 
 /** A mapping's bounds and its `rwx` bits: read 1, write 2, execute 4. */
@@ -39,7 +39,7 @@ let query: QueryCall | undefined;
 /** The runs of a range, in order; a gap is the system's `ENOMEM`, as `mprotect` has it. */
 export function accessOf(address: number, byteLength: number): AccessRun[] {
   const end = address + byteLength;
-  const mappings = queryMappings(address, end) ?? parseMappings(readFileSync('/proc/self/maps', 'latin1'));
+  const mappings = queryMappings(address, end) ?? parseMappings(readProc('/proc/self/maps'));
   return runsOf(mappings, address, end);
 }
 
@@ -77,7 +77,7 @@ export function parseMappings(maps: string): Mapped[] {
 export function queryMappings(address: number, end: number): Mapped[] | undefined {
   query ??= ffi().declare<QueryCall>('int ioctl(int fd, unsigned long request, void *query)');
   const found: Mapped[] = [];
-  const fd = openSync('/proc/self/maps', 'r');
+  const fd = openForReading('/proc/self/maps');
   try {
     for (let at = address; at < end;) {
       // size, query_flags, query_addr, vma_start, vma_end, vma_flags, ...
@@ -90,7 +90,7 @@ export function queryMappings(address: number, end: number): Mapped[] | undefine
       at = Number(mappedEnd);
     }
   } finally {
-    closeSync(fd);
+    closeDescriptor(fd);
   }
   return found;
 }

@@ -6,13 +6,13 @@
  *     decommit: ├ iovec[0], 16 bytes ┤ iovec[1] ┤ ...
  */
 
-import { openSync } from 'node:fs';
-
 import { closeDescriptor } from './descriptor.js';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { KIND_DESCRIPTOR, NOWHERE, WHAT } from '../../process/ledger.js';
 import { processState } from '../../process/process-state.js';
+import { probed } from '../probe.js';
+import { openForThread } from './proc.js';
 import type { DirtyPages } from '../virtual-memory.js';
 
 /** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h; Linux 6.7. */
@@ -49,17 +49,18 @@ interface Scratch {
 /** Runs a function on the address of a fresh page that can be read and written, and unmaps it. */
 export type WithPage = <T>(use: (address: number, byteLength: number) => T) => T;
 
-/** The two calls. Either is `undefined` where this kernel, or a sandbox around us, has it not. */
+type Scan = (address: number, byteLength: number, maxPages: number, into: DirtyPages) => void;
+/** Returns how many bytes, from the first range on, were dropped; fewer than all is no error. */
+type Decommit = (addresses: Float64Array, byteLengths: Float64Array, from: number, count: number) => number;
+
+/** The two calls. Either is `undefined` where this kernel, or a sandbox around us, has it not; the first asking tries. */
 export interface BulkCalls {
-  readonly scan:
-    ((address: number, byteLength: number, maxPages: number, into: DirtyPages) => void) | undefined;
-  /** Returns how many bytes, from the first range on, were dropped; fewer than all is no error. */
-  readonly decommit:
-    ((addresses: Float64Array, byteLengths: Float64Array, from: number, count: number) => number) | undefined;
+  readonly scan: () => Scan | undefined;
+  readonly decommit: () => Decommit | undefined;
   readonly maxRangesPerCall: number;
 }
 
-/** Probes the calls by making them on a page of their own. */
+/** The calls are tried on a page of their own. */
 export function bulkCalls(withPage: WithPage): BulkCalls {
   return {
     scan: probed(() => scanner(scratch(), withPage)),
@@ -73,14 +74,6 @@ function scratch(): Scratch {
   return { address: ffi().addressOf(words.buffer), words };
 }
 
-function probed<T>(build: () => T): T | undefined {
-  try {
-    return build();
-  } catch {
-    return undefined;
-  }
-}
-
 function put(words: Uint32Array, index: number, value: number): void {
   words[index] = value; // modulo 2^32
   words[index + 1] = Math.floor(value / WORD);
@@ -90,15 +83,12 @@ function get(words: Uint32Array, index: number): number {
   return words[index]! + words[index + 1]! * WORD;
 }
 
-function scanner(
-  { address: scratchAddress, words }: Scratch,
-  withPage: WithPage,
-): NonNullable<BulkCalls['scan']> {
+function scanner({ address: scratchAddress, words }: Scratch, withPage: WithPage): Scan {
   const c = ffi();
   const ioctl = c.declare<(fd: number, request: number, argument: number) => number>(
     'int ioctl(int fd, unsigned long request, uintptr_t argument)',
   );
-  const fd = openSync('/proc/self/pagemap', 'r');
+  const fd = openForThread('/proc/self/pagemap');
   // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
   // category_anyof_mask, return_mask. The kernel writes walk_end only, so what never changes is put there once.
   // A page that was swapped out is not present, and its bytes are still there.
@@ -108,7 +98,7 @@ function scanner(
   put(words, 18, PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO);
   put(words, 20, PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
   put(words, 22, PAGE_IS_WRITTEN);
-  const scan: NonNullable<BulkCalls['scan']> = (address, byteLength, maxPages, into) => {
+  const scan: Scan = (address, byteLength, maxPages, into) => {
     put(words, 4, address);
     put(words, 6, address + byteLength);
     put(words, 12, Math.min(into.starts.length, MAX_SCAN_REGIONS));
@@ -128,10 +118,7 @@ function scanner(
   return scan;
 }
 
-function decommitter(
-  { address: scratchAddress, words }: Scratch,
-  withPage: WithPage,
-): NonNullable<BulkCalls['decommit']> {
+function decommitter({ address: scratchAddress, words }: Scratch, withPage: WithPage): Decommit {
   const c = ffi();
   const processMadvise = c.declare<
     (call: number, fd: number, ranges: number, count: number, advice: number, flags: number) => number
@@ -139,7 +126,7 @@ function decommitter(
   let pidfd = PIDFD_SELF;
   const refused = () =>
     new SystemError(c.errno(), { syscall: 'process_madvise', details: { advice: MADV_DONTNEED } });
-  const decommit: NonNullable<BulkCalls['decommit']> = (addresses, byteLengths, from, count) => {
+  const decommit: Decommit = (addresses, byteLengths, from, count) => {
     for (let i = 0; i < count; i++) {
       put(words, i * 4, addresses[from + i]!);
       put(words, i * 4 + 2, byteLengths[from + i]!);

@@ -3,9 +3,11 @@
  * distributions backport, and containers filter calls.
  */
 
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 
+import { closeDescriptor } from './descriptor.js';
 import { createMemoryFile } from './memory-file.js';
+import { openForReading } from './proc.js';
 import { platform } from '../platform.js';
 import { createView, detachView } from '../../views/view.js';
 
@@ -30,7 +32,7 @@ const PAGEMAP_ENTRY_BYTES = 8;
 const PRESENT = 2 ** 31;
 const EXCLUSIVE = 2 ** 24;
 
-/** Tries them all. Anything that goes wrong on the way counts as "not there". */
+/** Tries them all. Anything that goes wrong on the way counts as "not there", a shortage of descriptors too. */
 export function probeFeatures(): KernelFeatures {
   return {
     memfd: works(probeMemfd),
@@ -73,12 +75,12 @@ function probeSharedZeroPage(address: number, byteLength: number): boolean {
 }
 
 function pagemapEntry(address: number, pageSize: number): Buffer {
-  const fd = openSync('/proc/self/pagemap', 'r');
+  const fd = openForReading('/proc/self/pagemap');
   try {
     const entry = Buffer.alloc(PAGEMAP_ENTRY_BYTES);
     readSync(fd, entry, 0, PAGEMAP_ENTRY_BYTES, (address / pageSize) * PAGEMAP_ENTRY_BYTES);
     return entry;
   } finally {
-    closeSync(fd);
+    closeDescriptor(fd);
   }
 }

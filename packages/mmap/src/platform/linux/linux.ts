@@ -9,7 +9,9 @@ import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
 import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
 import { createSealedFile } from './memory-file.js';
+import { filePrimitives } from './files.js';
 import { pagePrimitives } from './pages.js';
+import { refused } from './refused.js';
 import { restorePrimitives } from './restoring.js';
 import type { Access, Sharing, VirtualMemory } from '../virtual-memory.js';
 
@@ -61,13 +63,6 @@ interface Calls {
     key: number,
   ) => number;
   readonly madvise: RangeCall;
-  /** Cold: names the failed range call. The caller has just seen -1, so `errno` is still its own. */
-  readonly refused: (
-    syscall: string,
-    address: number,
-    byteLength: number,
-    details?: Readonly<Record<string, number | string>>,
-  ) => SystemError;
 }
 
 function declareCalls(): Calls {
@@ -76,15 +71,14 @@ function declareCalls(): Calls {
   const mmap = c.declare<MmapCall>(
     'intptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)',
   );
-  const refused: Calls['refused'] = (syscall, address, byteLength, details = {}) =>
-    new SystemError(c.errno(), { syscall, address, byteLength, details });
   return {
     pageSize: sysconf(SC_PAGESIZE),
     map(address, byteLength, prot, flags, fd, offset) {
       const result = mmap(address, byteLength, prot, flags, fd, offset);
       if (result === -1) {
+        const errno = c.errno();
         const details = { prot: hex(prot), flags: hex(flags), fd, offset: hex(offset) };
-        throw refused('mmap', address, byteLength, details);
+        throw refused(errno, 'mmap', address, byteLength, details);
       }
       // By its type: koffi makes a BigInt of what is not safe. Calls are places where a worker may be stopped, even this one
       // (Number.isSafeInteger), and the address would be lost.
@@ -100,14 +94,12 @@ function declareCalls(): Calls {
       'long syscall(long number, uintptr_t addr, size_t length, int prot, int key)',
     ),
     madvise: c.declare<RangeCall>('int madvise(uintptr_t addr, size_t length, int advice)'),
-    refused,
   };
 }
 
 /** Builds the primitives. Throws {@link FfiUnavailableError} where koffi cannot be loaded. */
 export function linux(): VirtualMemory {
-  const { pageSize, map, munmap, mprotect, pkeyMprotect, madvise, refused } = declareCalls();
-  let probedBulk: BulkCalls | undefined;
+  const { pageSize, map, munmap, mprotect, pkeyMprotect, madvise } = declareCalls();
   const withPage: WithPage = (use) => {
     const address = map(0, pageSize, PROTECTION['read-write'], MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     try {
@@ -116,11 +108,12 @@ export function linux(): VirtualMemory {
       munmap(address, pageSize);
     }
   };
-  const bulk = () => (probedBulk ??= bulkCalls(withPage));
+  const bulk = bulkCalls(withPage);
   const { canWatch, ...restoring } = restorePrimitives(withPage);
 
   return {
     ...pagePrimitives(),
+    ...filePrimitives(),
     ...restoring,
     pageSize,
     reserve: (byteLength) =>
@@ -134,37 +127,37 @@ export function linux(): VirtualMemory {
       return map(address, byteLength, PROTECTION[access], flags, fd, fileOffset);
     },
     unmap(address, byteLength) {
-      if (munmap(address, byteLength) !== 0) throw refused('munmap', address, byteLength);
+      if (munmap(address, byteLength) !== 0) throw refused(ffi().errno(), 'munmap', address, byteLength);
     },
     protect(address, byteLength, access) {
       const prot = PROTECTION[access];
       if (mprotect(address, byteLength, prot) !== 0) {
-        throw refused('mprotect', address, byteLength, { prot: hex(prot) });
+        throw refused(ffi().errno(), 'mprotect', address, byteLength, { prot: hex(prot) });
       }
     },
     protectWithKey(address, byteLength, access, key) {
       const prot = PROTECTION[access];
       if (pkeyMprotect(SYS_PKEY_MPROTECT, address, byteLength, prot, key) !== 0) {
-        throw refused('pkey_mprotect', address, byteLength, { prot: hex(prot), key });
+        throw refused(ffi().errno(), 'pkey_mprotect', address, byteLength, { prot: hex(prot), key });
       }
     },
     decommit(address, byteLength) {
       if (madvise(address, byteLength, MADV_DONTNEED) !== 0) {
-        throw refused('madvise', address, byteLength, { advice: MADV_DONTNEED });
+        throw refused(ffi().errno(), 'madvise', address, byteLength, { advice: MADV_DONTNEED });
       }
     },
     decommitMany(addresses, byteLengths, count) {
-      let done = dropRanges(bulk(), addresses, byteLengths, count);
+      let done = dropRanges(bulk, addresses, byteLengths, count);
       for (; done < count; done++) this.decommit(addresses[done]!, byteLengths[done]!);
     },
     get decommitsManyInOneCall() {
-      return bulk().decommit !== undefined;
+      return bulk.decommit() !== undefined;
     },
     get canScanDirtyPages() {
-      return bulk().scan !== undefined;
+      return bulk.scan() !== undefined;
     },
     scanDirtyPages(address, byteLength, maxPages, into) {
-      const { scan } = bulk();
+      const scan = bulk.scan();
       if (scan === undefined) throw new SystemError(ENOTTY, { syscall: 'ioctl', address, byteLength });
       scan(address, byteLength, maxPages, into);
     },
@@ -178,15 +171,16 @@ export function linux(): VirtualMemory {
 
 /** Drops ranges by bulk calls as far as those go; returns how many, from the first on, are done. */
 function dropRanges(
-  { decommit, maxRangesPerCall }: BulkCalls,
+  bulk: BulkCalls,
   addresses: Float64Array,
   byteLengths: Float64Array,
   count: number,
 ): number {
+  const decommit = bulk.decommit();
   if (decommit === undefined) return 0;
   let done = 0;
   while (done < count) {
-    const end = Math.min(done + maxRangesPerCall, count);
+    const end = Math.min(done + bulk.maxRangesPerCall, count);
     let droppedBytes = decommit(addresses, byteLengths, done, end - done);
     // A short count is no error and does not say why: the ranges that were not done whole are left to the caller.
     while (done < end && droppedBytes >= byteLengths[done]!) {

@@ -8,11 +8,10 @@
  * Structures are built and read as 32-bit halves, as in `bulk.ts`.
  */
 
-import { openSync } from 'node:fs';
-
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { PageKind, type PageRuns } from '../page-runs.js';
+import { openForThread } from './proc.js';
 
 /** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h. */
 const PAGEMAP_SCAN = 0xc060_6610;
@@ -35,6 +34,8 @@ type Ioctl = (fd: number, request: number, argument: number) => number;
 export interface PageWalks {
   /** Reports what is present or swapped out and not write-protected, by kind. */
   readonly present: (address: number, byteLength: number, into: PageRuns) => void;
+  /** Reports what is in memory, write-protected or not. */
+  readonly resident: (address: number, byteLength: number, into: PageRuns) => void;
   /**
    * Reports what is not write-protected, as {@link PageKind.OWN}. A fast path of the kernel (1.5 ns a page), which also counts
    * pages that are not there, where there is a page table for them and no protection.
@@ -48,7 +49,7 @@ export interface PageWalks {
 export function pageWalks(): PageWalks {
   const c = ffi();
   const ioctl = c.declare<Ioctl>('int ioctl(int fd, unsigned long request, uintptr_t argument)');
-  const pagemap = openSync('/proc/self/pagemap', 'r');
+  const pagemap = openForThread('/proc/self/pagemap');
   const words = new Uint32Array((PM_SCAN_ARG_BYTES + MAX_RUNS * PAGE_REGION_BYTES) / 4);
   const argument = c.addressOf(words.buffer);
   put(words, 0, PM_SCAN_ARG_BYTES);
@@ -87,6 +88,16 @@ export function pageWalks(): PageWalks {
       words[20] = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
       words[22] = PAGE_IS_FILE | PAGE_IS_PFNZERO;
       report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+    },
+    resident(address, byteLength, into) {
+      put(words, 18, PAGE_IS_PRESENT);
+      words[20] = 0;
+      words[22] = PAGE_IS_PRESENT;
+      try {
+        report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+      } finally {
+        put(words, 18, PAGE_IS_WRITTEN);
+      }
     },
     written(address, byteLength, into) {
       words[20] = 0;

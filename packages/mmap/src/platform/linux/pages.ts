@@ -4,12 +4,14 @@
  */
 
 import { hex } from '@guardstripe/common';
-import { readFileSync } from 'node:fs';
 
 import type { Advice } from '../../operations/advice.js';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { accessOf } from './access.js';
+import { lazily } from './lazily.js';
+import { refused } from './refused.js';
+import { readProc } from './proc.js';
 import type { VirtualMemory } from '../virtual-memory.js';
 
 const MS_SYNC = 4;
@@ -55,8 +57,6 @@ const PR_SET_VMA_ANON_NAME = 0;
 const ENOMEM = 12;
 const EINVAL = 22;
 
-const F_DUPFD_CLOEXEC = 1030;
-
 type RangeCall = (address: number, byteLength: number, value: number) => number;
 
 /** The primitives of this file. */
@@ -76,23 +76,11 @@ export type PagePrimitives = Pick<
   | 'defaultHugePageBytes'
   | 'mapHugePages'
   | 'name'
-  | 'duplicateFile'
 >;
 
 /** All of them. Functions are declared at their first use: most processes need few. */
 export function pagePrimitives(): PagePrimitives {
   return { ...writeBackAndHints(), ...locksAndResidency(), ...shapes(), accessOf };
-}
-
-/** A failed range call. `errno` must be read before any other call is made. */
-function refused(
-  errno: number,
-  syscall: string,
-  address: number,
-  byteLength: number,
-  details: Readonly<Record<string, number | string>> = {},
-): SystemError {
-  return new SystemError(errno, { syscall, address, byteLength, details });
 }
 
 function resizeRefused(
@@ -102,12 +90,6 @@ function resizeRefused(
   newByteLength: number,
 ): SystemError {
   return refused(errno, 'mremap', address, byteLength, { 'new length': hex(newByteLength) });
-}
-
-/** Declares a function when it is first asked for. */
-function lazily<F>(prototype: string): () => F {
-  let declared: F | undefined;
-  return () => (declared ??= ffi().declare<F>(prototype));
 }
 
 function writeBackAndHints(): Pick<PagePrimitives, 'sync' | 'syncAsync' | 'advise' | 'adviseAsync'> {
@@ -159,21 +141,23 @@ function locksAndResidency(): Pick<PagePrimitives, 'lock' | 'unlock' | 'resident
     resident(address, byteLength, into) {
       if (mincore()(address, byteLength, into) !== 0)
         throw refused(ffi().errno(), 'mincore', address, byteLength);
-      // The upper bits are kept for the kernel's future use.
-      for (let page = 0; page < into.length; page++) into[page] = into[page]! & 1;
+      keepLowBits(into);
     },
   };
 }
 
+/** The upper bits of each answer are kept for the kernel's future use. */
+function keepLowBits(answers: Uint8Array): void {
+  const isAligned = answers.byteOffset % 4 === 0;
+  const numWords = isAligned ? Math.floor(answers.length / 4) : 0;
+  const words = new Uint32Array(answers.buffer, isAligned ? answers.byteOffset : 0, numWords);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) words[i] = words[i]! & 0x0101_0101;
+  for (let page = numWords * 4; page < answers.length; page++) answers[page] = answers[page]! & 1;
+}
+
 function shapes(): Pick<
   PagePrimitives,
-  | 'resize'
-  | 'resizeInPlace'
-  | 'moveLeavingRange'
-  | 'defaultHugePageBytes'
-  | 'mapHugePages'
-  | 'name'
-  | 'duplicateFile'
+  'resize' | 'resizeInPlace' | 'moveLeavingRange' | 'defaultHugePageBytes' | 'mapHugePages' | 'name'
 > {
   // The fifth argument is read only with the flags that need it; where it is read, it must be whole pages.
   const mremap = lazily<
@@ -185,9 +169,6 @@ function shapes(): Pick<
   const prctl = lazily<
     (option: number, what: number, address: number, length: number, name: string | null) => number
   >('int prctl(int option, unsigned long what, uintptr_t addr, size_t length, const char *name)');
-  const fcntl = lazily<(fd: number, command: number, type: 'int', value: number) => number>(
-    'int fcntl(int fd, int command, ...)',
-  );
   return {
     resize(address, byteLength, newByteLength) {
       const result = mremap()(address, byteLength, newByteLength, MREMAP_MAYMOVE, 0);
@@ -220,16 +201,11 @@ function shapes(): Pick<
       if (errno === EINVAL) return false;
       throw refused(errno, 'prctl', address, byteLength, { name: name ?? 'null' });
     },
-    duplicateFile(fd) {
-      const copy = fcntl()(fd, F_DUPFD_CLOEXEC, 'int', 0);
-      if (copy === -1) throw new SystemError(ffi().errno(), { syscall: 'fcntl', details: { fd } });
-      return copy;
-    },
   };
 }
 
 /** `Hugepagesize:    2048 kB`; absent from kernels without huge pages. */
 function readHugePageBytes(): number | undefined {
-  const kibibytes = /^Hugepagesize:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1];
+  const kibibytes = /^Hugepagesize:\s+(\d+) kB/m.exec(readProc('/proc/meminfo'))?.[1];
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
 }

@@ -1,10 +1,10 @@
 /** What restoring needs of Linux: walks over page tables, write protection, and moving bytes by address. */
 
 import { SystemError } from '../../errors.js';
-import { ffi } from '../ffi.js';
 import { pageRuns } from '../page-runs.js';
 import type { VirtualMemory } from '../virtual-memory.js';
 import type { WithPage } from './bulk.js';
+import { lazily } from './lazily.js';
 import { pageWalks, type PageWalks } from './page-walk.js';
 import { writeWatch, type WriteWatch } from './write-watch.js';
 
@@ -15,6 +15,7 @@ const ENOTTY = 25;
 export type RestorePrimitives = Pick<
   VirtualMemory,
   | 'scanPages'
+  | 'scanResident'
   | 'watchWrites'
   | 'unwatchWrites'
   | 'scanWrittenPages'
@@ -42,6 +43,7 @@ export function restorePrimitives(
   };
   return {
     scanPages: (address, byteLength, into) => walks().present(address, byteLength, into),
+    scanResident: (address, byteLength, into) => walks().resident(address, byteLength, into),
     canWatch: () => watcher() !== null,
     watchWrites: (address, byteLength) => watching(address, byteLength).watch(address, byteLength),
     unwatchWrites: (address, byteLength) => watching(address, byteLength).unwatch(address, byteLength),
@@ -62,12 +64,6 @@ function moves(): Pick<RestorePrimitives, 'copyBytes' | 'fillZeros' | 'sameBytes
     fillZeros: (address, byteLength) => memset()(address, 0, byteLength),
     sameBytes: (a, b, byteLength) => memcmp()(a, b, byteLength) === 0,
   };
-}
-
-/** Declares a function when it is first asked for. */
-function lazily<F>(prototype: string): () => F {
-  let declared: F | undefined;
-  return () => (declared ??= ffi().declare<F>(prototype));
 }
 
 /** Opens a descriptor and sees on a page of its own whether a write is noticed, and nothing else is. */

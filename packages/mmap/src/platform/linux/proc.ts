@@ -1,0 +1,54 @@
+/**
+ * Files of `/proc` about this process. `node:fs` refuses them under `--permission`, where they are not files of the user's: then the C
+ * library reads them.
+ */
+
+import { openSync } from 'node:fs';
+
+import { fromNodeError, SystemError } from '../../errors.js';
+import { ffi } from '../ffi.js';
+import { closeDescriptor } from './descriptor.js';
+
+const O_RDONLY_CLOEXEC = 0o2000000;
+const CHUNK_BYTES = 65_536;
+
+/** Opens a file for reading; for {@link closeDescriptor}. Throws {@link SystemError}. */
+export function openForReading(path: string): number {
+  const open = ffi().declare<(path: string, flags: number) => number>(
+    'int open(const char *path, int flags)',
+  );
+  const fd = open(path, O_RDONLY_CLOEXEC);
+  if (fd === -1) throw new SystemError(ffi().errno(), { syscall: 'open', details: { path } });
+  return fd;
+}
+
+/** Opens a file for as long as the thread lives: Node closes what `openSync` opened when a worker thread ends. */
+export function openForThread(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_ACCESS_DENIED')
+      return openForReading(path);
+    throw fromNodeError(error, { path });
+  }
+}
+
+/** All of a file's text. Throws {@link SystemError}. */
+export function readProc(path: string): string {
+  const read = ffi().declare<(fd: number, into: Uint8Array, byteLength: number) => number>(
+    'intptr_t read(int fd, void *into, size_t length)',
+  );
+  const fd = openForReading(path);
+  try {
+    const parts: Buffer[] = [];
+    for (;;) {
+      const part = Buffer.alloc(CHUNK_BYTES);
+      const byteLength = read(fd, part, CHUNK_BYTES);
+      if (byteLength === -1) throw new SystemError(ffi().errno(), { syscall: 'read', details: { path } });
+      if (byteLength === 0) return Buffer.concat(parts).toString('latin1');
+      parts.push(part.subarray(0, byteLength));
+    }
+  } finally {
+    closeDescriptor(fd);
+  }
+}
