@@ -7,26 +7,25 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Contender } from './measure.ts';
 
-const SOURCE = fileURLToPath(new URL('../c/recycle.c', import.meta.url));
-
-/** What one iteration of the program does; `c/recycle.c` says what each means. */
-export type CMode = 'drop' | 'scan' | 'write' | 'touch';
+/** What one iteration of a program does; `c/recycle.c` and `c/snapshot.c` say what each means. */
+export type CMode = 'drop' | 'scan' | 'write' | 'touch' | 'watch' | 'copy';
 
 /** The compiled program. */
 export interface CProgram {
-  start(memoryBytes: number, imageBytes: number): CProcess;
+  start(...sizes: readonly number[]): CProcess;
   /** Removes the executable. */
   remove(): void;
 }
 
-/** Compiles the program, or says in one line why not and returns `undefined`. */
-export function compile(): CProgram | undefined {
+/** Compiles a program of `c/`, or says in one line why not and returns `undefined`. */
+export function compile(name = 'recycle'): CProgram | undefined {
+  const source = fileURLToPath(new URL(`../c/${name}.c`, import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'guardstripe-bench-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const path = join(folder, 'recycle');
-  const cc = spawnSync('cc', ['-O2', '-o', path, SOURCE], { encoding: 'utf8' });
+  const path = join(folder, name);
+  const cc = spawnSync('cc', ['-O2', '-o', path, source], { encoding: 'utf8' });
   if (cc.status === 0) {
-    return { start: (memoryBytes, imageBytes) => new CProcess(path, memoryBytes, imageBytes), remove };
+    return { start: (...sizes) => new CProcess(path, sizes), remove };
   }
   remove();
   const reason = cc.error === undefined ? cc.stderr.trim().split('\n')[0] : 'there is no C compiler (cc)';
@@ -39,8 +38,8 @@ export class CProcess {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(path: string, memoryBytes: number, imageBytes: number) {
-    this.#process = spawn(path, [String(memoryBytes), String(imageBytes)]);
+  constructor(path: string, sizes: readonly number[]) {
+    this.#process = spawn(path, sizes.map(String));
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
   }
 

@@ -5,10 +5,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { nativeGuestFigures } from './native-guest.ts';
 import { poolFigures } from './pool.ts';
+import { snapshotFigures } from './snapshot.ts';
 
 const PAGES: readonly (readonly [page: string, figures: () => string])[] = [
   ['README.md', poolFigures],
   ['docs/guides/native-guests.md', nativeGuestFigures],
+  ['packages/snapshot/README.md', snapshotFigures],
 ];
 const BLOCK = /<!-- figures -->\n[\s\S]*<!-- \/figures -->/;
 
