@@ -19,6 +19,7 @@ export interface Guide {
 /** The order of the guides on their page; others follow by name. */
 const ORDER = [
   'getting-started',
+  'fresh-webassembly-instances',
   'sizing-a-pool',
   'images-and-reset',
   'isolation-with-protection-keys',

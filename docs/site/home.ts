@@ -4,6 +4,7 @@ import { apiPage } from './api-page.ts';
 import { escapeHtml } from './page.ts';
 
 const PACKAGES = [
+  ['snapshot', 'WebAssembly instances of V8 as new in microseconds: restore, fork, pool'],
   ['memory-pool', 'the pool: slots, images, stores, reset and reuse'],
   ['layout', 'pure slab calculator and planner; runs in a browser too'],
   ['index-allocator', 'slot allocator with module affinity, all its state in one typed array'],
