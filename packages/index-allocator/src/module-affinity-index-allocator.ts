@@ -25,11 +25,9 @@ import {
 } from './checks.js';
 import { checkState } from './consistency.js';
 import { SlotNotInUseError, StateDetachedError } from './errors.js';
-import { appendAffine, appendWarm, findList, popNewestAffine, popOldestAffine, unlinkWarm } from './lists.js';
+import { popOldestAffine } from './lists.js';
 import { bucketShift, recordOf, slotAt } from './records.js';
 import {
-  BYTES_LOW,
-  INDEX_AND_HIGH,
   MAX_CAPACITY,
   MAX_MEMORY_INDEX,
   MAX_MODULE_ID,
@@ -41,15 +39,9 @@ import {
   USED_BIT,
   WARM_SLOTS,
 } from './state.js';
-import {
-  addUnusedBytes,
-  highPart,
-  readSlotBytes,
-  readUnusedBytes,
-  setSlotBytes,
-  subtractUnusedBytes,
-} from './unused-bytes.js';
+import { addUnusedBytes, highPart, readSlotBytes, readUnusedBytes, setSlotBytes } from './unused-bytes.js';
 import type { AllocatorOptions, FreedSlot, MemoryKey } from './types.js';
+import { leaveWarm, makeWarm, markUsed, takeAffine } from './slot-states.js';
 
 /**
  * Hands out slots, numbered from 0, so that a module finds the slots again that it used last.
@@ -236,8 +228,8 @@ export class ModuleAffinityIndexAllocator {
    * @param maxBytes what may stay, an integer from 0 to 2^53 - 1
    * @param release called with a warm slot and the bytes that stay in RAM there; returns how many still do. It must not
    *   call the allocator. What it throws ends the walk, with the slots before done
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
-   * @throws RangeError `ERR_OUT_OF_RANGE` if a number is out of range, also one that `release` returns
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` if an argument has the wrong type
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if a number is out of range, also one that `release` returns
    */
   trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
     checkInteger(maxBytes, 'maxBytes');
@@ -309,46 +301,4 @@ function live(words: Int32Array): Int32Array {
 
 function throwDetached(): never {
   throw new StateDetachedError();
-}
-
-/**
- * Takes the most recently freed slot of a key off all lists: of all of them the most is still in RAM and in the
- * caches there.
- */
-function takeAffine(words: Int32Array, tag: number, memoryIndex: number, shift: number): number {
-  const linkWord = findList(words, tag, memoryIndex, shift);
-  const at = words[linkWord]!;
-  if (at === 0) return 0;
-  popNewestAffine(words, at, linkWord);
-  leaveWarm(words, at);
-  return at;
-}
-
-function markUsed(words: Int32Array, at: number, tag: number, memoryIndex: number): void {
-  words[at + TAG] = tag | USED_BIT;
-  words[at + INDEX_AND_HIGH] = memoryIndex;
-}
-
-/** Takes a slot off the warm list and its bytes out of the sum. */
-function leaveWarm(words: Int32Array, at: number): void {
-  unlinkWarm(words, at);
-  words[WARM_SLOTS] = words[WARM_SLOTS]! - 1;
-  subtractUnusedBytes(words, words[at + BYTES_LOW]!, words[at + INDEX_AND_HIGH]! >>> 16);
-}
-
-/** Puts a slot on its lists. The counters are the caller's. */
-function makeWarm(
-  words: Int32Array,
-  at: number,
-  tag: number,
-  low: number,
-  high: number,
-  shift: number,
-): void {
-  const memoryIndex = words[at + INDEX_AND_HIGH]! & MAX_MEMORY_INDEX;
-  words[at + TAG] = tag;
-  words[at + INDEX_AND_HIGH] = memoryIndex | (high << 16);
-  words[at + BYTES_LOW] = low;
-  appendWarm(words, at);
-  if (tag !== 0) appendAffine(words, at, findList(words, tag, memoryIndex, shift));
 }

@@ -60,7 +60,7 @@ export function subtractUnusedBytes(words: Int32Array, low: number, high: number
 /**
  * Gives a warm slot another count of bytes, in its record and in the sum.
  *
- * @throws RangeError `ERR_OUT_OF_RANGE` for what no slot can have, or if the sum would not be a safe integer; nothing has changed
+ * @throws `RangeError` `ERR_OUT_OF_RANGE` for what no slot can have, or if the sum would not be a safe integer; nothing has changed
  */
 export function setSlotBytes(words: Int32Array, at: number, bytes: number): void {
   const high = highPart(bytes, 'bytesResident');

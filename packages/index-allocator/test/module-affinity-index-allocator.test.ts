@@ -6,47 +6,9 @@ import {
   MAX_MODULE_ID,
   MAX_SLOT_BYTES_RESIDENT,
   ModuleAffinityIndexAllocator,
-  SlotNotInUseError,
 } from '../src/index.js';
-import type { FreedSlot, MemoryKey } from '../src/index.js';
-
-const A: MemoryKey = { moduleId: 1, memoryIndex: 0 };
-const B: MemoryKey = { moduleId: 2, memoryIndex: 0 };
-const C: MemoryKey = { moduleId: 1, memoryIndex: 1 };
-
-/** Everything a failed call could have changed. */
-function bytesOf(allocator: ModuleAffinityIndexAllocator): number[] {
-  return [...new Int32Array(allocator.buffer)];
-}
-
-/** `call` throws an error with this code and these words in it, and not a bit of the state changes. */
-function refuses(
-  allocator: ModuleAffinityIndexAllocator,
-  call: () => unknown,
-  code: string,
-  ...words: string[]
-): void {
-  const before = bytesOf(allocator);
-  let error: unknown;
-  try {
-    call();
-  } catch (thrown) {
-    error = thrown;
-  }
-  expect(error).toMatchObject({ code });
-  for (const word of words) expect((error as Error).message).toContain(word);
-  expect(bytesOf(allocator)).toEqual(before);
-  allocator.checkConsistency();
-}
-
-/** Six slots: 0 and 1 used by A and B, 2 warm for A, 3 warm for nobody, 4 and 5 cold. */
-function mixed(): ModuleAffinityIndexAllocator {
-  const allocator = new ModuleAffinityIndexAllocator(6, 6);
-  for (const key of [A, B, A, undefined]) allocator.alloc(key);
-  allocator.free(2, 4096);
-  allocator.free(3, 8192);
-  return allocator;
-}
+import type { FreedSlot } from '../src/index.js';
+import { A, B, C, mixed, refuses } from './support/mixed.js';
 
 describe('the choice of a slot', () => {
   it('is the most recently freed slot of the key', () => {
@@ -169,109 +131,6 @@ describe('capacities', () => {
     if (bad === 2 ** 32) return;
     expect(() => new ModuleAffinityIndexAllocator(3, bad as number)).toThrow(
       expect.objectContaining({ code }),
-    );
-  });
-});
-
-describe('bad arguments leave the state as it is', () => {
-  const numbers = [-1, 6, 1.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32, 2 ** 53];
-  const others = ['0', null, undefined, 0n, true, {}, [], Symbol('slot'), () => 0];
-
-  it.each(numbers)('slot %d', (slot) => {
-    const allocator = mixed();
-    const words = ['slot', String(slot)];
-    refuses(allocator, () => allocator.free(slot, 0), 'ERR_OUT_OF_RANGE', ...words);
-    refuses(allocator, () => allocator.isUsed(slot), 'ERR_OUT_OF_RANGE', ...words);
-    const items = [
-      { slot: 0, bytesResident: 0 },
-      { slot, bytesResident: 0 },
-    ];
-    refuses(allocator, () => allocator.freeMany(items), 'ERR_OUT_OF_RANGE', 'items[1].slot', String(slot));
-  });
-
-  it.each(others)('slot %s', (bad) => {
-    const allocator = mixed();
-    const slot = bad as number;
-    refuses(allocator, () => allocator.free(slot, 0), 'ERR_INVALID_ARG_TYPE', 'slot');
-    refuses(allocator, () => allocator.isUsed(slot), 'ERR_INVALID_ARG_TYPE', 'slot');
-    refuses(
-      allocator,
-      () => allocator.freeMany([{ slot, bytesResident: 0 }]),
-      'ERR_INVALID_ARG_TYPE',
-      'slot',
-    );
-  });
-
-  it.each([-1, 0.5, 2 ** 40 + 0.5, NaN, Infinity, MAX_SLOT_BYTES_RESIDENT + 1, '1', null, undefined, 1n])(
-    'bytesResident %s',
-    (bad) => {
-      const allocator = mixed();
-      const bytesResident = bad as number;
-      const code = typeof bad === 'number' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE';
-      refuses(allocator, () => allocator.free(0, bytesResident), code, 'bytesResident');
-      refuses(
-        allocator,
-        () => allocator.freeMany([{ slot: 0, bytesResident }]),
-        code,
-        'items[0].bytesResident',
-      );
-    },
-  );
-
-  it.each([
-    [null, 'ERR_INVALID_ARG_TYPE', 'key'],
-    [7, 'ERR_INVALID_ARG_TYPE', 'key'],
-    ['1:0', 'ERR_INVALID_ARG_TYPE', 'key'],
-    [{}, 'ERR_INVALID_ARG_TYPE', 'moduleId'],
-    [{ moduleId: 1 }, 'ERR_INVALID_ARG_TYPE', 'memoryIndex'],
-    [{ moduleId: '1', memoryIndex: 0 }, 'ERR_INVALID_ARG_TYPE', 'moduleId'],
-    [{ moduleId: 1n, memoryIndex: 0 }, 'ERR_INVALID_ARG_TYPE', 'moduleId'],
-    [{ moduleId: -1, memoryIndex: 0 }, 'ERR_OUT_OF_RANGE', 'moduleId'],
-    [{ moduleId: NaN, memoryIndex: 0 }, 'ERR_OUT_OF_RANGE', 'moduleId'],
-    [{ moduleId: MAX_MODULE_ID + 1, memoryIndex: 0 }, 'ERR_OUT_OF_RANGE', 'moduleId'],
-    [{ moduleId: 2 ** 32 + 1, memoryIndex: 0 }, 'ERR_OUT_OF_RANGE', 'moduleId'],
-    [{ moduleId: 1, memoryIndex: 0.5 }, 'ERR_OUT_OF_RANGE', 'memoryIndex'],
-    [{ moduleId: 1, memoryIndex: MAX_MEMORY_INDEX + 1 }, 'ERR_OUT_OF_RANGE', 'memoryIndex'],
-    [{ moduleId: 1, memoryIndex: null }, 'ERR_INVALID_ARG_TYPE', 'memoryIndex'],
-  ])('key %o', (bad, code, field) => {
-    const allocator = mixed();
-    const key = bad as unknown as MemoryKey;
-    refuses(allocator, () => allocator.alloc(key), code, field);
-    refuses(allocator, () => allocator.allocAffineAndClearAffinity(key), code, field);
-  });
-
-  it('a negative zero is zero', () => {
-    const allocator = new ModuleAffinityIndexAllocator(3, -0);
-    allocator.alloc({ moduleId: -0, memoryIndex: -0 });
-    allocator.free(-0, -0);
-    expect(Object.is(allocator.alloc({ moduleId: 0, memoryIndex: 0 }), 0)).toBe(true);
-    expect(Object.is(allocator.unusedBytesResident, 0)).toBe(true);
-    allocator.checkConsistency();
-  });
-});
-
-describe('slots that nobody holds', () => {
-  it.each([
-    ['freed just now', 2],
-    ['never taken', 4],
-  ])('%s', (_, slot) => {
-    const allocator = mixed();
-    refuses(allocator, () => allocator.free(slot, 0), 'ERR_SLOT_NOT_IN_USE', `slot ${slot}`);
-    refuses(
-      allocator,
-      () => allocator.freeMany([{ slot, bytesResident: 0 }]),
-      'ERR_SLOT_NOT_IN_USE',
-      'items[0]',
-    );
-    expect(allocator.isUsed(slot)).toBe(false);
-  });
-
-  it('carry their number in the error', () => {
-    const allocator = mixed();
-    allocator.free(1, 0);
-    expect(() => allocator.free(1, 0)).toThrow(SlotNotInUseError);
-    expect(() => allocator.free(1, 0)).toThrow(
-      expect.objectContaining({ slot: 1, name: 'SlotNotInUseError' }),
     );
   });
 });

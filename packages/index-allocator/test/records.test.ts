@@ -27,6 +27,7 @@ describe.each(capacities)('with %i slots', (capacity) => {
   it('there is a power of two of buckets, at least one and at most one a slot', () => {
     const buckets = numBuckets(capacity);
     expect(Number.isInteger(Math.log2(buckets))).toBe(true);
+    expect(buckets).toBeGreaterThanOrEqual(1);
     expect(buckets).toBeLessThanOrEqual(Math.max(capacity, 1));
     expect(2 * buckets).toBeGreaterThan(capacity);
     expect(bucketAt(buckets - 1)).toBeLessThan(stateWords(capacity));
