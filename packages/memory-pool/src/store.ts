@@ -6,7 +6,7 @@ import type { LeakNet } from './core/leak-net.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolModule } from './module/module.js';
 import type { PoolCore } from './core/pool-core.js';
-import { PooledMemory, type MemoryOwner } from './pooled-memory.js';
+import { PooledMemory } from './pooled-memory.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease, Tenancy } from './core/tenancy.js';
 
@@ -33,7 +33,7 @@ export interface StoreHost {
 }
 
 /** A tenant: owns its memories, which all lie in its stripe, and frees them when it is disposed. */
-export class Store implements Disposable, MemoryOwner {
+export class Store implements Disposable {
   /** @internal */
   readonly limiter: MemoryLimiter | undefined;
   readonly #host: StoreHost;
