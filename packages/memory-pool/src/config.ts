@@ -52,6 +52,12 @@ export interface MemoryPoolConfig {
   readonly writeWatch?: Feature;
   /** Most allocations that may wait for a slot at once. @defaultValue 10,000 */
   readonly maxWaitingAllocations?: number;
+  /**
+   * Most of the time that the pool may have the engine collect, from 0, which is never, to 0.9. It does so only while an
+   * allocation lacks a slot and slots cool.
+   * @defaultValue 0.1
+   */
+  readonly maxCollectionShare?: number;
   /** Whether each memory remembers where it was allocated, for the warning about one that was never freed. @defaultValue false */
   readonly traceAllocations?: boolean;
   /** Stripes by protection keys. @defaultValue 'auto' */
@@ -80,6 +86,7 @@ const DEFAULTS: ResolvedConfig = {
   pagemapScan: 'auto',
   writeWatch: 'auto',
   maxWaitingAllocations: 10_000,
+  maxCollectionShare: 0.1,
   traceAllocations: false,
   memoryProtectionKeys: 'auto',
   maxMemoryProtectionKeys: 16,
@@ -104,6 +111,18 @@ function integer(minimum: number, maximum: number): Rule {
     }
   };
 }
+
+/** Collecting all the time leaves none for what it is done for. */
+const MAX_SHARE = 0.9;
+
+const share: Rule = (name, value) => {
+  if (typeof value !== 'number') {
+    throw new InvalidTypeError(`Invalid setting ${name}: a number is wanted, received ${String(value)}`);
+  }
+  if (!(value >= 0 && value <= MAX_SHARE)) {
+    throw new OutOfRangeError(`Invalid setting ${name}: 0 to ${MAX_SHARE} is wanted, received ${value}`);
+  }
+};
 
 const boolean: Rule = (name, value) => {
   if (typeof value !== 'boolean') {
@@ -136,6 +155,7 @@ const RULES: Record<keyof ResolvedConfig, Rule> = {
   pagemapScan: feature,
   writeWatch: feature,
   maxWaitingAllocations: integer(0, MAX_COUNT),
+  maxCollectionShare: share,
   traceAllocations: boolean,
   memoryProtectionKeys: feature,
   maxMemoryProtectionKeys: integer(0, 16),

@@ -15,6 +15,24 @@ export interface FreeEvent {
   readonly stripe: number;
 }
 
+/**
+ * Published on `guardstripe.memory-pool.cool`: a memory was freed whose `buffer` was handed out. The slot goes to nobody before the
+ * engine has collected it.
+ */
+export interface CoolEvent {
+  readonly slot: number;
+  readonly stripe: number;
+}
+
+/**
+ * Published on `guardstripe.memory-pool.retire`: a memory was freed of which somebody has transferred a view away. The slot goes to
+ * nobody any more.
+ */
+export interface RetireEvent {
+  readonly slot: number;
+  readonly stripe: number;
+}
+
 /** Published on `guardstripe.memory-pool.grow`. */
 export interface GrowEvent {
   readonly slot: number;
@@ -26,6 +44,8 @@ export interface GrowEvent {
 export interface ExhaustedEvent {
   readonly stripe: number;
   readonly capacity: number;
+  /** Slots of the stripe that would be free but for views that are not collected yet. */
+  readonly coolingMemories: number;
 }
 
 /** Published on `guardstripe.memory-pool.failure`: a system call failed where nobody could be told by a throw. */
@@ -36,6 +56,8 @@ export interface FailureEvent {
 
 export const onAllocate = channel('guardstripe.memory-pool.allocate');
 export const onFree = channel('guardstripe.memory-pool.free');
+export const onCool = channel('guardstripe.memory-pool.cool');
+export const onRetire = channel('guardstripe.memory-pool.retire');
 export const onGrow = channel('guardstripe.memory-pool.grow');
 export const onExhausted = channel('guardstripe.memory-pool.exhausted');
 export const onFailure = channel('guardstripe.memory-pool.failure');

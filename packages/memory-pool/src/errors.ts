@@ -26,12 +26,30 @@ export class PoolConcurrencyLimitError extends Error {
   readonly stripe: number;
   /** Slots of that stripe. */
   readonly capacity: number;
+  /** Of them, those whose memory was freed and whose `buffer` is not collected yet. */
+  readonly coolingMemories: number;
+  /** Of them, those that were given up because somebody transferred a view of them away. */
+  readonly retiredMemories: number;
 
-  constructor(stripe: number, capacity: number, numStripes: number) {
+  constructor(
+    stripe: number,
+    capacity: number,
+    numStripes: number,
+    withheld: { readonly cooling: number; readonly retired: number } = { cooling: 0, retired: 0 },
+  ) {
     const where = numStripes === 1 ? '' : ` of stripe ${stripe}`;
-    super(`Cannot allocate a memory: all ${capacity} slots${where} are in use`);
+    const { cooling, retired } = withheld;
+    const cool =
+      cooling === 0
+        ? ''
+        : `; ${cooling} of them cool: their memories were freed, and whoever was given their buffer may still use it. allocateAsync ` +
+          'waits for them; read, write and unsafeBuffer let nothing cool';
+    const gone = retired === 0 ? '' : `; ${retired} were retired: a view of them was transferred away`;
+    super(`Cannot allocate a memory: all ${capacity} slots${where} are in use${cool}${gone}`);
     this.stripe = stripe;
     this.capacity = capacity;
+    this.coolingMemories = cooling;
+    this.retiredMemories = retired;
   }
 }
 

@@ -19,6 +19,15 @@ export interface PoolMetrics {
   readonly liveMemories: number;
   /** Slots used before and free now, kept for their modules. */
   readonly unusedWarmMemories: number;
+  /**
+   * Slots whose memory was freed and whose `buffer` was not collected yet: nobody gets them before. They cost address space, and no
+   * RAM.
+   */
+  readonly coolingMemories: number;
+  /** Slots that nobody gets any more, because somebody transferred a view of them away. */
+  readonly retiredMemories: number;
+  /** Collections that the pool asked the engine for. */
+  readonly collections: number;
   /** Bytes that free slots keep in RAM. */
   readonly unusedBytesResident: number;
   /** Freed memories whose pages wait to be dropped in one batch; their slots are not free yet. */
@@ -92,6 +101,7 @@ export class MemoryPool implements Disposable {
           ...options,
           keys,
           maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
+          maxCollectionShare: resolved.maxCollectionShare,
           decommitBatchSize: resolved.decommitBatchSize,
           maxUnusedBytesResident: resolved.maxUnusedBytesResident,
         });
@@ -167,10 +177,13 @@ export class MemoryPool implements Disposable {
 
   /** The pool's numbers now. */
   metrics(): PoolMetrics {
-    const { counters, unusedWarmMemories, unusedBytesResident, queued, waiting } = this.#core;
+    const { counters, unusedWarmMemories, unusedBytesResident, queued, waiting, withheld } = this.#core;
     return {
       liveMemories: counters.get('liveMemories'),
       unusedWarmMemories,
+      coolingMemories: withheld.cooling.size,
+      retiredMemories: withheld.retired.size,
+      collections: this.#core.collector.collections,
       unusedBytesResident,
       queuedMemories: queued,
       waitingAllocations: waiting,
@@ -189,7 +202,8 @@ export class MemoryPool implements Disposable {
   }
 
   /**
-   * Gives the slab back. Closing again does nothing.
+   * Gives the slab back. Closing again does nothing. Where a `buffer` was handed out and is not collected yet, the memory goes at
+   * once and the addresses stay taken until it is.
    *
    * @param options - `force` also ends memories that are live: their buffers are detached, and native code that still
    * holds their addresses faults

@@ -1,4 +1,5 @@
 /** A tenant's linear memory in a slot of the pool. */
+import { types } from 'node:util';
 import { onGrow, type GrowEvent } from './diagnostics.js';
 import { InvalidTypeError, MemoryFreedError, OutOfRangeError, size } from './errors.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
@@ -57,11 +58,79 @@ export class PooledMemory implements Disposable {
   /**
    * The memory as an `ArrayBuffer`, made at first use. Detached by a grow and by a free.
    *
+   * It is safe to hand on: what was started with it before the free (a socket, `fs`, `zlib`, a foreign function on another thread) may
+   * end after it. From the free on it meets zeros, and the slot *cools*: it goes to nobody before the engine has collected every
+   * `buffer` of this memory. Where that is too long, {@link PooledMemory.read} and its likes copy, and
+   * {@link PooledMemory.unsafeBuffer} does not wait.
+   *
    * @throws {@link MemoryFreedError}
    */
   get buffer(): ArrayBuffer {
     this.#assertLive('view the memory');
-    return this.#core.view(this.slot);
+    return this.#core.view(this.slot, true);
+  }
+
+  /**
+   * The same as {@link PooledMemory.buffer}, for code that is done with it when the memory is freed: the slot is then reused at once,
+   * unless `buffer` was read, too. Unsafe: an asynchronous operation that was given it, or a view of it, and still runs after
+   * the free reads and writes **the next tenant's bytes**. Never give it to a stream, a socket, `fs`, `zlib` or an asynchronous call.
+   *
+   * @throws {@link MemoryFreedError}
+   */
+  get unsafeBuffer(): ArrayBuffer {
+    this.#assertLive('view the memory');
+    return this.#core.view(this.slot, false);
+  }
+
+  /**
+   * A copy of `byteLength` bytes from `offset` on.
+   *
+   * @throws RangeError `ERR_OUT_OF_RANGE` if they are not all inside the memory, TypeError `ERR_INVALID_ARG_TYPE`,
+   * {@link MemoryFreedError}
+   */
+  read(offset: number, byteLength: number): Uint8Array<ArrayBuffer> {
+    this.#assertRange('read the memory', offset, byteLength);
+    const copy = new Uint8Array(byteLength);
+    this.#core.bytes.read(this.slot, offset, copy, byteLength);
+    return copy;
+  }
+
+  /**
+   * Fills `target` with bytes from `offset` on.
+   *
+   * @throws as {@link PooledMemory.read}
+   */
+  readInto(target: Uint8Array, offset: number): void {
+    const byteLength = lengthOf('read the memory', 'target', target);
+    this.#assertRange('read the memory', offset, byteLength);
+    this.#core.bytes.read(this.slot, offset, target, byteLength);
+  }
+
+  /**
+   * Copies `bytes` into the memory, from `offset` on.
+   *
+   * @throws as {@link PooledMemory.read}
+   */
+  write(offset: number, bytes: Uint8Array): void {
+    const byteLength = lengthOf('write the memory', 'bytes', bytes);
+    this.#assertRange('write the memory', offset, byteLength);
+    this.#core.bytes.write(this.slot, offset, bytes);
+  }
+
+  /**
+   * Sets `byteLength` bytes from `offset` on to `value`, 0 to 255.
+   *
+   * @throws as {@link PooledMemory.read}; RangeError `ERR_OUT_OF_RANGE` for another value
+   */
+  fill(value: number, offset: number, byteLength: number): void {
+    this.#assertRange('fill the memory', offset, byteLength);
+    if (typeof value !== 'number') throw wrongNumber('fill the memory', 'value', value);
+    if (!Number.isInteger(value) || value < 0 || value > 255) {
+      throw new OutOfRangeError(
+        `Cannot fill the memory: value must be a whole number from 0 to 255, received ${value}`,
+      );
+    }
+    this.#core.bytes.fill(this.slot, value, offset, byteLength);
   }
 
   /**
@@ -153,7 +222,44 @@ export class PooledMemory implements Disposable {
     return currentBytes / this.#template.pageBytes;
   }
 
+  /** The memory is live, and the range inside of it. */
+  #assertRange(action: string, offset: number, byteLength: number): void {
+    this.#assertLive(action);
+    const end = this.#core.records.byteLength(this.slot);
+    // Integers below 2^53 each, so the sum is exact enough to be compared.
+    if (
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(byteLength) &&
+      offset >= 0 &&
+      byteLength >= 0 &&
+      offset + byteLength <= end
+    ) {
+      return;
+    }
+    if (typeof offset !== 'number') throw wrongNumber(action, 'offset', offset);
+    if (typeof byteLength !== 'number') throw wrongNumber(action, 'byteLength', byteLength);
+    throw new OutOfRangeError(
+      `Cannot ${action}: ${byteLength} bytes at offset ${offset} are not inside its ${size(end)}`,
+    );
+  }
+
   #assertLive(action: string): void {
     if (!this.#core.holds(this.#lease)) throw new MemoryFreedError(action, this.slot);
   }
+}
+
+// Taken when the module is loaded: a property that a caller put over it must not say how much is copied.
+const byteLengthGetter = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype) as object,
+  'byteLength',
+)!.get as () => number;
+const byteLengthOf = Function.prototype.call.bind(byteLengthGetter) as (bytes: Uint8Array) => number;
+
+function lengthOf(action: string, name: string, bytes: unknown): number {
+  if (types.isUint8Array(bytes)) return byteLengthOf(bytes);
+  throw new InvalidTypeError(`Cannot ${action}: ${name} must be a Uint8Array, received ${String(bytes)}`);
+}
+
+function wrongNumber(action: string, name: string, value: unknown): InvalidTypeError {
+  return new InvalidTypeError(`Cannot ${action}: ${name} must be a number, received ${String(value)}`);
 }

@@ -3,6 +3,7 @@ import type { ModuleAffinityIndexAllocator } from '@guardstripe/index-allocator'
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Counters } from '../slots/counters.js';
 import type { DecommitQueue } from '../slots/decommit-queue.js';
+import type { WithheldSlots } from './withheld-slots.js';
 import type { SlotRecords } from '../slots/records.js';
 
 /** What is compared. */
@@ -11,17 +12,18 @@ export interface Books {
   readonly records: SlotRecords;
   readonly counters: Counters;
   readonly queue: DecommitQueue;
+  readonly withheld: WithheldSlots;
   /** One a stripe. */
   readonly allocators: readonly ModuleAffinityIndexAllocator[];
 }
 
 /**
- * Checks that used + warm + cold = slots in each stripe, that a slot is used if and only if it is live or waits in the
- * decommit queue, never both, and that the counters say the same.
+ * Checks that used + warm + cold = slots in each stripe, that a slot is used if and only if it is one of live, waiting in the
+ * decommit queue, cooling and retired, and that the counters say the same.
  *
  * @throws `Error` naming the broken rule
  */
-export function checkBooks({ layout, records, counters, queue, allocators }: Books): void {
+export function checkBooks({ layout, records, counters, queue, withheld, allocators }: Books): void {
   for (const allocator of allocators) allocator.checkConsistency();
   const queued = new Set(queue.slots.subarray(0, queue.length));
   expect(queued.size === queue.length, 'a slot is in the decommit queue twice');
@@ -31,8 +33,10 @@ export function checkBooks({ layout, records, counters, queue, allocators }: Boo
     const allocator = allocators[layout.stripeOf(slot)];
     const isUsed = allocator?.isUsed(layout.indexInStripe(slot)) === true;
     if (isLive) live++;
-    expect(!(isLive && queued.has(slot)), `slot ${slot} is live and in the decommit queue`);
-    expect(isUsed === (isLive || queued.has(slot)), `slot ${slot} is ${isUsed ? 'lost' : 'live and free'}`);
+    const holders = [isLive, queued.has(slot), withheld.cooling.has(slot), withheld.retired.has(slot)];
+    const numHolders = holders.filter(Boolean).length;
+    expect(numHolders <= 1, `slot ${slot} is in two of live, the decommit queue, cooling and retired`);
+    expect(isUsed === (numHolders === 1), `slot ${slot} is ${isUsed ? 'lost' : 'held and free'}`);
     expect(records.isOwned(slot) === isLive, `slot ${slot} is on the wrong list`);
   }
   const counted = counters.get('liveMemories');

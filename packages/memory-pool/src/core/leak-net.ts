@@ -8,7 +8,7 @@
  * by then need not be at all.
  */
 import type { PoolCore } from './pool-core.js';
-import type { Lease, Tenancy } from './tenancy.js';
+import type { Tenancy } from './tenancy.js';
 
 /** Most stores that are held, and not yet registered, in a turn that opens very many. */
 const MAX_FRESH = 64;
@@ -17,8 +17,6 @@ const MAX_FRESH = 64;
 export class LeakNet {
   readonly #core: PoolCore;
   readonly #stores: FinalizationRegistry<Tenancy>;
-  /** Views that outlived their stores. */
-  readonly #views: FinalizationRegistry<Lease>;
   /** What the current turn brought, and side by side with it its tenancy. */
   readonly #freshStores: object[] = [];
   readonly #freshTenancies: Tenancy[] = [];
@@ -28,7 +26,6 @@ export class LeakNet {
   constructor(core: PoolCore) {
     this.#core = core;
     this.#stores = new FinalizationRegistry((tenancy) => this.#collected(tenancy));
-    this.#views = new FinalizationRegistry((lease) => this.#release(lease));
   }
 
   /** Watches a store that has got a memory. Nothing has to be undone when it is disposed. */
@@ -55,17 +52,13 @@ export class LeakNet {
   }
 
   #collected(tenancy: Tenancy): void {
+    const { orphans, collector } = this.#core;
     for (const lease of this.#core.leasesOf(tenancy)) {
-      const view = this.#core.weakenView(lease.slot);
-      // The memory is gone, but somebody may still read its buffer: the slot stays taken until that is gone, too.
-      if (view === undefined) this.#release(lease);
-      else this.#views.register(view, lease);
+      const trace = tenancy.traces?.get(lease.slot);
+      const warn = () => this.#warn(lease.slot, trace);
+      if (orphans.adopt(lease, warn)) collector.request();
+      else if (this.#core.release(lease)) warn();
     }
-  }
-
-  #release(lease: Lease): void {
-    const trace = lease.tenancy.traces?.get(lease.slot);
-    if (this.#core.release(lease)) this.#warn(lease.slot, trace);
   }
 
   #warn(slot: number, trace: string | undefined): void {

@@ -4,14 +4,18 @@
  */
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
-import { createView, detachView, type Mmap } from '@guardstripe/mmap';
+import type { Mmap, ViewsLeft } from '@guardstripe/mmap';
 import { ProtectionMask, type KeyLease } from '@guardstripe/mpk';
 import { checkBooks } from './consistency.js';
 import { Counters } from '../slots/counters.js';
 import { onExhausted, onFree, reportFailure, type ExhaustedEvent, type FreeEvent } from '../diagnostics.js';
 import { PoolClosedError, PoolConcurrencyLimitError } from '../errors.js';
+import { Collector } from './collector.js';
 import { FreeSlots } from './free-slots.js';
+import { Orphans } from './orphans.js';
+import { WithheldSlots } from './withheld-slots.js';
 import { explainRefusal } from '../slab/host-bounds.js';
+import { HostBytes } from '../slots/host-bytes.js';
 import { ImageTable } from '../slots/image-table.js';
 import { mappingBudget } from '../slots/mapping-budget.js';
 import { SlotMemory } from '../slots/memory.js';
@@ -20,7 +24,7 @@ import { SlotRecords, SlotState } from '../slots/records.js';
 import { SlotRecycler, type RecyclerOptions } from './recycler.js';
 import { SlotReset, type ResetOptions } from '../slots/reset.js';
 import { SlotViews } from '../slots/views.js';
-import { asHost, enterStripe } from '../slab/stripes.js';
+import { enterStripe } from '../slab/stripes.js';
 import type { MemoryTemplate } from '../module/template.js';
 import type { Lease, Tenancy } from './tenancy.js';
 
@@ -29,6 +33,8 @@ export interface PoolCoreOptions extends RecyclerOptions, Omit<ResetOptions, 'on
   /** One a stripe, or none. The core gives them back when it closes. */
   readonly keys: KeyLease;
   readonly maxUnusedWarmSlots: number;
+  /** Most of the time that collections may take; 0 for none at all. */
+  readonly maxCollectionShare: number;
 }
 
 /** The pool behind its faces: who holds which slot, what is in it, and who waits. */
@@ -37,6 +43,13 @@ export class PoolCore {
   readonly records: SlotRecords;
   readonly counters = new Counters();
   readonly pages: SlotPages;
+  /** The host's copying access to memories. */
+  readonly bytes: HostBytes;
+  /** Slots whose bytes can still be reached. */
+  readonly withheld: WithheldSlots;
+  /** Memories of collected stores. */
+  readonly orphans: Orphans;
+  readonly collector: Collector;
   /** Whether closing began: nothing can be had any more, even if the system would not take the slab back. */
   closed = false;
   readonly #slab: Mmap;
@@ -47,6 +60,9 @@ export class PoolCore {
   readonly #free: FreeSlots;
   readonly #recycler: SlotRecycler;
   readonly #views = new SlotViews(this);
+  /** Whether an allocation was refused while slots cool, and none was made since. */
+  #isShort = false;
+  #warnedOfCooling = false;
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, maxUnusedWarmSlots } = options;
@@ -66,6 +82,12 @@ export class PoolCore {
       virtualMemory.pageSize,
     );
     this.#recycler = new SlotRecycler({ pages, layout, records, reset, counters, free: this.#free }, options);
+    const { numStripes } = layout;
+    this.bytes = new HostBytes(pages, records, virtualMemory.pageSize, numStripes > 1);
+    const memory = this.#memory;
+    this.withheld = new WithheldSlots({ slab, pages, records, memory, virtualMemory, numStripes });
+    this.orphans = new Orphans(this, this.#views);
+    this.collector = new Collector(this, options.maxCollectionShare);
   }
 
   get slabAddress(): number {
@@ -103,9 +125,7 @@ export class PoolCore {
   allocate(tenancy: Tenancy, template: MemoryTemplate): Lease {
     const lease = this.#tryAllocate(tenancy, template);
     if (lease !== undefined) return lease;
-    const { stripe } = tenancy;
-    const capacity = this.#reportExhausted(stripe);
-    throw new PoolConcurrencyLimitError(stripe, capacity, this.layout.numStripes);
+    throw this.#exhausted(tenancy.stripe);
   }
 
   /** The same, but nobody who waits is overtaken, and a full stripe is no error. */
@@ -121,7 +141,7 @@ export class PoolCore {
     signal?: AbortSignal,
   ): Promise<Lease> {
     const attempt = () => this.#tryAllocate(tenancy, template);
-    this.#reportExhausted(tenancy.stripe);
+    this.#exhausted(tenancy.stripe);
     return this.#free.queue(tenancy.stripe).wait({ attempt, owner, signal });
   }
 
@@ -132,9 +152,11 @@ export class PoolCore {
   release(lease: Lease): boolean {
     if (!this.holds(lease)) return false;
     const { tenancy, slot } = lease;
-    this.#endTenancy(tenancy, slot);
+    const left = this.#endTenancy(tenancy, slot);
     try {
-      this.#recycler.recycle(slot);
+      if (left === 'none') this.#recycler.recycle(slot);
+      else if (left === 'held') this.withheld.cool(slot);
+      else this.withheld.retire(slot);
     } finally {
       // Last: who hears of it may do anything, close the pool included.
       if (onFree.hasSubscribers) onFree.publish({ slot, stripe: tenancy.stripe } satisfies FreeEvent);
@@ -145,6 +167,7 @@ export class PoolCore {
   /** Ends a tenancy that never came to be. Nothing is reset: the slot is laid over before its next use. */
   abandon(lease: Lease): void {
     if (!this.holds(lease)) return;
+    // Nobody was given the memory, so nobody has a view of it.
     this.#endTenancy(lease.tenancy, lease.slot);
     this.#recycler.giveBackUnknown(lease.slot);
   }
@@ -171,9 +194,9 @@ export class PoolCore {
     this.#views.revoke(slot);
   }
 
-  /** The live slot's view. */
-  view(slot: number): ArrayBuffer {
-    return this.#views.open(slot, this.pages.addressOf(slot), this.records.byteLength(slot));
+  /** The live slot's view; once a safe one was handed out, the slot cools when the tenancy ends. */
+  view(slot: number, isSafe: boolean): ArrayBuffer {
+    return this.#views.open(slot, this.pages.addressOf(slot), this.records.byteLength(slot), isSafe);
   }
 
   /** Runs `fn` such that of the pool's memory only the stripe's can be touched; in a slab without stripes, just runs it. */
@@ -182,9 +205,26 @@ export class PoolCore {
     return mask === undefined ? fn() : enterStripe(mask, fn);
   }
 
-  /** Keeps the slot's view weakly from now on, and returns it if there is one and it lives. */
-  weakenView(slot: number): ArrayBuffer | undefined {
-    return this.#views.weaken(slot);
+  /** Whether a collection could give somebody a slot. */
+  get wantsCollection(): boolean {
+    if (this.closed) return false;
+    return this.orphans.size > 0 || (this.withheld.cooling.size > 0 && (this.#isShort || this.waiting > 0));
+  }
+
+  /** Whether somebody waits for what a collection would bring back. */
+  get isWaitedFor(): boolean {
+    return this.waiting > 0;
+  }
+
+  /** Slots that were withheld until a collection, and came back. */
+  get numCollected(): number {
+    return this.counters.get('cooledMemories');
+  }
+
+  /** Has the engine collect. What cools comes back in a later turn. */
+  collect(gc: () => void): void {
+    this.#isShort = false;
+    this.orphans.collect(gc);
   }
 
   /** Drops what the decommit queue holds and gives its slots back. */
@@ -194,8 +234,9 @@ export class PoolCore {
 
   /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
   checkConsistency(): void {
-    const { layout, records, counters } = this;
-    checkBooks({ layout, records, counters, queue: this.#recycler.queue, allocators: this.#free.allocators });
+    const { layout, records, counters, withheld } = this;
+    const { queue } = this.#recycler;
+    checkBooks({ layout, records, counters, queue, withheld, allocators: this.#free.allocators });
   }
 
   /** Rejects the waiters of a store. */
@@ -220,12 +261,13 @@ export class PoolCore {
   }
 
   /**
-   * Ends every tenancy without resetting anything, and gives the slab back. If the system refuses to take it, the pool is
-   * closed all the same, and calling this again tries again.
+   * Ends every tenancy without resetting anything, and gives the slab back: what views may still reach of it when those are
+   * collected. If the system refuses to take it, the pool is closed all the same, and calling this again tries again.
    */
   close(reason: () => unknown): void {
     if (!this.closed) this.#endAll(reason);
-    this.#slab.close();
+    if (this.withheld.isEmpty) this.#slab.close();
+    else this.withheld.layOver();
     this.#memory.close();
     this.#keys.dispose();
   }
@@ -234,14 +276,36 @@ export class PoolCore {
     this.closed = true;
     this.pages.close();
     this.#free.rejectAll(reason);
-    this.#views.revokeAll();
+    for (const slot of this.#views.slotsInUse()) {
+      const left = this.#views.end(slot, () => this.#cooled(slot));
+      if (left !== 'none') this.withheld.keep(slot, left);
+    }
     this.#recycler.close();
+    this.bytes.close();
     // Records that were never written are pages that were never touched: with nobody left, none is looked at.
     const numSlots = this.counters.get('liveMemories') === 0 ? 0 : this.layout.numSlots;
     for (let slot = 0; slot < numSlots; slot++) {
       if (this.records.isLive(slot)) this.records.endTenancy(slot, 0);
     }
     this.counters.set('liveMemories', 0);
+  }
+
+  /** The last view of a slot was collected: nobody reaches its bytes any more. */
+  #cooled(slot: number): void {
+    if (!this.withheld.cooled(slot)) return;
+    this.counters.add('cooledMemories', 1);
+    if (!this.closed) this.#recycler.recycle(slot);
+    else if (this.withheld.isEmpty) this.#closeLate();
+  }
+
+  /** The slab of a closed pool goes when the last of its views is gone. */
+  #closeLate(): void {
+    try {
+      this.#slab.close();
+    } catch (error) {
+      // Nobody is there to be told but who listens. Closing the pool again tries again.
+      reportFailure(0, error);
+    }
   }
 
   /** Takes a slot if there is one; those in the decommit queue count. */
@@ -251,7 +315,7 @@ export class PoolCore {
     const { initialBytes, image, writes } = template;
     try {
       this.#memory.occupy(slot, initialBytes, image);
-      if (writes.length > 0) this.#write(slot, template);
+      for (const { offset, data } of writes) this.bytes.write(slot, offset, data);
     } catch (error) {
       // The record says UNKNOWN: whatever half was done is laid over before the slot's next use.
       this.#free.putBack(slot);
@@ -273,18 +337,43 @@ export class PoolCore {
     return this.#free.take(stripe, key);
   }
 
-  #endTenancy(tenancy: Tenancy, slot: number): void {
-    this.#views.revoke(slot);
+  #endTenancy(tenancy: Tenancy, slot: number): ViewsLeft {
+    const left = this.#views.end(slot, () => this.#cooled(slot));
     tenancy.head = this.records.endTenancy(slot, tenancy.head);
     tenancy.length--;
     tenancy.traces?.delete(slot);
     this.counters.add('liveMemories', -1);
+    return left;
   }
 
-  #reportExhausted(stripe: number): number {
+  /** Tells of a full stripe, has a collection made if that may help, and makes the error. */
+  #exhausted(stripe: number): PoolConcurrencyLimitError {
     const capacity = this.#free.capacity(stripe);
-    if (onExhausted.hasSubscribers) onExhausted.publish({ stripe, capacity } satisfies ExhaustedEvent);
-    return capacity;
+    const withheld = this.withheld.countIn(stripe);
+    if (withheld.cooling > 0) {
+      this.#isShort = true;
+      this.collector.request();
+      this.#warnOfCooling(withheld.cooling, capacity);
+    }
+    const error = new PoolConcurrencyLimitError(stripe, capacity, this.layout.numStripes, withheld);
+    if (onExhausted.hasSubscribers) {
+      onExhausted.publish({ stripe, capacity, coolingMemories: withheld.cooling } satisfies ExhaustedEvent);
+    }
+    return error;
+  }
+
+  #warnOfCooling(cooling: number, capacity: number): void {
+    if (this.#warnedOfCooling) return;
+    this.#warnedOfCooling = true;
+    process.emitWarning(
+      `A pool ran out of slots while ${cooling} of ${capacity} cool: they go to nobody before their buffers are collected`,
+      {
+        code: 'GUARDSTRIPE_POOL_COOLING',
+        detail:
+          'memory.read(), .write() and .fill() hand out no view; memory.unsafeBuffer is for code that is done with it when it ' +
+          'frees the memory. Or give the pool more slots (totalMemories): a cooling one costs no RAM.',
+      },
+    );
   }
 
   #purgeSlot(slot: number): void {
@@ -295,18 +384,6 @@ export class PoolCore {
     } catch (error) {
       this.counters.add('failedResets', 1);
       reportFailure(slot, error);
-    }
-  }
-
-  #write(slot: number, template: MemoryTemplate): void {
-    const view = createView(this.pages.addressOf(slot), template.initialBytes);
-    try {
-      const bytes = new Uint8Array(view);
-      asHost(() => {
-        for (const { offset, data } of template.writes) bytes.set(data, offset);
-      });
-    } finally {
-      detachView(view);
     }
   }
 }

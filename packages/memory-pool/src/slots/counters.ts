@@ -3,6 +3,7 @@ import type { RestoreStrategy } from '@guardstripe/mmap';
 
 const NAMES = [
   'liveMemories',
+  'cooledMemories',
   'scanResets',
   'watchResets',
   'writeResets',

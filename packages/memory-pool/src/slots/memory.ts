@@ -12,6 +12,7 @@
  * Every function leaves the record telling the truth when a system call fails: what it says is accessible is at least
  * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
  */
+import { SystemError } from '@guardstripe/mmap';
 import type { ImageTable } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
@@ -84,6 +85,21 @@ export class SlotMemory {
     this.#account(records.mappings(slot) - before);
   }
 
+  /**
+   * Drops what a slot holds that nobody may have yet: every accessible byte reads as zero from now on. The accessible pages
+   * stay so, for somebody may touch them still.
+   */
+  layZeros(slot: number): void {
+    const records = this.#records;
+    const byteLength = records.accessiblePages(slot) * this.#pageBytes;
+    if (byteLength === 0) return;
+    if (records.imageId(slot) === 0 && this.#drops(slot, byteLength)) return;
+    const before = records.mappings(slot);
+    this.#pages.zero(slot, 0, byteLength);
+    this.#forgetImage(slot);
+    this.#account(records.mappings(slot) - before);
+  }
+
   /** The slab is gone, and every mapping with it. */
   close(): void {
     this.#account(-this.#mappings);
@@ -127,6 +143,17 @@ export class SlotMemory {
     const offset = records.imageFirstPage(slot) * this.#pageBytes;
     this.#pages.zero(slot, offset, records.imagePages(slot) * this.#pageBytes);
     this.#forgetImage(slot);
+  }
+
+  /** The cheaper way to zeros, where pages can be dropped: locked ones cannot. */
+  #drops(slot: number, byteLength: number): boolean {
+    try {
+      this.#pages.drop(slot, 0, byteLength);
+      return true;
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return false;
+    }
   }
 
   #account(mappings: number): void {

@@ -1,15 +1,34 @@
-/** The JavaScript views of live memories: at most one a slot, made late, and detached when the slot's tenancy ends. */
-import { createView, detachView } from '@guardstripe/mmap';
+/**
+ * The JavaScript views of the pool's memories: at most one a memory at a time, made late, and taken back when the memory grows
+ * or its tenancy ends.
+ *
+ * Taking a view back is not enough. `fs`, sockets and foreign functions that were started with it keep the address and a
+ * reference to the buffer; so what a tenancy's end leaves is one of {@link ViewsLeft}, and the slot waits until the last such
+ * reference is gone, unless all that was handed out were unsafe views, whose user has promised not to do that.
+ */
+import { ViewLedger, type ViewsLeft } from '@guardstripe/mmap';
 
-/** Where a view holds on to its pool. */
-const KEEPER = Symbol('guardstripe.pool');
+/** What a slot has handed out. Views keep it, and it keeps the ledger and the pool: whoever keeps a view keeps the slab. */
+export class SlotLedger {
+  readonly keeper: object;
+  readonly views: ViewLedger;
+  /** The present view. */
+  current: ArrayBuffer | undefined;
+  /** Whether a view was handed out in this tenancy. */
+  isUsed = false;
+  /** Whether one of them was to be safe. */
+  isSafe = false;
+
+  constructor(keeper: object) {
+    this.keeper = keeper;
+    this.views = new ViewLedger(this);
+  }
+}
 
 /** Views by slot. */
 export class SlotViews {
   readonly #keeper: object;
-  readonly #views = new Map<number, ArrayBuffer>();
-  /** Views whose memories were collected: only somebody outside may still hold them. */
-  readonly #weakViews = new Map<number, WeakRef<ArrayBuffer>>();
+  readonly #ledgers = new Map<number, SlotLedger>();
 
   /** @param keeper - lives as long as any view does */
   constructor(keeper: object) {
@@ -17,38 +36,61 @@ export class SlotViews {
   }
 
   /** The slot's view, made at first use: V8 counts a view's whole length as memory to be collected. */
-  open(slot: number, address: number, byteLength: number): ArrayBuffer {
-    let view = this.#views.get(slot);
-    if (view === undefined) {
-      view = createView(address, byteLength);
-      // Whoever keeps no more than the view keeps the slab.
-      Object.defineProperty(view, KEEPER, { value: this.#keeper });
-      this.#views.set(slot, view);
+  open(slot: number, address: number, byteLength: number, isSafe: boolean): ArrayBuffer {
+    let ledger = this.#ledgers.get(slot);
+    if (ledger === undefined) this.#ledgers.set(slot, (ledger = new SlotLedger(this.#keeper)));
+    ledger.isUsed = true;
+    ledger.isSafe ||= isSafe;
+    let view = ledger.current;
+    if (view === undefined || !ledger.views.isAttached(view)) {
+      view = ledger.current = ledger.views.make(address, byteLength);
     }
     return view;
   }
 
-  /** Keeps the slot's view weakly from now on, and returns it if there is one and it lives. */
-  weaken(slot: number): ArrayBuffer | undefined {
-    const view = this.#views.get(slot);
-    if (view === undefined) return this.#weakViews.get(slot)?.deref();
-    this.#views.delete(slot);
-    this.#weakViews.set(slot, new WeakRef(view));
-    return view;
-  }
-
-  /** Detaches the slot's view, so that nobody reaches the slot's bytes through it any more. */
+  /** Takes the slot's view back: the memory is larger now. What that leaves is said by {@link SlotViews.end}. */
   revoke(slot: number): void {
-    const view = this.#views.get(slot) ?? this.#weakViews.get(slot)?.deref();
-    if (view === undefined) return;
-    this.#views.delete(slot);
-    this.#weakViews.delete(slot);
-    detachView(view);
+    const ledger = this.#ledgers.get(slot);
+    if (ledger?.current === undefined) return;
+    ledger.views.detach(ledger.current);
+    ledger.current = undefined;
   }
 
-  /** Detaches all of them. */
-  revokeAll(): void {
-    for (const slot of [...this.#views.keys(), ...this.#weakViews.keys()]) this.revoke(slot);
-    this.#weakViews.clear();
+  /** Takes back whatever the tenancy has handed out. `whenCollected` is called later if the answer is `'held'`. */
+  end(slot: number, whenCollected: () => void): ViewsLeft {
+    const ledger = this.#ledgers.get(slot);
+    if (ledger === undefined || !ledger.isUsed) return 'none';
+    const { isSafe } = ledger;
+    ledger.current = undefined;
+    ledger.isUsed = false;
+    ledger.isSafe = false;
+    return isSafe ? ledger.views.end(whenCollected) : ledger.views.endUnsafe(whenCollected);
+  }
+
+  /** Slots with views that were not taken back. */
+  slotsInUse(): number[] {
+    return [...this.#ledgers].filter(([, ledger]) => ledger.isUsed).map(([slot]) => slot);
+  }
+
+  /** The slot's ledger, if it has handed out a view in this tenancy. */
+  inUse(slot: number): SlotLedger | undefined {
+    const ledger = this.#ledgers.get(slot);
+    return ledger?.isUsed === true ? ledger : undefined;
+  }
+
+  /** Whether the slot's present view was transferred away. */
+  isStolen(slot: number): boolean {
+    const ledger = this.#ledgers.get(slot);
+    return ledger?.current !== undefined && !ledger.views.isAttached(ledger.current);
+  }
+
+  /** Forgets the slot's ledger without taking anything back: from now on only the views keep it. */
+  forget(slot: number): void {
+    this.#ledgers.delete(slot);
+  }
+
+  /** Takes a forgotten ledger up again. */
+  restore(slot: number, ledger: SlotLedger): void {
+    this.#ledgers.set(slot, ledger);
   }
 }

@@ -1,0 +1,121 @@
+/**
+ * Slots that nobody holds and nobody may have yet, because their bytes can still be reached.
+ *
+ *     release ──▶ cooling ──every view collected──▶ reset, free
+ *        └──────▶ retired    a view was stolen: never again
+ *
+ * Zero pages lie there meanwhile: a pending operation reads zeros, and writes where nobody will read. That costs address space
+ * and no memory.
+ */
+import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
+import { onCool, onRetire, reportFailure, type CoolEvent, type RetireEvent } from '../diagnostics.js';
+import type { SlotMemory } from '../slots/memory.js';
+import type { SlotPages } from '../slots/pages.js';
+import type { SlotRecords } from '../slots/records.js';
+
+/** Slabs with a retired slot. Nobody unmaps them, whoever drops their pool: the addresses stay taken as long as the process lives. */
+const keptForGood = new Set<Mmap>();
+
+/** What is worked on. */
+export interface WithheldParts {
+  readonly slab: Mmap;
+  readonly pages: SlotPages;
+  readonly records: SlotRecords;
+  readonly memory: SlotMemory;
+  readonly virtualMemory: VirtualMemory;
+  readonly numStripes: number;
+}
+
+/** The cooling and the retired slots of a pool. */
+export class WithheldSlots {
+  readonly cooling = new Set<number>();
+  readonly retired = new Set<number>();
+  readonly #parts: WithheldParts;
+  #warned = false;
+  #laidOver = false;
+
+  constructor(parts: WithheldParts) {
+    this.#parts = parts;
+  }
+
+  get isEmpty(): boolean {
+    return this.cooling.size === 0 && this.retired.size === 0;
+  }
+
+  /** How many of a stripe's slots are withheld. Takes time in proportion to all that are: for a pool that has run out. */
+  countIn(stripe: number): { readonly cooling: number; readonly retired: number } {
+    const { numStripes } = this.#parts;
+    const count = (slots: ReadonlySet<number>) =>
+      numStripes === 1 ? slots.size : [...slots].filter((slot) => slot % numStripes === stripe).length;
+    return { cooling: count(this.cooling), retired: count(this.retired) };
+  }
+
+  /** Takes a slot out of use until its views are collected. */
+  cool(slot: number): void {
+    this.cooling.add(slot);
+    this.#layZeros(slot);
+    const stripe = slot % this.#parts.numStripes;
+    if (onCool.hasSubscribers) onCool.publish({ slot, stripe } satisfies CoolEvent);
+  }
+
+  /** Takes a slot out of use for good. */
+  retire(slot: number): void {
+    this.#retire(slot);
+    this.#layZeros(slot);
+    const stripe = slot % this.#parts.numStripes;
+    if (onRetire.hasSubscribers) onRetire.publish({ slot, stripe } satisfies RetireEvent);
+  }
+
+  /** The slot's views were collected. Returns whether it was waiting for that. */
+  cooled(slot: number): boolean {
+    return this.cooling.delete(slot);
+  }
+
+  /** Withholds a slot of a pool that is closing: {@link WithheldSlots.layOver} drops its pages with all others. */
+  keep(slot: number, left: 'held' | 'stolen'): void {
+    if (left === 'held') this.cooling.add(slot);
+    else this.#retire(slot);
+  }
+
+  /**
+   * Drops everything of a closed pool's slab but its addresses: inaccessible again, and zeros where bytes can still be
+   * reached. Once is enough, but after a failure it can be done again.
+   */
+  layOver(): void {
+    if (this.#laidOver) return;
+    const { slab, virtualMemory, pages, records } = this.#parts;
+    virtualMemory.mapZeros(slab.address, slab.byteLength, 'none');
+    for (const slot of [...this.cooling, ...this.retired]) {
+      const byteLength = records.accessiblePages(slot) * virtualMemory.pageSize;
+      if (byteLength > 0) virtualMemory.mapZeros(pages.addressOf(slot), byteLength, 'read-write');
+    }
+    this.#laidOver = true;
+  }
+
+  #layZeros(slot: number): void {
+    const { memory, records } = this.#parts;
+    try {
+      memory.layZeros(slot);
+    } catch (error) {
+      // Its last tenant's bytes stay there, for those to see who could see them before. Nobody else gets them: it is laid over.
+      records.setTainted(slot, true);
+      reportFailure(slot, error);
+    }
+  }
+
+  #retire(slot: number): void {
+    this.retired.add(slot);
+    keptForGood.add(this.#parts.slab);
+    if (this.#warned) return;
+    this.#warned = true;
+    process.emitWarning(
+      `A view of the pooled memory in slot ${slot} was transferred away: the slot is never used again`,
+      {
+        code: 'GUARDSTRIPE_MEMORY_RETIRED',
+        detail:
+          'Byte streams (ReadableStream of type "bytes", BYOB readers) and ArrayBuffer.prototype.transfer.call take the bytes ' +
+          'of a view away from it: give them a copy, as memory.read() makes it. Further slots of the pool are retired without a warning.',
+      },
+    );
+  }
+}

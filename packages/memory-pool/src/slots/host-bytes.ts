@@ -1,0 +1,81 @@
+/**
+ * The host's own access to memories, by copying. It goes through one view a slot that nobody outside ever sees: no caller can keep it,
+ * so it need not be taken back when a tenancy ends.
+ *
+ * What is called here was taken when the module was loaded, and nothing that a caller can replace later is asked for a
+ * constructor: `subarray` and `slice` would hand the buffer over to whatever `Symbol.species` says.
+ */
+import { createView, detachView } from '@guardstripe/mmap';
+import { asHost } from '../slab/stripes.js';
+import type { SlotPages } from './pages.js';
+import type { SlotRecords } from './records.js';
+
+// eslint-disable-next-line typescript/unbound-method -- bound in the same expression
+const copyInto = Function.prototype.call.bind(Uint8Array.prototype.set) as (
+  target: Uint8Array,
+  source: Uint8Array,
+  offset?: number,
+) => void;
+// eslint-disable-next-line typescript/unbound-method -- bound in the same expression
+const fillWith = Function.prototype.call.bind(Uint8Array.prototype.fill) as (
+  target: Uint8Array,
+  value: number,
+  start: number,
+  end: number,
+) => void;
+const Bytes = Uint8Array;
+
+/** Copies to and from slots' memories. Ranges were checked: they lie inside the memory's size. */
+export class HostBytes {
+  readonly #pages: SlotPages;
+  readonly #records: SlotRecords;
+  readonly #pageBytes: number;
+  readonly #striped: boolean;
+  /** Made at a slot's first use and kept: a view costs more than the copying. */
+  readonly #views = new Map<number, Uint8Array>();
+
+  constructor(pages: SlotPages, records: SlotRecords, pageBytes: number, striped: boolean) {
+    this.#pages = pages;
+    this.#records = records;
+    this.#pageBytes = pageBytes;
+    this.#striped = striped;
+  }
+
+  /** Fills `target` from `offset` on. */
+  read(slot: number, offset: number, target: Uint8Array, byteLength: number): void {
+    const source = new Bytes(this.#view(slot).buffer, offset, byteLength);
+    if (this.#striped) asHost(() => copyInto(target, source));
+    else copyInto(target, source);
+  }
+
+  /** Writes `bytes` at `offset`. */
+  write(slot: number, offset: number, bytes: Uint8Array): void {
+    const target = this.#view(slot);
+    if (this.#striped) asHost(() => copyInto(target, bytes, offset));
+    else copyInto(target, bytes, offset);
+  }
+
+  fill(slot: number, value: number, offset: number, byteLength: number): void {
+    const target = this.#view(slot);
+    if (this.#striped) asHost(() => fillWith(target, value, offset, offset + byteLength));
+    else fillWith(target, value, offset, offset + byteLength);
+  }
+
+  /** Detaches the views: the slab is about to go. */
+  close(): void {
+    for (const view of this.#views.values()) detachView(view.buffer as ArrayBuffer);
+    this.#views.clear();
+  }
+
+  /** All that is accessible of the slot. */
+  #view(slot: number): Uint8Array {
+    const view = this.#views.get(slot);
+    const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
+    // A longer one is as good: a range that was checked does not reach what is shut.
+    if (view !== undefined && view.byteLength >= accessibleBytes) return view;
+    if (view !== undefined) detachView(view.buffer as ArrayBuffer);
+    const fresh = new Bytes(createView(this.#pages.addressOf(slot), accessibleBytes));
+    this.#views.set(slot, fresh);
+    return fresh;
+  }
+}
