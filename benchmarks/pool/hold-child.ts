@@ -51,7 +51,7 @@ function maker(kind: HoldKind): () => unknown {
   if (kind === 'memory') {
     return () => {
       const memory = new WebAssembly.Memory({ initial: MIB / WASM_PAGE, maximum: 65_536 });
-      new Uint8Array(memory.buffer)[0] = 1;
+      new Uint8Array(memory.unsafeBuffer)[0] = 1;
       return memory;
     };
   }
@@ -84,7 +84,7 @@ function maker(kind: HoldKind): () => unknown {
   return () => {
     const memory = allocate();
     if (kind === 'pool-views') {
-      new Uint8Array(memory.buffer)[0] = 1;
+      new Uint8Array(memory.unsafeBuffer)[0] = 1;
     } else {
       const page = createView(memory.address, PAGE);
       new Uint8Array(page)[0] = 1;

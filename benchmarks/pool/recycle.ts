@@ -170,7 +170,7 @@ function viewGuest(way: Way, module: PoolModule, pages: readonly number[]): Gues
   const contender = inProcess(`pool: ${way}, with a view`, (iterations) => {
     for (let i = 0; i < iterations; i++) {
       const memory = store.allocate(request);
-      const bytes = new Uint8Array(memory.buffer);
+      const bytes = new Uint8Array(memory.unsafeBuffer);
       for (const page of pages) bytes[page * PAGE] = i;
       memory.free();
     }

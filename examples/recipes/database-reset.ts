@@ -43,7 +43,7 @@ let resetMilliseconds = 0;
 beforeEach(() => {
   const start = performance.now();
   memory = store.allocate({ module });
-  database = new ByteTable(memory.buffer);
+  database = new ByteTable(memory.unsafeBuffer);
   resetMilliseconds += performance.now() - start;
 });
 
@@ -74,11 +74,11 @@ await test('the next test finds the old number of users', () => {
 });
 
 await test('a test destroys the database', () => {
-  new Uint8Array(memory.buffer).fill(0xff);
+  new Uint8Array(memory.unsafeBuffer).fill(0xff);
 });
 
 await test('the next test finds every byte of the fixture', () => {
-  assert.ok(Buffer.from(memory.buffer).equals(fixture));
+  assert.ok(Buffer.from(memory.unsafeBuffer).equals(fixture));
 });
 
 after(() => {

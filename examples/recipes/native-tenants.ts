@@ -48,7 +48,7 @@ async function runTenant(
     const signal = options.patience === undefined ? undefined : AbortSignal.timeout(options.patience);
     const memory = await store.allocateAsync({ module, ...(signal && { signal }) });
     if (options.pages !== undefined) await memory.growAsync(options.pages);
-    const records = Buffer.from(memory.buffer);
+    const records = Buffer.from(memory.unsafeBuffer);
     for (const [at, word] of words.entries()) records.write(word, at * RECORD_BYTES);
     store.enter(() => qsort(memory.address, words.length, RECORD_BYTES, strcmp));
     const sorted = words.map((_, at) => {

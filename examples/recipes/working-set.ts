@@ -64,13 +64,13 @@ function compare(name: string, work: Work): void {
     () => original.copy(copy),
   );
   let memory = store.allocate({ module });
-  let bytes = new Uint8Array(memory.buffer);
+  let bytes = new Uint8Array(memory.unsafeBuffer);
   const poolTime = timeRounds(
     (round) => work(bytes, round),
     () => {
       memory.free();
       memory = store.allocate({ module });
-      bytes = new Uint8Array(memory.buffer);
+      bytes = new Uint8Array(memory.unsafeBuffer);
     },
   );
   const right = original.equals(bytes) && original.equals(copy);

@@ -122,7 +122,7 @@ function compareMemory(
   changes: readonly string[],
 ): { reference: Uint8Array; comparison: Comparison } {
   using pooled = store.allocate({ module, memoryIndex: memory.index });
-  const ours = new Uint8Array(pooled.buffer);
+  const ours = new Uint8Array(pooled.unsafeBuffer);
   if (v8Bytes === undefined) {
     return { reference: ours.slice(), comparison: { kind: 'not compared', reason: oneLine(reason) } };
   }

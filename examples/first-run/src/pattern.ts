@@ -31,7 +31,7 @@ export function patternOf(id: number): Buffer {
  * collected, and thousands of them at once, many gigabytes long in all, would keep its collector busy.
  */
 export function withBytes<T>(memory: PooledMemory, look: (bytes: Buffer) => T): T {
-  const result = look(Buffer.from(memory.buffer));
+  const result = look(Buffer.from(memory.unsafeBuffer));
   memory.grow(0);
   return result;
 }

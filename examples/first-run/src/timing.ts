@@ -81,7 +81,7 @@ function timeOne(candidate: Candidate, dropping: Store, keeping: Store, pageSize
   const { module, memory, v8 } = candidate;
   const recycle = (store: Store) => (): void => {
     const pooled = store.allocate({ module, memoryIndex: memory.index });
-    dirty(pooled.buffer, pageSize);
+    dirty(pooled.unsafeBuffer, pageSize);
     pooled.free();
   };
   const type = v8MemoryType(candidate);

@@ -180,7 +180,7 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
 function memoryOf(instance: GuestInstance, pooled: PooledMemory): GuestMemory {
   return {
     get buffer() {
-      return pooled.buffer;
+      return pooled.unsafeBuffer;
     },
     grow: (deltaPages) => instance.grow(deltaPages),
   };

@@ -24,6 +24,7 @@ describe('the settings', () => {
       pagemapScan: 'auto',
       writeWatch: 'auto',
       maxWaitingAllocations: 10_000,
+      maxCollectionShare: 0.1,
       traceAllocations: false,
       memoryProtectionKeys: 'auto',
       maxMemoryProtectionKeys: 16,

@@ -54,8 +54,8 @@ describe('the channels', () => {
     expect(() => store.allocate({ module: zeroModule() })).toThrow(PoolConcurrencyLimitError);
     const waiting = store.allocateAsync({ module: zeroModule() });
     expect(events).toEqual([
-      ['exhausted', { stripe: 0, capacity: 3 }],
-      ['exhausted', { stripe: 0, capacity: 3 }],
+      ['exhausted', { stripe: 0, capacity: 3, coolingMemories: 0 }],
+      ['exhausted', { stripe: 0, capacity: 3, coolingMemories: 0 }],
     ]);
     memories[0]!.free();
     await waiting;

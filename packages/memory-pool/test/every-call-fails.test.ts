@@ -158,7 +158,7 @@ describe('closing', () => {
     const pool = smallPool({ virtualMemory: faulty.virtualMemory });
     const store = pool.openStore();
     const memory = store.allocate({ module: zeroModule() });
-    const { buffer } = memory;
+    const buffer = memory.unsafeBuffer;
     faulty.fail('unmap');
     expect(() => pool.close({ force: true })).toThrow(SystemError);
     expect(pool.closed).toBe(true);

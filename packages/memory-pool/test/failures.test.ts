@@ -135,7 +135,7 @@ describe('a reset that fails', () => {
   it('still frees, is counted, and the next tenant gets fresh pages', () => {
     const a = imageModule(0xaa);
     const memory = dirty(store.allocate({ module: a }));
-    const { buffer } = memory;
+    const buffer = memory.unsafeBuffer;
     faulty.fail('decommit');
     memory.free();
     expect(buffer.detached).toBe(true);
@@ -161,7 +161,7 @@ describe('a reset that fails', () => {
 describe('a grow that fails', () => {
   it('leaves the memory as it was, and its slot is not trusted afterwards', () => {
     const memory = dirty(store.allocate({ module: imageModule(0xaa) }));
-    const { buffer } = memory;
+    const buffer = memory.unsafeBuffer;
     faulty.fail('protect');
     expect(() => memory.grow(1)).toThrow(SystemError);
     expect(buffer.detached).toBe(false);

@@ -189,7 +189,7 @@ const write =
     const tenant = model.tenants[index % model.tenants.length];
     if (tenant === undefined) return;
     const at = offset % tenant.bytes.length;
-    new Uint8Array(tenant.memory.buffer)[at] = value;
+    new Uint8Array(tenant.memory.unsafeBuffer)[at] = value;
     tenant.bytes[at] = value;
   };
 

@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** How much longer the wait becomes at most, for views that somebody just keeps. */
-const MAX_BACKOFF = 64;
+const MAX_BACKOFF = 16;
 
 /** What a collector is for. */
 export interface CollectorUser {

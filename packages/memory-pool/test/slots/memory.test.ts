@@ -41,7 +41,7 @@ describe('a grow that the system makes half and refuses', () => {
     ]);
     // It can grow all the same, and what it grew into is clean.
     memory.grow(6);
-    expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
+    expect(new Uint8Array(memory.unsafeBuffer).every((byte) => byte === 0)).toBe(true);
     memory.free();
     expect(pool.metrics().failedResets).toBe(1);
     checkBooks(pool);

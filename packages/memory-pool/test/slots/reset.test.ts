@@ -118,6 +118,9 @@ describe('a reset', () => {
 
       const { strategy, written, drops } = expectedReset(which);
       expect(pool.metrics()).toEqual({
+        coolingMemories: 0,
+        retiredMemories: 0,
+        collections: 0,
         liveMemories: 0,
         unusedWarmMemories: 3,
         unusedBytesResident: 3 * written,

@@ -77,18 +77,17 @@ export function imageBytes(
 
 /** A copy of all bytes of a memory, as a Buffer, whose `equals` is quick. */
 export function contents(memory: PooledMemory): Buffer {
-  return Buffer.from(memory.buffer.slice(0));
+  return Buffer.from(memory.read(0, memory.byteLength).buffer);
 }
 
 /** Writes `value` over the whole memory. */
 export function scribble(memory: PooledMemory, value = 0xee): void {
-  new Uint8Array(memory.buffer).fill(value);
+  memory.fill(value, 0, memory.byteLength);
 }
 
 /** Writes `value` into the first byte of each of the host pages, and nowhere else. */
 export function dirtyPages(memory: PooledMemory, pages: Iterable<number>, value = 0xdd): void {
-  const bytes = new Uint8Array(memory.buffer);
-  for (const page of pages) bytes[page * HOST_PAGE] = value;
+  for (const page of pages) memory.fill(value, page * HOST_PAGE, 1);
 }
 
 /** Checks what must hold between any two calls: no slot lost, none in two hands. */

@@ -11,7 +11,7 @@
  * ```
  */
 
-import { makeView, recordOf, takeBack, type ViewRecord } from './view.js';
+import { isAttached, makeView, recordOf, takeBack, type ViewRecord } from './view.js';
 
 /** The views made between two calls of end(). Collected when the last of them is. */
 class Cohort {
@@ -86,6 +86,11 @@ export class ViewLedger {
   has(view: unknown): view is ArrayBuffer {
     const cohort = recordOf(view)?.cohort;
     return cohort === this.#identity || (cohort instanceof Cohort && cohort.ledger === this.#identity);
+  }
+
+  /** Whether a view still shows its memory. Asks the engine, not a property that a caller can put over it. */
+  isAttached(view: ArrayBuffer): boolean {
+    return isAttached(view);
   }
 
   /** Takes one view away, and lets go of it. */
