@@ -51,7 +51,7 @@ function maker(kind: HoldKind): () => unknown {
   if (kind === 'memory') {
     return () => {
       const memory = new WebAssembly.Memory({ initial: MIB / WASM_PAGE, maximum: 65_536 });
-      new Uint8Array(memory.unsafeBuffer)[0] = 1;
+      new Uint8Array(memory.buffer)[0] = 1;
       return memory;
     };
   }

@@ -4,6 +4,7 @@ import { onGrow, type GrowEvent } from './diagnostics.js';
 import { InvalidTypeError, MemoryFreedError, OutOfRangeError, size } from './errors.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
+import { byteLengthOf } from './slots/host-bytes.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease } from './core/tenancy.js';
 
@@ -247,13 +248,6 @@ export class PooledMemory implements Disposable {
     if (!this.#core.holds(this.#lease)) throw new MemoryFreedError(action, this.slot);
   }
 }
-
-// Taken when the module is loaded: a property that a caller put over it must not say how much is copied.
-const byteLengthGetter = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  'byteLength',
-)!.get as () => number;
-const byteLengthOf = Function.prototype.call.bind(byteLengthGetter) as (bytes: Uint8Array) => number;
 
 function lengthOf(action: string, name: string, bytes: unknown): number {
   if (types.isUint8Array(bytes)) return byteLengthOf(bytes);

@@ -74,7 +74,7 @@ export class Collector {
 
 /** The engine gives its function to new contexts while the flag is on. */
 function findGc(): (() => void) | null {
-  if (typeof globalThis.gc === 'function') return globalThis.gc as () => void;
+  if (typeof globalThis.gc === 'function') return globalThis.gc;
   try {
     setFlagsFromString('--expose-gc');
     return runInNewContext('gc') as () => void;

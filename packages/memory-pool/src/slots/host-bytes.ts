@@ -10,19 +10,18 @@ import { asHost } from '../slab/stripes.js';
 import type { SlotPages } from './pages.js';
 import type { SlotRecords } from './records.js';
 
-// eslint-disable-next-line typescript/unbound-method -- bound in the same expression
-const copyInto = Function.prototype.call.bind(Uint8Array.prototype.set) as (
-  target: Uint8Array,
-  source: Uint8Array,
-  offset?: number,
-) => void;
-// eslint-disable-next-line typescript/unbound-method -- bound in the same expression
-const fillWith = Function.prototype.call.bind(Uint8Array.prototype.fill) as (
-  target: Uint8Array,
-  value: number,
-  start: number,
-  end: number,
-) => void;
+function taken<A extends unknown[], R>(owner: object, name: string): (bytes: Uint8Array, ...args: A) => R {
+  const property = Object.getOwnPropertyDescriptor(owner, name);
+  // eslint-disable-next-line typescript/unbound-method -- bound in the next statement
+  const method: unknown = property?.get ?? property?.value;
+  return Function.prototype.call.bind(method as () => R) as (bytes: Uint8Array, ...args: A) => R;
+}
+
+const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const copyInto = taken<[source: Uint8Array, offset?: number], void>(TYPED_ARRAY, 'set');
+const fillWith = taken<[value: number, start: number, end: number], void>(TYPED_ARRAY, 'fill');
+/** How many bytes there are, whatever a property says that a caller put over the real one. */
+export const byteLengthOf = taken<[], number>(TYPED_ARRAY, 'byteLength');
 const Bytes = Uint8Array;
 
 /** Copies to and from slots' memories. Ranges were checked: they lie inside the memory's size. */

@@ -165,7 +165,8 @@ describe('the decommit queue', () => {
     const module = imageModule(0x41, options);
     const places = [0, gibibyte / 2, gibibyte - 1];
     const memories = [1, 2, 3].map(() => store.allocate({ module }));
-    for (const memory of memories) for (const place of places) new Uint8Array(memory.unsafeBuffer)[place] = 0xee;
+    for (const memory of memories)
+      for (const place of places) new Uint8Array(memory.unsafeBuffer)[place] = 0xee;
     free(memories);
     expect(drops()[0]).toBe('decommitMany');
     for (let i = 0; i < 3; i++) {

@@ -58,14 +58,10 @@ const toFile = (write) => ({
   },
 });
 
-/** A handle that nobody has is closed by the collector, whatever its stream does. */
-const handles = [];
-
 async function openStream(open) {
   const path = newFile();
   const stream = await open(path);
-  // One of a handle is open from the start.
-  if (stream.pending) await once(stream, 'open');
+  await once(stream, 'open');
   return { path, stream };
 }
 
@@ -74,7 +70,7 @@ const toStream = (open) => ({
   prepare: () => openStream(open),
   start: (buffer, _, { path, stream }) => {
     stream.end(new Uint8Array(buffer));
-    return { done: once(stream, 'close').then(() => fs.readFileSync(path)) };
+    return { done: once(stream, 'finish').then(() => fs.readFileSync(path)) };
   },
 });
 
@@ -216,11 +212,6 @@ export const OPERATIONS = {
   'FileHandle.writev': toFile((buffer, handle) => handle.writev(halves(buffer))),
   'FileHandle.writeFile': toFile((buffer, handle) => handle.writeFile(new Uint8Array(buffer))),
   'fs.createWriteStream': toStream((path) => fs.createWriteStream(path)),
-  'FileHandle.createWriteStream': toStream(async (path) => {
-    const handle = await fs.promises.open(path, 'w');
-    handles.push(handle);
-    return handle.createWriteStream();
-  }),
   'stream.pipeline to a file': {
     prepare: () => openStream((path) => fs.createWriteStream(path)),
     start: (buffer, _, { path, stream }) => ({
