@@ -93,7 +93,8 @@ export class SlotMemory {
     const records = this.#records;
     const byteLength = records.accessiblePages(slot) * this.#pageBytes;
     if (byteLength === 0) return;
-    if (records.imageId(slot) === 0 && this.#drops(slot, byteLength)) return;
+    this.#reset.unwatch(slot);
+    if (records.imageId(slot) === 0 && this.#drops(slot)) return;
     const before = records.mappings(slot);
     this.#pages.zero(slot, 0, byteLength);
     this.#forgetImage(slot);
@@ -146,9 +147,9 @@ export class SlotMemory {
   }
 
   /** The cheaper way to zeros, where pages can be dropped: locked ones cannot. */
-  #drops(slot: number, byteLength: number): boolean {
+  #drops(slot: number): boolean {
     try {
-      this.#pages.drop(slot, 0, byteLength);
+      this.#reset.drop(slot);
       return true;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
