@@ -98,6 +98,7 @@ export function planImages(
   checkPageSize(hostPageSize, 'hostPageSize');
   const surveys = surveyMemories(parsed);
   const budget = new ImageBudget();
+  const copies = new Copies(parsed.bytes, surveys);
   const plans: ImagePlan[] = [];
   const drawings: { readonly survey: MemorySurvey; readonly shift: number }[] = [];
   let imageBytes = 0;
@@ -109,7 +110,7 @@ export function planImages(
       plans.push({ ...place, kind: 'none' });
       continue;
     }
-    const planned = planMemory(survey, hostPageSize, budget, parsed.bytes);
+    const planned = planMemory(survey, hostPageSize, budget, copies);
     if (planned.kind !== 'image') {
       plans.push({ ...place, ...planned });
       continue;
@@ -128,7 +129,7 @@ function planMemory(
   survey: MemorySurvey,
   pageBytes: number,
   budget: ImageBudget,
-  source: Uint8Array,
+  copies: Copies,
 ): PlanOf<Exclude<ImagePlan['kind'], 'image'>> | ImageExtent {
   if (survey.outOfBounds !== undefined) return survey.outOfBounds;
   if (survey.unsupported !== undefined) return survey.unsupported;
@@ -136,7 +137,7 @@ function planMemory(
   const start = survey.first - (survey.first % pageBytes);
   const end = Math.ceil(survey.last / pageBytes) * pageBytes;
   const copied = (reason: 'sparse' | 'partial page') =>
-    ({ kind: 'segments', reason, segments: copyOf(survey, source) }) as const;
+    ({ kind: 'segments', reason, segments: copies.of(survey) }) as const;
   if (BigInt(end) > survey.initialBytes) return copied('partial page');
   if (!budget.take(end - start, survey.dataBytes)) return copied('sparse');
   return { kind: 'image', offsetBytes: start, byteLength: end - start };
@@ -145,15 +146,31 @@ function planMemory(
 /** The plan of an image before it is known where it lies among the others. */
 type ImageExtent = Omit<PlanOf<'image'>, 'contentsOffset'>;
 
-/** The survey's segments with their bytes, in one buffer of their own: the module's are not kept. */
-function copyOf({ segments, dataBytes }: MemorySurvey, source: Uint8Array): PlannedSegment[] {
-  const kept = new Uint8Array(dataBytes);
-  let end = 0;
-  return segments.map(({ offset, start, byteLength }) => {
-    kept.set(source.subarray(start, start + byteLength), end);
-    end += byteLength;
-    return { offset, data: kept.subarray(end - byteLength, end) };
-  });
+/**
+ * Segments with their bytes, in one buffer for all memories: the module's own bytes are not kept, and a buffer for each of
+ * 100,000 memories costs more than what is in it.
+ */
+class Copies {
+  readonly #source: Uint8Array;
+  readonly #mostBytes: number;
+  #kept: Uint8Array | undefined;
+  #end = 0;
+
+  constructor(source: Uint8Array, surveys: readonly (MemorySurvey | undefined)[]) {
+    this.#source = source;
+    this.#mostBytes = surveys.reduce((sum, survey) => sum + (survey?.dataBytes ?? 0), 0);
+  }
+
+  of({ segments }: MemorySurvey): PlannedSegment[] {
+    // Pages of it that stay empty, for memories that have images, take no memory.
+    const kept = (this.#kept ??= new Uint8Array(this.#mostBytes));
+    return segments.map(({ offset, start, byteLength }) => {
+      const at = this.#end;
+      copyBytes(this.#source, start, byteLength, kept, at);
+      this.#end += byteLength;
+      return { offset, data: kept.subarray(at, this.#end) };
+    });
+  }
 }
 
 /** Below this many bytes a loop is faster than a call of `set`. Most of esbuild's segments are: 32 bytes on average. */
@@ -166,9 +183,17 @@ function draw(
   target: Uint8Array,
   shift: number,
 ): void {
-  for (const { offset, start, byteLength } of segments) {
-    const to = offset + shift;
-    if (byteLength >= SHORT_SEGMENT_BYTES) target.set(source.subarray(start, start + byteLength), to);
-    else for (let index = 0; index < byteLength; index++) target[to + index] = source[start + index] ?? 0;
-  }
+  for (const { offset, start, byteLength } of segments)
+    copyBytes(source, start, byteLength, target, offset + shift);
+}
+
+function copyBytes(
+  source: Uint8Array,
+  start: number,
+  byteLength: number,
+  target: Uint8Array,
+  to: number,
+): void {
+  if (byteLength >= SHORT_SEGMENT_BYTES) target.set(source.subarray(start, start + byteLength), to);
+  else for (let index = 0; index < byteLength; index++) target[to + index] = source[start + index]!;
 }

@@ -1,9 +1,11 @@
 /** The memory file of a module's images: one at most, made when it is first wanted, holding nothing of the caller's. */
+import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { memoryImage } from '@guardstripe/mmap';
 import { encodeModule, type MemoryShape, type SegmentShape } from '@guardstripe/wasm-builder';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { describeMemory, describeModule, type PoolModule } from '../../src/index.js';
+import { describeMemory, describeModule, InvalidModuleError, type PoolModule } from '../../src/index.js';
 import { faultyMemory } from '../support/fault-injection.js';
 import { checkBooks, contents, HOST_PAGE, PAGE, scribble, smallPool } from '../support/memories.js';
 
@@ -62,7 +64,7 @@ describe.each([0, 4 * PAGE])('the images of 3,000 memories, %d bytes kept', (lin
     const before = imageFiles();
     using module = manyMemories();
     expect(imageFiles()).toBe(before);
-    for (let memoryIndex = 0; memoryIndex < NUM_MEMORIES; memoryIndex++) {
+    for (let memoryIndex = 0; memoryIndex < NUM_MEMORIES; memoryIndex += 7) {
       for (let tenant = 0; tenant < 2; tenant++) {
         const memory = store.allocate({ module, memoryIndex });
         expect(contents(memory).equals(expectedBytes(memoryIndex))).toBe(true);
@@ -214,6 +216,49 @@ describe("the caller's bytes", () => {
       memory.free();
       module.close();
     }
+  });
+
+  it('may be written to by another thread all the while: what is validated is what is read', async () => {
+    using pool = smallPool(big);
+    using store = pool.openStore();
+    const bytes = bytesOf([7, 7, 7]);
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    shared.set(bytes);
+    // The segment's data, its length and its offset; the end of its expression; the memory's size and its flags.
+    const dataAt = bytes.length - 3;
+    const writes: readonly (readonly [at: number, values: readonly number[]])[] = [
+      [dataAt, [7, 8]],
+      [dataAt - 1, [3, 200]],
+      [dataAt - 2, [0x0b, 0x10]],
+      [dataAt - 3, [3, 0x7f]],
+    ];
+    const writer = new Worker(
+      `const { shared, writes } = require('node:worker_threads').workerData;
+       require('node:worker_threads').parentPort.postMessage('started');
+       for (let i = 0; ; i++) for (const [at, values] of writes) shared[at] = values[(i >> (at % 3)) % 2];`,
+      { eval: true, workerData: { shared, writes } },
+    );
+    await once(writer, 'message');
+    const seen = { described: 0, invalid: 0, other: 0 };
+    for (let round = 0; round < 2000; round++) {
+      try {
+        using module = describeModule(shared);
+        if (module.memories[0]?.obstacle !== undefined) continue;
+        const memory = store.allocate({ module });
+        const start = Buffer.from(memory.buffer, 3, 3);
+        if ((start[0] !== 7 && start[0] !== 8) || start[1] !== 7 || start[2] !== 7) seen.other++;
+        memory.free();
+        seen.described++;
+      } catch (error) {
+        if (!(error instanceof InvalidModuleError)) throw error;
+        seen.invalid++;
+      }
+    }
+    await writer.terminate();
+    expect(seen.other).toBe(0);
+    expect(seen.described).toBeGreaterThan(0);
+    expect(seen.invalid).toBeGreaterThan(0);
+    checkBooks(pool);
   });
 
   it('may lie about their length', () => {
