@@ -220,10 +220,10 @@ describe('a file that changes', () => {
   });
 
   it('leaves nothing where no image can be made', () => {
-    const before = numDescriptors();
     const faulty = faultyMemory();
     faulty.fail('createImage');
     const { virtualMemory } = faulty;
+    const before = numDescriptors();
     expect(() => describeMemory({ file: path }, { virtualMemory })).toThrow(
       expect.objectContaining({ code: 'ENOMEM' }) as Error,
     );
