@@ -159,12 +159,20 @@ describe('main.ts on files', () => {
   });
 
   it.each([
-    ['decommit', /allocated again: it still has its last tenant's pattern/],
-    ['mapImageAt', /^data\.wasm: byte 0x101d0 is 0x0, V8 has 0x1$/],
-  ])('ends with 1 if the library does nothing at %s', (method, failure) => {
-    const preload = join(folder, `without-${method}.mjs`);
+    [
+      'reset',
+      'PageRestorer.prototype.writeBack = () => ({ strategy: "write", bytesWritten: 0, bytesDropped: 0, bytesResident: 0, leftOffset: 0, leftBytes: 0 });',
+      /allocated again: it still has its last tenant's pattern/,
+    ],
+    [
+      'map',
+      'const system = platform(); const { mapFile } = system; system.mapFile = (...all) => all[2] || mapFile(...all);',
+      /^data\.wasm: byte 0x101d0 is 0x0, V8 has 0x1$/,
+    ],
+  ])('ends with 1 if the library does not %s', (what, sabotage, failure) => {
+    const preload = join(folder, `without-${what}.mjs`);
     const library = pathToFileURL(createRequire(import.meta.url).resolve('@guardstripe/mmap')).href;
-    writeFileSync(preload, `import { Mmap } from '${library}'; Mmap.prototype.${method} = () => {};`);
+    writeFileSync(preload, `import { PageRestorer, platform } from '${library}'; ${sabotage}`);
     const args = ['--import', pathToFileURL(preload).href, MAIN, '--json', '--slots', '16'];
     const { status, stdout } = spawnSync(
       process.execPath,
