@@ -266,7 +266,7 @@ export class Mmap implements Disposable {
    * Bytes in memory now, in whole pages, among the pages that hold a range of any bytes. For a file map, those the system
    * has cached, read through this map or not. Without arguments, of all of the map.
    *
-   * @throws {Error} `ERR_MMAP_RESIDENCY_HIDDEN` for a file that this process may not write: the system says "all of it" then.
+   * @throws `Error` `ERR_MMAP_RESIDENCY_HIDDEN` for a file that this process may not write: the system says "all of it" then.
    */
   resident(offset?: number, byteLength?: number): number {
     return residentBytes(this.#mapping, offset, byteLength);
@@ -275,7 +275,7 @@ export class Mmap implements Disposable {
   /**
    * For each page that holds a part of the range, 1 if it is in memory now and 0 if not.
    *
-   * @throws {RangeError} for more than 2^28 pages; {@link residentRanges} answers for those.
+   * @throws `RangeError` for more than 2^28 pages; {@link residentRanges} answers for those.
    */
   residentPages(offset?: number, byteLength?: number): Uint8Array {
     return residentPages(this.#mapping, offset, byteLength);

@@ -14,7 +14,7 @@ const WORD = /#?[A-Za-z_$][\w$]*/g;
 /** Of kernels, processors, C libraries and other programs, which no file here has to define. */
 const ELSEWHERE = new Set(
   `ANON_VMA_NAME_MAX_LEN ELF_ET_DYN_BASE GetRandomMmapAddr OptimizeOptions RLIMIT_MEMLOCK UIO_MAXIOV
-  is_valid_name_char kV8MaxWasmDataSegments kV8MaxWasmGlobals kV8MaxWasmMemories unprivileged_userfaultfd use_zero_pages`.split(
+  f_bsize f_type is_valid_name_char max_async_calls kV8MaxWasmDataSegments kV8MaxWasmGlobals kV8MaxWasmMemories unprivileged_userfaultfd use_zero_pages`.split(
     /\s+/,
   ),
 );
