@@ -6,7 +6,7 @@ import { addressOf, type PageRestorer, type VirtualMemory } from '@guardstripe/m
 
 import { isShared } from '../target/target.js';
 import { webAssembly, type MemoryLike } from '../target/webassembly.js';
-import { layOver, mend, removeLaid, type Range } from './lay.js';
+import { layOver, mend, removeLaid, type Laid, type Range } from './lay.js';
 import type { SnapshotMethod } from './method.js';
 import { copyBack, differences, type PageRun } from './pages.js';
 import { startRestorer } from './restorer.js';
@@ -37,7 +37,7 @@ export class MemoryKeeper {
   #bytes: Uint8Array = new Uint8Array(0);
   #address: number | undefined;
   /** What the pages of the range are mapped to, where they are not written. */
-  #laid: SavedMemory | undefined;
+  #laid: Laid;
   /** What the memory held when watching began. Not watched: `undefined`. */
   #saved: SavedMemory | undefined;
   #restorer: PageRestorer | undefined;
@@ -65,7 +65,7 @@ export class MemoryKeeper {
     const range = this.#rangeFor(keeping);
     this.#stop();
     if (range === undefined || keeping.virtualMemory === undefined) return this.#start(saved, 'copy');
-    this.#unlay(range, saved, keeping.virtualMemory);
+    if (!this.#unlay(range, saved, keeping.virtualMemory)) return this.#start(saved, 'copy');
     if (keeping.method === 'written' && this.#tryWatching(range, saved, 'written', keeping.virtualMemory))
       return;
     if (this.#shared) return this.#start(saved, 'copy');
@@ -153,9 +153,11 @@ export class MemoryKeeper {
   /** Reads buffer and address anew where V8 has made others. Returns whether watching has ended by that. */
   #refresh(): boolean {
     const buffer = webAssembly().bufferOf(this.#memory);
-    if (buffer === this.#buffer && buffer.byteLength === this.#bytes.byteLength) return false;
+    const { byteLength } = buffer;
+    if (buffer === this.#buffer && byteLength === this.#bytes.byteLength) return false;
     this.#buffer = buffer;
-    this.#bytes = new Uint8Array(buffer);
+    // Of a fixed length: a resizable buffer would lengthen it behind our back.
+    this.#bytes = new Uint8Array(buffer, 0, byteLength);
     const before = this.#address;
     this.#address = undefined;
     if (before === undefined) return true;
@@ -183,21 +185,25 @@ export class MemoryKeeper {
   }
 
   /** Watching wants plain pages, or those of the very bytes that it restores. */
-  #unlay(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
+  #unlay(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): boolean {
     const laid = this.#laid;
-    if (laid === undefined || laid === saved) return;
-    this.#laid = undefined;
+    if (laid === undefined || laid === saved) return true;
     try {
+      this.#laid = 'partly';
       removeLaid(range, laid, virtualMemory);
+      this.#laid = undefined;
     } catch {
       mend(range, virtualMemory);
     }
     copyBack(range.bytes, saved);
+    return this.#laid === undefined;
   }
 
   #layAndWatch(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
-    const isLaid = layOver(range, saved, this.#laid, virtualMemory);
-    this.#laid = isLaid ? saved : undefined;
+    const before = this.#laid;
+    this.#laid = 'partly';
+    const isLaid = layOver(range, saved, before, virtualMemory);
+    if (isLaid) this.#laid = saved;
     if (!isLaid || !this.#tryWatching(range, saved, 'laid', virtualMemory)) this.#start(saved, 'copy');
   }
 

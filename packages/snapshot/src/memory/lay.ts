@@ -17,27 +17,32 @@ export interface Range {
 }
 
 /**
- * Maps the saved runs over the memory's pages and drops the others, so that they are zeros.
+ * What is mapped over a memory's pages: the runs of a saved one, nothing, or `'partly'` after a refusal, when nobody can say. Dropping
+ * a page brings back what is mapped there.
+ */
+export type Laid = SavedMemory | 'partly' | undefined;
+
+/**
+ * Maps the saved runs over the memory's pages, copies those that are too many, and drops the other pages, so that they are zeros.
  *
  * @param laid - what was laid over this range before, if anything: its pages are not V8's anonymous ones any more
- * @returns false if the system refused; the memory then holds the saved bytes all the same, copied
+ * @returns false if the system refused; the memory then holds the saved bytes all the same, copied, and is laid `'partly'`
  * @throws what the system said if it left pages without any mapping, and refuses to map zeros there, too
  */
-export function layOver(
-  range: Range,
-  saved: SavedMemory,
-  laid: SavedMemory | undefined,
-  virtualMemory: VirtualMemory,
-): boolean {
+export function layOver(range: Range, saved: SavedMemory, laid: Laid, virtualMemory: VirtualMemory): boolean {
   const { fd = NO_FILE } = saved;
   if (fd === NO_FILE && saved.runs.length > 0) return false;
   try {
-    if (laid !== undefined && laid !== saved) removeLaid(range, laid, virtualMemory);
+    if (laid !== saved) removeLaid(range, laid, virtualMemory);
     let end = 0;
-    for (const { offset, byteLength, fileOffset } of saved.runs) {
+    for (const { offset, byteLength, fileOffset, isMapped, bytes } of saved.runs) {
       drop(range, end, offset, virtualMemory);
-      virtualMemory.mapFile(fd, fileOffset, range.address + offset, byteLength, 'read-write', 'private');
       end = offset + byteLength;
+      if (!isMapped) {
+        range.bytes.set(bytes, offset);
+        continue;
+      }
+      virtualMemory.mapFile(fd, fileOffset, range.address + offset, byteLength, 'read-write', 'private');
     }
     drop(range, end, range.bytes.byteLength, virtualMemory);
     return true;
@@ -49,9 +54,12 @@ export function layOver(
 }
 
 /** Puts anonymous pages of zeros where an image was laid. */
-export function removeLaid({ address, bytes }: Range, laid: SavedMemory, virtualMemory: VirtualMemory): void {
-  for (const { offset, byteLength } of laid.runs) {
-    if (offset < bytes.byteLength) virtualMemory.mapZeros(address + offset, byteLength, 'read-write');
+export function removeLaid({ address, bytes }: Range, laid: Laid, virtualMemory: VirtualMemory): void {
+  if (laid === 'partly') return virtualMemory.mapZeros(address, bytes.byteLength, 'read-write');
+  if (laid === undefined) return;
+  for (const { offset, byteLength, isMapped } of laid.runs) {
+    if (isMapped && offset < bytes.byteLength)
+      virtualMemory.mapZeros(address + offset, byteLength, 'read-write');
   }
 }
 

@@ -20,12 +20,8 @@ export const SMALLEST_PAGE_BYTES = 4096;
 
 const ZEROS = new Uint8Array(WASM_PAGE_BYTES);
 
-/**
- * Zeros between two runs that are saved with them: each run is a mapping of its own in a fork, and a process may have some ten
- * thousand mappings.
- */
+/** Zeros between two runs that are saved with them, for fewer and longer runs. */
 const MAX_GAP_BYTES = 16 * SMALLEST_PAGE_BYTES;
-const MAX_RUNS = 32;
 
 /** By `memcmp`, several times as fast as a loop. */
 function isEqual(left: Uint8Array, right: Uint8Array): boolean {
@@ -51,26 +47,7 @@ export function findContents(bytes: Uint8Array, pageSize: number): PageRun[] {
       else runs.push({ offset, byteLength: end - offset });
     }
   }
-  return joinUntil(runs, MAX_RUNS);
-}
-
-/** Joins the neighbours with the smallest gaps until at most `most` runs are left. */
-function joinUntil(runs: readonly PageRun[], most: number): PageRun[] {
-  if (runs.length <= most) return [...runs];
-  const gapBefore = (i: number): number => {
-    const last = runs[i - 1]!;
-    return runs[i]!.offset - last.offset - last.byteLength;
-  };
-  const byGap = runs.map((_, i) => i).slice(1);
-  byGap.sort((left, right) => gapBefore(right) - gapBefore(left));
-  const starts = new Set([0, ...byGap.slice(0, most - 1)]);
-  const joined: { offset: number; byteLength: number }[] = [];
-  runs.forEach((run, i) => {
-    const last = joined.at(-1);
-    if (last === undefined || starts.has(i)) joined.push({ ...run });
-    else last.byteLength = run.offset + run.byteLength - last.offset;
-  });
-  return joined;
+  return runs;
 }
 
 /** The runs' bytes in one array of their own. */

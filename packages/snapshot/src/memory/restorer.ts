@@ -33,7 +33,11 @@ export function startRestorer(
   { method, isLaid, virtualMemory }: RestorerSettings,
 ): PageRestorer | undefined {
   const strategies = STRATEGIES[method];
-  const images = saved.runs.map(({ offset, bytes }) => ({ offset, bytes, mapped: isLaid }));
+  const images = saved.runs.map(({ offset, bytes, isMapped }) => ({
+    offset,
+    bytes,
+    mapped: isLaid && isMapped,
+  }));
   try {
     if (!PageRestorer.isSupported(strategies[0]!, virtualMemory)) return undefined;
     const restorer = new PageRestorer(

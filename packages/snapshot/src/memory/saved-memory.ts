@@ -15,7 +15,12 @@ import { compact, findContents, SMALLEST_PAGE_BYTES, type Contents, type PageRun
 export interface FileRun extends PageRun {
   readonly fileOffset: number;
   readonly bytes: Uint8Array;
+  /** Whether forks map it. Others are copied into them. */
+  readonly isMapped: boolean;
 }
+
+/** Most runs that a fork maps: each is a mapping of its own, and a process may have some 65,000. */
+const MAX_MAPPED_RUNS = 64;
 
 /** Owns the file and its mapping until it is closed. */
 export class SavedMemory implements Contents {
@@ -36,11 +41,14 @@ export class SavedMemory implements Contents {
     this.#image = file?.image;
     this.#map = file?.map;
     this.bytes = file?.bytes ?? bytes;
+    const largest = runs.toSorted((left, right) => right.byteLength - left.byteLength);
+    const mapped = new Set(file === undefined ? [] : largest.slice(0, MAX_MAPPED_RUNS));
     let fileOffset = 0;
     this.runs = runs.map((run) => {
       const at = fileOffset;
       fileOffset += run.byteLength;
-      return { ...run, fileOffset: at, bytes: this.bytes.subarray(at, fileOffset) };
+      const bytesOfRun = this.bytes.subarray(at, fileOffset);
+      return { ...run, fileOffset: at, bytes: bytesOfRun, isMapped: mapped.has(run) };
     });
   }
 

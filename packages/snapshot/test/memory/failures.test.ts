@@ -125,6 +125,28 @@ describe.each(WAYS)('with every system call refused in turn, %s', (method) => {
   });
 });
 
+describe.each(WAYS)('after a refusal, %s', (method) => {
+  it('nothing of a state that was half laid shows up later', () => {
+    eachFailure((system, arm, disarm) => {
+      const options = { method, virtualMemory: system.virtualMemory };
+      const first = filled();
+      using full = snapshot(first.instance, options);
+      using empty = snapshot(instantiate().instance, options);
+      const { instance, exports } = instantiate();
+      arm();
+      unlessIncomplete(() => full.restoreInto(instance));
+      disarm();
+      for (let round = 0; round < 3; round++) {
+        exports.fill(round * 1000, 9, 3 * WASM_PAGE);
+        unlessIncomplete(() => empty.restoreInto(instance));
+        expect(bytesOf(exports.memory).every((byte) => byte === 0)).toBe(true);
+      }
+      full.restoreInto(instance);
+      expect(bytesOf(exports.memory).equals(bytesOf(first.exports.memory))).toBe(true);
+    });
+  });
+});
+
 describe('pages that a refused mapping took away', () => {
   it('are mapped again and hold the state; where that is refused, the error says so until it succeeds', () => {
     const system = new FaultyMemory();
