@@ -199,7 +199,7 @@ describe('a scan that fails', () => {
   );
 
   it("is refused at the pool's creation where it is a must", () => {
-    const blind = Object.defineProperty(faultyMemory().virtualMemory, 'canScanDirtyPages', { value: false });
+    const blind = Object.assign(faultyMemory().virtualMemory, { canScanDirtyPages: false });
     expect(() => keepingPool({ pagemapScan: 'enable', virtualMemory: blind })).toThrow(
       expect.objectContaining({ code: 'ERR_POOL_CREATION' }),
     );

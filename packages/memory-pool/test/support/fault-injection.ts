@@ -70,7 +70,13 @@ export function faultyMemory(): FaultyMemory {
   );
   return {
     // What is not listed above asks the system nothing, or nothing that a pool would notice: it is the real one's.
-    virtualMemory: Object.assign(Object.create(real) as VirtualMemory, wrapped),
+    virtualMemory: Object.assign(
+      // Its own, so that a test can set it.
+      Object.create(real, {
+        canScanDirtyPages: { value: real.canScanDirtyPages, writable: true },
+      }) as VirtualMemory,
+      wrapped,
+    ),
     calls,
     clearCalls: () => (calls.length = 0),
     fail: (primitive, times = 1, skip = 0) => plans.set(primitive, { times, skip }),
