@@ -9,8 +9,8 @@ export function checkAccess(value: unknown, name = 'access'): asserts value is A
   checkOneOf(value, name, ACCESSES);
 }
 
-export function checkFileAccess(value: unknown): asserts value is 'read' | 'read-write' {
-  checkOneOf(value, 'options.access', ['read', 'read-write']);
+export function checkFileAccess(value: unknown): asserts value is Exclude<Access, 'none'> {
+  checkOneOf(value, 'options.access', ['read', 'read-write', 'read-execute']);
 }
 
 export function checkSharing(value: unknown): asserts value is Sharing {

@@ -29,6 +29,8 @@ export interface MappedFile {
   /** Byte of the file at offset 0 of the map. */
   readonly offset: number;
   readonly sharing: Sharing;
+  /** What its pages allow when they are mapped. */
+  readonly access: Access;
   /** Whether the map may write to the file: shared and read-write. */
   readonly writesFile: boolean;
   /** Whether the system tells which of the file's pages are in memory: to those who own it, or may write it. */
@@ -79,6 +81,8 @@ interface Resources {
 /** For pages that nobody closed. Their views died with them: whether one of them was stolen, nobody has seen. */
 function giveBackLeaked(resources: Resources): void {
   const { virtualMemory, mapAddress, mapBytes, reach, isExposed } = resources;
+  // An empty file.
+  if (mapBytes === 0) return;
   if (isExposed) abandon(virtualMemory, mapAddress, mapBytes);
   else giveBack(virtualMemory, mapAddress, mapBytes, reach);
 }
@@ -139,6 +143,7 @@ export class Mapping {
   readonly #ledger: ViewLedger;
   readonly #views = new RangeViews();
   #pendingCalls = 0;
+  readonly #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #state: State = 'open';
 
   constructor(pages: MappedPages) {
@@ -288,13 +293,28 @@ export class Mapping {
 
   /** Runs a call on another thread. Its pages stay mapped and the mapping uncollected until it settles. */
   async holdDuring(call: () => Promise<void>): Promise<void> {
-    this.#pendingCalls += 1;
+    this.begin();
     try {
       await call();
     } finally {
-      this.#pendingCalls -= 1;
-      if (this.#pendingCalls === 0 && this.#state === 'closing') this.#closeLate();
+      this.end();
     }
+  }
+
+  /** Somebody uses the pages from now on: they neither move nor go. */
+  begin(): void {
+    this.#pendingCalls += 1;
+  }
+
+  end(): void {
+    this.#pendingCalls -= 1;
+    if (this.#pendingCalls === 0 && this.#state === 'closing') this.#closeLate();
+  }
+
+  /** Settles when the pages were given back, or when that was refused. */
+  whenClosed(): Promise<void> {
+    if (this.#state === 'closed') return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
   /**
@@ -311,18 +331,20 @@ export class Mapping {
   #closeLate(): void {
     try {
       this.#release();
-    } catch {
-      // Nobody is there to be told. The state says so, close() tries again, and so does the leak net in the end.
+    } catch (error) {
+      // The state says so, close() tries again, and so does the leak net in the end.
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
     }
   }
 
   #release(): void {
     const { resources } = this.#lifetime;
     const { virtualMemory, mapAddress, mapBytes, reach } = resources;
-    giveBack(virtualMemory, mapAddress, mapBytes, reach);
+    if (mapBytes !== 0) giveBack(virtualMemory, mapAddress, mapBytes, reach);
     // From here on the address may be somebody else's: nothing below may lead to a second unmap.
     this.#state = 'closed';
     forgetLeak(this.#lifetime);
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
     closeFile(resources);
   }
 }

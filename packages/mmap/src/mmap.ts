@@ -10,6 +10,8 @@ import {
   checkInstance,
   checkInteger,
   readOptions,
+  hex,
+  size,
 } from '@guardstripe/common';
 import type { Advice } from './operations/advice.js';
 import {
@@ -20,11 +22,14 @@ import {
 } from './operations/anonymous.js';
 import { checkAccess } from './checks.js';
 import { decommitMany, type PageRange } from './operations/decommit-many.js';
-import { mapFile, type FromFileOptions } from './operations/file-range.js';
+import { read, readInto, write } from './operations/copy.js';
+import { mapFile, type FileLike, type FromFileOptions } from './operations/file-range.js';
 import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './operations/hints.js';
+import { MmapHold } from './operations/hold.js';
 import { Mapping, type MappedPages } from './mapping.js';
 import { checkImagePart, MemoryImage, type MemoryImagePart } from './memory-image.js';
 import { nameOf } from './operations/name.js';
+import { pageAccess, type PageAccess } from './operations/page-access.js';
 import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
 import { residentBytes, residentPages, residentRanges } from './operations/residency.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
@@ -62,6 +67,12 @@ export class Mmap implements Disposable {
     mappingOf = (map) => map.#mapping;
     // Not by name: a class that names itself is renamed by the bundler, and its name shows in messages.
     make = (pages) => new this(TOKEN, pages);
+    // Not a method: its name is a symbol of Node's, which the published types do not know.
+    const inspectMap = function (this: Mmap): string {
+      const { address, byteLength, isOpen } = this.#mapping;
+      return `Mmap { ${size(byteLength)} at ${hex(address)}, ${isOpen ? 'open' : 'closed'} }`;
+    };
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: inspectMap });
   }
 
   private constructor(token: typeof TOKEN, pages: MappedPages) {
@@ -98,11 +109,13 @@ export class Mmap implements Disposable {
    * closed at once; a path is opened and closed here. Shrinking the file under the map makes touching the lost
    * pages end the process (SIGBUS).
    *
-   * @throws `TypeError` for an empty file or one that is not a regular file.
+   * An empty file gives an empty map, which can grow if made with `resizable`.
+   *
+   * @throws `TypeError` for what is not a regular file.
    * @throws `RangeError` for a range past the end of the file.
    * @throws {@link SystemError} as the system has it: ENOENT, EACCES, EBADF.
    */
-  static fromFile(file: number | string | URL, options: FromFileOptions = {}): Mmap {
+  static fromFile(file: FileLike, options: FromFileOptions = {}): Mmap {
     return make(mapFile(file, options));
   }
 
@@ -135,8 +148,12 @@ export class Mmap implements Disposable {
   }
 
   /** Sets what the range allows. Contents stay. */
-  protect(offset: number, byteLength: number, access: Access): void {
+  protect(offset: number, byteLength: number, access: Access): void;
+  /** Sets what the whole map allows. */
+  protect(access: Access): void;
+  protect(...args: [Access] | [offset: number, byteLength: number, access: Access]): void {
     const mapping = this.#mapping;
+    const [offset, byteLength, access] = args.length === 1 ? [0, mapping.byteLength, args[0]] : args;
     const start = mapping.startOf(offset, byteLength);
     checkAccess(access);
     if (byteLength !== 0)
@@ -237,7 +254,11 @@ export class Mmap implements Disposable {
   }
 
   /** Tells the system how a range of pages will be used. See {@link Advice} for what there is. */
-  advise(offset: number, byteLength: number, advice: Advice): void {
+  advise(offset: number, byteLength: number, advice: Advice): void;
+  /** Tells the system how the whole map will be used. */
+  advise(advice: Advice): void;
+  advise(...args: [Advice] | [offset: number, byteLength: number, advice: Advice]): void {
+    const [offset, byteLength, advice] = args.length === 1 ? [0, this.byteLength, args[0]] : args;
     advise(this.#mapping, offset, byteLength, advice);
   }
 
@@ -245,20 +266,24 @@ export class Mmap implements Disposable {
    * {@link advise} on another thread, for the hints that take their time: `'willneed'`, `'populate-read'`,
    * `'populate-write'`, `'collapse'`, `'pageout'`. `close()` may be called meanwhile: the pages go when the call ends.
    */
-  adviseAsync(offset: number, byteLength: number, advice: Advice): Promise<void> {
+  adviseAsync(offset: number, byteLength: number, advice: Advice): Promise<void>;
+  /** {@link advise} of the whole map, on another thread. */
+  adviseAsync(advice: Advice): Promise<void>;
+  adviseAsync(...args: [Advice] | [offset: number, byteLength: number, advice: Advice]): Promise<void> {
+    const [offset, byteLength, advice] = args.length === 1 ? [0, this.byteLength, args[0]] : args;
     return adviseAsync(this.#mapping, offset, byteLength, advice);
   }
 
   /**
-   * Keeps pages in memory, all of the range or, after a refusal, none of it. Pages without access cannot be brought in and
+   * Keeps pages in memory, all of the range (without arguments, of the map) or, after a refusal, none of it. Pages without access cannot be brought in and
    * refuse (`ENOMEM`), as does a range beyond `RLIMIT_MEMLOCK`.
    */
-  lock(offset: number, byteLength: number, options: LockOptions = {}): void {
+  lock(offset = 0, byteLength = this.byteLength - offset, options: LockOptions = {}): void {
     lock(this.#mapping, offset, byteLength, options);
   }
 
-  /** Lets pages go again. One call undoes any number of locks. */
-  unlock(offset: number, byteLength: number): void {
+  /** Lets pages go again; without arguments, all of the map. One call undoes any number of locks. */
+  unlock(offset = 0, byteLength = this.byteLength - offset): void {
     unlock(this.#mapping, offset, byteLength);
   }
 
@@ -353,6 +378,59 @@ export class Mmap implements Disposable {
     const { unsafe = false } = readOptions(options, ['unsafe']);
     checkBoolean(unsafe, 'options.unsafe');
     this.#mapping.close(unsafe);
+  }
+
+  /**
+   * {@link close}, and waits until the pages were given back: for asynchronous calls that still run, and for every {@link hold}.
+   * Rejects if the system refuses; closing can be tried again.
+   */
+  async closeAsync(options: CloseOptions = {}): Promise<void> {
+    this.close(options);
+    await this.#mapping.whenClosed();
+  }
+
+  /**
+   * Says that somebody whom JavaScript does not see uses the pages, such as a native library that was given the address. Until
+   * the hold is released, `close()` leaves the pages where they are, and `resize()` throws {@link MmapBusyError}. A map
+   * is not collected while it is held.
+   */
+  hold(): MmapHold {
+    return new MmapHold(this.#mapping);
+  }
+
+  /**
+   * Copies bytes out of the map, without a view. Where a view would end the process (pages without access, or that a file lost),
+   * this throws.
+   *
+   * @throws {@link SystemError} `EFAULT` for bytes that cannot be read.
+   */
+  read(offset: number, byteLength: number): Uint8Array<ArrayBuffer> {
+    return read(this.#mapping, offset, byteLength);
+  }
+
+  /** {@link read} into `target`, as many bytes as that is long. */
+  readInto(target: Uint8Array, offset = 0): void {
+    readInto(this.#mapping, target, offset);
+  }
+
+  /**
+   * Copies bytes into the map, without a view.
+   *
+   * @throws {@link SystemError} `EFAULT` for pages that cannot be written, such as those of a read-only map; what lies before
+   *   them in the range may have been written then.
+   */
+  write(offset: number, bytes: Uint8Array): void {
+    write(this.#mapping, offset, bytes);
+  }
+
+  /** What the pages that hold a range of bytes allow now, asked of the system. Without arguments, those of the map. */
+  pageAccess(offset?: number, byteLength?: number): PageAccess[] {
+    return pageAccess(this.#mapping, offset, byteLength);
+  }
+
+  /** {@link closeAsync}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.closeAsync();
   }
 
   /** The same as `close()`. */

@@ -10,8 +10,11 @@ const ALLOWED = new Set<string | symbol>([
   'byteLength',
   'close',
   'closed',
+  'closeAsync',
   'constructor',
   Symbol.dispose,
+  Symbol.asyncDispose,
+  Symbol.for('nodejs.util.inspect.custom'),
 ]);
 
 /** One call of everything else. A new method has to be added here: the first test compares the names. */
@@ -35,6 +38,11 @@ const CALLS: Record<string, (map: Mmap) => unknown> = {
   residentRanges: (map) => map.residentRanges(),
   residentPages: (map) => map.residentPages(),
   resize: (map) => map.resize(pageSize),
+  read: (map) => map.read(0, 1),
+  readInto: (map) => map.readInto(new Uint8Array(1)),
+  write: (map) => map.write(0, new Uint8Array(1)),
+  pageAccess: (map) => map.pageAccess(),
+  hold: (map) => map.hold(),
   name: (map) => map.name('x'),
   view: (map) => map.view(),
   detachView: (map) => map.detachView(new ArrayBuffer(1)),

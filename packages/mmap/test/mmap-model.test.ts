@@ -40,7 +40,15 @@ const zeroPage = (): Page => ({
 
 type PageMethod = Exclude<
   keyof Mmap,
-  'address' | 'byteLength' | 'closed' | 'view' | 'detachView' | 'close' | typeof Symbol.dispose
+  | 'address'
+  | 'byteLength'
+  | 'closed'
+  | 'view'
+  | 'detachView'
+  | 'close'
+  | 'closeAsync'
+  | typeof Symbol.dispose
+  | typeof Symbol.asyncDispose
 >;
 
 interface Arguments {
@@ -149,6 +157,43 @@ const ACTIONS: Record<PageMethod, Action> = {
     const ranges = map.residentRanges(page * pageSize, count * pageSize);
     const residentBytes = ranges.reduce((sum, { byteLength }) => sum + byteLength, 0);
     expect(residentBytes).toBe(map.resident(page * pageSize, count * pageSize));
+  },
+  read(map, pages, { page, count }) {
+    const states = pages.slice(page, page + count);
+    const bytes = Buffer.concat(states.map((state) => state.bytes));
+    const isReadable = accepted(() =>
+      expect(Buffer.compare(map.read(page * pageSize, bytes.length), bytes)).toBe(0),
+    );
+    expect(isReadable).toBe(states.every(({ access }) => access !== 'none'));
+  },
+  readInto(map, pages, { page, count }) {
+    const target = new Uint8Array(count * pageSize);
+    const isReadable = accepted(() => map.readInto(target, page * pageSize));
+    const states = pages.slice(page, page + count);
+    expect(isReadable).toBe(states.every(({ access }) => access !== 'none'));
+    if (isReadable) states.forEach((state, i) => expect(target[i * pageSize]).toBe(state.bytes[0]));
+  },
+  write(map, pages, { page, count, image }) {
+    const states = pages.slice(page, page + count);
+    const bytes = new Uint8Array(count * pageSize).fill(200 + image);
+    const isWritable = accepted(() => map.write(page * pageSize, bytes));
+    expect(isWritable).toBe(states.every(({ access }) => access === 'read-write'));
+    // Up to the first page that refuses.
+    for (const state of states) {
+      if (state.access !== 'read-write') break;
+      state.bytes.fill(200 + image);
+    }
+  },
+  pageAccess(map, pages, { page, count }) {
+    const accesses = map
+      .pageAccess(page * pageSize, count * pageSize)
+      .flatMap(({ byteLength, access }) => Array.from({ length: byteLength / pageSize }, () => access));
+    expect(accesses).toEqual(pages.slice(page, page + count).map(({ access }) => access));
+  },
+  hold(map) {
+    using hold = map.hold();
+    expect(() => map.resize(pageSize)).toThrow(expect.objectContaining({ code: 'ERR_MMAP_BUSY' }) as Error);
+    expect(hold.address).toBe(map.address);
   },
   protectWhile(map, pages, { page, count, access }) {
     const before = pages.map((state) => state.access);

@@ -1,6 +1,13 @@
 /** Making maps of no file: address space, zeros, huge pages. */
 
-import { bytesOutOfRange, checkPages, invalidArgValue, readOptions, size } from '@guardstripe/common';
+import {
+  bytesOutOfRange,
+  checkBytes,
+  checkPages,
+  invalidArgValue,
+  readOptions,
+  size,
+} from '@guardstripe/common';
 import { checkVirtualMemory } from '../checks.js';
 import { HugePagesUnavailableError, SystemError } from '../errors.js';
 import type { MappedPages } from '../mapping.js';
@@ -50,15 +57,24 @@ export function mapReserved(
   return { virtualMemory, mapAddress, mapBytes: totalBytes, leadBytes: 0, byteLength: totalBytes };
 }
 
+/** Zeros in any number of bytes; what the last page has beyond them is mapped too. */
+function mapZeros(byteLength: number, virtualMemory = platform()): MappedPages {
+  checkVirtualMemory(virtualMemory);
+  const { pageSize } = virtualMemory;
+  checkBytes(byteLength, 'byteLength', 1, Number.MAX_SAFE_INTEGER - pageSize);
+  const mapBytes = Math.ceil(byteLength / pageSize) * pageSize;
+  return { ...mapReserved('byteLength', mapBytes, mapBytes, { virtualMemory }), byteLength };
+}
+
 /** Zeros on pages of the usual size, or on huge ones. */
 export function mapAnonymous(byteLength: number, options: AnonymousOptions): MappedPages {
   const { hugePages = false, virtualMemory = platform() } = readOptions(options, [
     'hugePages',
     'virtualMemory',
   ]);
-  if (hugePages === false) return mapReserved('byteLength', byteLength, byteLength, { virtualMemory });
+  if (hugePages === false) return mapZeros(byteLength, virtualMemory);
   checkVirtualMemory(virtualMemory);
-  checkPages(byteLength, 'byteLength', virtualMemory.pageSize, 1);
+  checkBytes(byteLength, 'byteLength', 1);
   const hugePageBytes = hugePageBytesOf(hugePages, virtualMemory);
   if (byteLength > Number.MAX_SAFE_INTEGER - hugePageBytes) {
     throw bytesOutOfRange('byteLength', 'a safe integer when rounded up to huge pages', byteLength);

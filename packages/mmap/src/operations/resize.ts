@@ -48,8 +48,9 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
     if (newFileBytes !== undefined) growTo(mapping, newFileBytes);
   } catch (error) {
     const { mapAddress, mapBytes } = mapping;
-    if (mapBytes > oldMapBytes) mapping.virtualMemory.resize(mapAddress, mapBytes, oldMapBytes);
-    mapping.moveTo(mapAddress, oldMapBytes, oldByteLength);
+    if (oldMapBytes === 0) mapping.virtualMemory.unmap(mapAddress, mapBytes);
+    else if (mapBytes > oldMapBytes) mapping.virtualMemory.resize(mapAddress, mapBytes, oldMapBytes);
+    mapping.moveTo(oldMapBytes === 0 ? 0 : mapAddress, oldMapBytes, oldByteLength);
     throw error;
   }
 }
@@ -60,7 +61,8 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
  */
 function changePages(mapping: Mapping, newMapBytes: number, newByteLength: number): void {
   const { virtualMemory, mapAddress, mapBytes } = mapping;
-  if (!mapping.isWatched) {
+  if (mapBytes === 0) mapFirst(mapping, newMapBytes, newByteLength);
+  else if (!mapping.isWatched) {
     const newAddress = virtualMemory.resize(mapAddress, mapBytes, newMapBytes);
     mapping.endViews();
     mapping.moveTo(newAddress, newMapBytes, newByteLength);
@@ -73,6 +75,15 @@ function changePages(mapping: Mapping, newMapBytes: number, newByteLength: numbe
     mapping.endViews();
     mapping.moveTo(mapAddress, newMapBytes, newByteLength);
   } else moveAway(mapping, newMapBytes, newByteLength);
+}
+
+/** An empty file had no pages that could become more. */
+function mapFirst(mapping: Mapping, newMapBytes: number, newByteLength: number): void {
+  const { fd, offset, access, sharing } = mapping.file!;
+  // Without a descriptor the new length was refused.
+  const address = mapping.virtualMemory.mapFile(fd!, offset, 0, newMapBytes, access, sharing);
+  mapping.endViews();
+  mapping.moveTo(address, newMapBytes, newByteLength);
 }
 
 /** First away from the addresses, which stay mapped all the time, then longer. Refused at the second step, the map has moved. */

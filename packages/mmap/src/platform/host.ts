@@ -3,6 +3,7 @@
 import { probeFeatures, type KernelFeatures } from './linux/kernel-features.js';
 import { SystemError } from '../errors.js';
 import { ffi } from './ffi.js';
+import { lazily } from './linux/lazily.js';
 import { readProc } from './linux/proc.js';
 import { platform } from './platform.js';
 
@@ -58,6 +59,7 @@ function read(path: string): string {
   }
 }
 
+const getauxval = lazily<(type: number) => number>('unsigned long getauxval(unsigned long type)');
 /** `AT_EXECFN` of linux/auxvec.h: where the program's file name is. */
 const AT_EXECFN = 31;
 
@@ -66,8 +68,7 @@ const AT_EXECFN = 31;
  * (randomised by at most 16 GiB); so the number of bits of its address is that of the address space.
  */
 function addressBits(): number {
-  const getauxval = ffi().declare<(type: number) => number>('unsigned long getauxval(unsigned long type)');
-  const address = getauxval(AT_EXECFN);
+  const address = getauxval()(AT_EXECFN);
   // Every kernel that Node runs on gives it (Linux 2.6.26); without it, errno is ENOENT.
   if (address === 0)
     throw new SystemError(ffi().errno(), { syscall: 'getauxval', details: { type: AT_EXECFN } });

@@ -139,6 +139,10 @@ export interface VirtualMemory {
    * Finds pages of anonymous memory that are in memory. Stops when `into` is full. Needs {@link VirtualMemory.canScanDirtyPages}.
    */
   scanResident(address: number, byteLength: number, into: PageRuns): void;
+  /** Copies bytes out of memory of any alignment. `EFAULT` where it cannot be read; some bytes may have been copied then. */
+  readBytes(address: number, into: Uint8Array): void;
+  /** Copies bytes into memory of any alignment. `EFAULT` where it cannot be written; what lies before may have been written then. */
+  writeBytes(address: number, bytes: Uint8Array): void;
   /** What the range allows now, as ascending runs without gaps. Throws where part of it is not mapped. */
   accessOf(address: number, byteLength: number): AccessRun[];
   /**

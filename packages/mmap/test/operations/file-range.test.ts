@@ -1,4 +1,6 @@
 import {
+  readdirSync,
+  statSync,
   closeSync,
   mkdtempSync,
   openSync,
@@ -9,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { execFileSync } from 'node:child_process';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,6 +20,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { memoryImage, Mmap, platform } from '../../src/index.js';
+import { FaultyMemory } from '../support/faulty.js';
 
 const { pageSize } = platform();
 const folder = mkdtempSync(join(tmpdir(), 'guardstripe-mmap-'));
@@ -124,16 +128,7 @@ describe('Mmap.fromFile', () => {
     expect(() => map.decommit(0, pageSize)).toThrow(/page boundary/);
   });
 
-  it('refuses the empty, the missing, the irregular and the forbidden', () => {
-    const empty = join(folder, 'empty');
-    writeFileSync(empty, '');
-    expect(() => Mmap.fromFile(empty)).toThrow(
-      expect.objectContaining({
-        name: 'TypeError',
-        code: 'ERR_INVALID_ARG_VALUE',
-        message: expect.stringContaining('empty') as string,
-      }) as Error,
-    );
+  it('refuses the missing, the irregular and the forbidden', () => {
     expect(() => Mmap.fromFile(join(folder, 'none'))).toThrow(
       expect.objectContaining({ name: 'SystemError', code: 'ENOENT', errno: -2, syscall: 'open' }) as Error,
     );
@@ -191,12 +186,112 @@ describe('Mmap.fromFile', () => {
 
   it('refuses arguments of the wrong kind', () => {
     const kind = (code: string) => expect.objectContaining({ name: 'TypeError', code }) as Error;
-    for (const file of [undefined, null, {}, Buffer.from(path), 3n])
+    for (const file of [undefined, null, {}, new Uint16Array(1), 3n])
       expect(() => Mmap.fromFile(file as never)).toThrow(kind('ERR_INVALID_ARG_TYPE'));
     expect(() => Mmap.fromFile(-1)).toThrow(RangeError);
     expect(() => Mmap.fromFile(path, { access: 'none' as never })).toThrow(kind('ERR_INVALID_ARG_VALUE'));
     expect(() => Mmap.fromFile(path, { sharing: 'both' as never })).toThrow(kind('ERR_INVALID_ARG_VALUE'));
     expect(() => Mmap.fromFile(path, { offset: '0' as never })).toThrow(kind('ERR_INVALID_ARG_TYPE'));
     expect(() => Mmap.fromFile(path, 'r' as never)).toThrow(kind('ERR_INVALID_ARG_TYPE'));
+  });
+});
+
+describe('files that are not there, empty or too short', () => {
+  it('an empty file is an empty map, which grows if it may', () => {
+    const empty = join(folder, 'empty');
+    writeFileSync(empty, '');
+    {
+      using map = Mmap.fromFile(empty);
+      expect([map.byteLength, map.address, map.view().byteLength, map.resident()]).toEqual([0, 0, 0, 0]);
+      map.sync();
+      map.advise('willneed');
+      expect(map.read(0, 0)).toHaveLength(0);
+      expect(() => map.view(0, 1)).toThrow(RangeError);
+      expect(() => map.resize(10)).toThrow(/resizable/);
+    }
+    const faulty = new FaultyMemory();
+    const { virtualMemory } = faulty;
+    using map = Mmap.fromFile(empty, { access: 'read-write', resizable: true, virtualMemory });
+    faulty.fail('extendFile');
+    expect(() => map.resize(10, { growFile: true })).toThrow(/injected-extendFile/);
+    expect([map.byteLength, map.address]).toEqual([0, 0]);
+    faulty.heal();
+    map.resize(10, { growFile: true });
+    map.write(3, Buffer.from('abc'));
+    expect(readFileSync(empty, 'latin1')).toBe('\0\0\0abc\0\0\0\0');
+  });
+
+  it('create and growFile make what is missing, and leave what is there', () => {
+    const made = join(folder, 'made');
+    const options = { access: 'read-write', create: true, growFile: true } as const;
+    {
+      using map = Mmap.fromFile(made, { ...options, offset: 5, byteLength: pageSize });
+      map.write(0, Buffer.from('x'));
+    }
+    expect(statSync(made).size).toBe(pageSize + 5);
+    {
+      using map = Mmap.fromFile(made, { ...options, byteLength: 6 });
+      expect(map.read(5, 1)).toEqual(Uint8Array.of(120));
+    }
+    expect(statSync(made).size).toBe(pageSize + 5);
+    {
+      using map = Mmap.fromFile(join(folder, 'made-empty'), { access: 'read-write', create: true });
+      expect(map.byteLength).toBe(0);
+    }
+    const wrong = expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }) as Error;
+    expect(() => Mmap.fromFile(made, { create: true })).toThrow(wrong);
+    expect(() => Mmap.fromFile(made, { growFile: true, access: 'read-write', sharing: 'private' })).toThrow(
+      wrong,
+    );
+    const fd = openSync(made, 'r+');
+    expect(() => Mmap.fromFile(fd, { access: 'read-write', create: true })).toThrow(wrong);
+    closeSync(fd);
+    expect(() => Mmap.fromFile(made, { ...options, byteLength: 2 ** 53 - 1 })).toThrow(RangeError);
+  });
+
+  it('a refused growth at open leaves no map and no descriptor', () => {
+    const faulty = new FaultyMemory();
+    faulty.fail('extendFile');
+    const before = readdirSync('/proc/self/fd').length;
+    expect(() =>
+      Mmap.fromFile(path, {
+        access: 'read-write',
+        growFile: true,
+        byteLength: 10 * pageSize,
+        resizable: true,
+        virtualMemory: faulty.virtualMemory,
+      }),
+    ).toThrow(/injected-extendFile/);
+    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(faulty.calls).not.toContain('mapFile');
+  });
+});
+
+describe('ways to name a file, and what its map allows at once', () => {
+  it('takes file handles and paths of bytes', async () => {
+    const handle = await open(path);
+    using byHandle = Mmap.fromFile(handle, { byteLength: 10 });
+    await handle.close();
+    const odd = Buffer.concat([Buffer.from(join(folder, 'odd-')), Buffer.of(0xff, 0xfe)]);
+    writeFileSync(odd, 'bytes');
+    using byBytes = Mmap.fromFile(new Uint8Array(odd));
+    expect([...byHandle.read(0, 10)]).toEqual([...content.subarray(0, 10)]);
+    expect(Buffer.from(byBytes.read(0, 5)).toString()).toBe('bytes');
+    expect(() => Mmap.fromFile({ fd: 'x' } as never)).toThrow(
+      expect.objectContaining({
+        code: expect.stringMatching(/^(ERR_INVALID_ARG_TYPE|ENOENT)$/) as string,
+      }) as Error,
+    );
+    expect(() => Mmap.fromFile({} as never)).toThrow(/"file"/);
+  });
+
+  it('populates, and makes pages executable', () => {
+    using map = Mmap.fromFile(path, { access: 'read-execute', populate: true });
+    expect(map.pageAccess().map(({ access }) => access)).toEqual(['read-execute']);
+    expect(() => map.write(0, Uint8Array.of(1))).toThrow(/EFAULT/);
+    const writable = join(folder, 'populated');
+    writeFileSync(writable, new Uint8Array(3 * pageSize));
+    using shared = Mmap.fromFile(writable, { access: 'read-write', populate: true });
+    expect(shared.resident()).toBe(3 * pageSize);
   });
 });

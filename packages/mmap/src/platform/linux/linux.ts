@@ -9,6 +9,7 @@ import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
 import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
 import { createSealedFile } from './memory-file.js';
+import { copyPrimitives } from './copy.js';
 import { filePrimitives } from './files.js';
 import { pagePrimitives } from './pages.js';
 import { refused } from './refused.js';
@@ -113,6 +114,7 @@ export function linux(): VirtualMemory {
 
   return {
     ...pagePrimitives(),
+    ...copyPrimitives(),
     ...filePrimitives(),
     ...restoring,
     pageSize,

@@ -8,16 +8,19 @@ import { openSync } from 'node:fs';
 import { fromNodeError, SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
+import { lazily } from './lazily.js';
 
 const O_RDONLY_CLOEXEC = 0o2000000;
 const CHUNK_BYTES = 65_536;
 
+const open = lazily<(path: string, flags: number) => number>('int open(const char *path, int flags)');
+const read = lazily<(fd: number, into: Uint8Array, byteLength: number) => number>(
+  'intptr_t read(int fd, void *into, size_t length)',
+);
+
 /** Opens a file for reading; for {@link closeDescriptor}. Throws {@link SystemError}. */
 export function openForReading(path: string): number {
-  const open = ffi().declare<(path: string, flags: number) => number>(
-    'int open(const char *path, int flags)',
-  );
-  const fd = open(path, O_RDONLY_CLOEXEC);
+  const fd = open()(path, O_RDONLY_CLOEXEC);
   if (fd === -1) throw new SystemError(ffi().errno(), { syscall: 'open', details: { path } });
   return fd;
 }
@@ -35,15 +38,12 @@ export function openForThread(path: string): number {
 
 /** All of a file's text. Throws {@link SystemError}. */
 export function readProc(path: string): string {
-  const read = ffi().declare<(fd: number, into: Uint8Array, byteLength: number) => number>(
-    'intptr_t read(int fd, void *into, size_t length)',
-  );
   const fd = openForReading(path);
   try {
     const parts: Buffer[] = [];
     for (;;) {
       const part = Buffer.alloc(CHUNK_BYTES);
-      const byteLength = read(fd, part, CHUNK_BYTES);
+      const byteLength = read()(fd, part, CHUNK_BYTES);
       if (byteLength === -1) throw new SystemError(ffi().errno(), { syscall: 'read', details: { path } });
       if (byteLength === 0) return Buffer.concat(parts).toString('latin1');
       parts.push(part.subarray(0, byteLength));
