@@ -5,9 +5,19 @@ import { size } from '@guardstripe/common';
 export class KeysExhaustedError extends Error {
   override readonly name = 'KeysExhaustedError';
   readonly code = 'ERR_MPK_KEYS_EXHAUSTED';
+  /** Keys that leases hold, in all threads. */
+  readonly held: number;
+  /** Keys that nobody holds, and that pages still carry, or may. */
+  readonly withheld: number;
 
-  constructor(cause: unknown) {
-    super('Cannot take a protection key: all of the process are taken', { cause });
+  constructor(cause: unknown, { held, withheld }: { readonly held: number; readonly withheld: number }) {
+    super(
+      `Cannot take a protection key: all of the process are taken; leases hold ${held}, and ${withheld} are withheld ` +
+        'because their lease was lost while pages carried them',
+      { cause },
+    );
+    this.held = held;
+    this.withheld = withheld;
   }
 }
 

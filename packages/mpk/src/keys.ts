@@ -4,14 +4,11 @@
  */
 import { checkInstance, checkInteger, checkObject } from '@guardstripe/common';
 import { Mmap, SystemError, type Access } from '@guardstripe/mmap';
-import { colouredBytes } from './coloured-bytes.js';
 import { KeyInUseError, KeyReleasedError, KeysExhaustedError } from './errors.js';
-import { keySystem } from './key-system.js';
-import { OwnKeys } from './own-keys.js';
-import { isSupported, noteSupported } from './support.js';
-
-/** Keys that the hardware gives out: 1 to 15; 0 is every page's default. */
-const MAX_KEYS = 15;
+import { MAX_KEYS, type KeyRegistry, type Taken } from './registry/key-registry.js';
+import { forgetLoss, watchForLoss } from './registry/lease-net.js';
+import { keyRegistry } from './registry/process-keys.js';
+import { isSupported } from './support.js';
 
 /** Pages of a map. */
 export interface Region {
@@ -22,8 +19,21 @@ export interface Region {
   readonly byteLength: number;
 }
 
-/** The process has one set of keys, and so has this package. */
-export const ownKeys = new OwnKeys<ProtectionKey>();
+/** What a lease and its keys refer to, so that it is collected only when nobody can use any of them. */
+class Hold {
+  readonly registry: KeyRegistry;
+  readonly taken: readonly Taken[];
+  released = false;
+
+  constructor(registry: KeyRegistry, taken: readonly Taken[]) {
+    this.registry = registry;
+    this.taken = taken;
+    watchForLoss(this, taken);
+  }
+}
+
+/** For masks: the key as it was taken. */
+export let takenOf: (key: ProtectionKey) => Taken;
 
 /** One key of the process, for as long as its lease is held. */
 export class ProtectionKey {
@@ -31,21 +41,22 @@ export class ProtectionKey {
   readonly id: number;
   /** Place in its lease, from 0: what pools call the stripe. */
   readonly stripe: number;
-  #released = false;
-  /** Held weakly, so that a map that nobody has any more is still collected and unmapped. */
-  readonly #maps: WeakRef<Mmap>[] = [];
-  readonly #known = new WeakSet<Mmap>();
+  readonly #hold: Hold;
+
+  static {
+    takenOf = (key) => key.#hold.taken[key.stripe]!;
+  }
 
   /** @internal Keys come from {@link keys}. */
-  constructor(id: number, stripe: number) {
-    this.id = id;
+  constructor(hold: Hold, stripe: number) {
+    this.id = hold.taken[stripe]!.id;
     this.stripe = stripe;
-    ownKeys.add(this);
+    this.#hold = hold;
   }
 
   /** Whether the key's lease was disposed. */
   get released(): boolean {
-    return this.#released;
+    return this.#hold.released;
   }
 
   /**
@@ -56,32 +67,11 @@ export class ProtectionKey {
    * `MmapClosedError`, {@link KeyReleasedError}; nothing is changed then. A `SystemError` may leave a part coloured
    */
   protect(region: Region, access: Access): void {
-    if (this.#released) throw new KeyReleasedError(this.id);
+    if (this.#hold.released) throw new KeyReleasedError(this.id);
     checkObject(region, 'region');
     const { map, offset, byteLength } = region;
     checkInstance(map, 'region.map', Mmap);
-    // Before the call: one that fails half way has coloured some.
-    this.#note(map);
     map.protectWithKey(offset, byteLength, access, this.id);
-  }
-
-  /** @internal Whether pages may carry the key: no if each map that was ever coloured with it is closed. */
-  get mayBeCarried(): boolean {
-    return this.#maps.some((reference) => reference.deref()?.closed !== true);
-  }
-
-  /** @internal */
-  release(): void {
-    this.#released = true;
-    ownKeys.remove(this);
-    keySystem().free(this.id);
-  }
-
-  #note(map: Mmap): void {
-    if (this.#known.has(map)) return;
-    const open = this.#maps.filter((reference) => reference.deref()?.closed !== true);
-    this.#maps.splice(0, this.#maps.length, ...open, new WeakRef(map));
-    this.#known.add(map);
   }
 }
 
@@ -89,36 +79,55 @@ export class ProtectionKey {
 export class KeyLease implements Disposable {
   /** The keys, in the order of their stripes; empty where there is no support. */
   readonly keys: readonly ProtectionKey[];
+  readonly #hold: Hold | undefined;
 
   /** @internal Leases come from {@link keys}. */
-  constructor(held: readonly ProtectionKey[]) {
-    this.keys = held;
+  constructor(hold: Hold | undefined) {
+    this.#hold = hold;
+    this.keys = hold === undefined ? [] : hold.taken.map((_, stripe) => new ProtectionKey(hold, stripe));
   }
 
   /**
-   * Gives the keys back. Disposing again does nothing.
+   * Closes the keys for the calling thread and gives them back. Disposing again does nothing.
    *
-   * The kernel hands a freed number out again while old pages still have it. So unless every map that was coloured with
-   * them is closed, it is asked which pages carry them (`/proc/self/smaps`: a microsecond or two for each mapping).
+   * The kernel hands a freed number out again while old pages still have it. So it is asked which pages carry one, whoever
+   * coloured them (`/proc/self/smaps`: some microseconds for each mapping). Where it does not tell, the keys are withheld: closed by
+   * every mask and never anybody's again.
    *
    * @throws {@link KeyInUseError} if pages carry one of them; all are kept then
    */
   dispose(): void {
-    const held = this.keys.filter((key) => !key.released);
-    if (held.length === 0) return;
-    const suspects = held.filter((key) => key.mayBeCarried);
-    const coloured = suspects.length === 0 ? new Map<number, number>() : colouredBytes();
-    for (const { id } of suspects) {
-      const byteLength = coloured.get(id) ?? 0;
+    const hold = this.#hold;
+    if (hold === undefined || hold.released) return;
+    const { registry, taken } = hold;
+    const coloured = registry.colouredBytes();
+    for (const { id } of taken) {
+      const byteLength = coloured?.get(id) ?? 0;
       if (byteLength > 0) throw new KeyInUseError(id, byteLength);
     }
-    for (const key of held) key.release();
+    hold.released = true;
+    forgetLoss(hold);
+    if (coloured === undefined) for (const key of taken) registry.withhold(key);
+    else giveAllBack(registry, taken);
   }
 
   /** The same as {@link KeyLease.dispose}. */
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** All of them, also if the system refuses some; then the first refusal is thrown. */
+function giveAllBack(registry: KeyRegistry, taken: readonly Taken[]): void {
+  const refusals: unknown[] = [];
+  for (const key of taken) {
+    try {
+      registry.giveBack(key);
+    } catch (error) {
+      refusals.push(error);
+    }
+  }
+  if (refusals.length > 0) throw refusals[0];
 }
 
 /**
@@ -131,20 +140,21 @@ export class KeyLease implements Disposable {
  */
 export function keys(max: number = MAX_KEYS): KeyLease {
   checkInteger(max, 'max');
-  if (max === 0 || !isSupported()) return new KeyLease([]);
-  const held: ProtectionKey[] = [];
-  while (held.length < max) {
+  const registry = max === 0 || !isSupported() ? undefined : keyRegistry();
+  if (registry === undefined) return new KeyLease(undefined);
+  registry.sweep();
+  const taken: Taken[] = [];
+  while (taken.length < max) {
     try {
-      held.push(new ProtectionKey(keySystem().allocate(), held.length));
-      noteSupported();
+      taken.push(registry.take());
     } catch (error) {
-      if (!(error instanceof SystemError) || error.code !== 'ENOSPC') {
-        new KeyLease(held).dispose();
-        throw error;
+      if (error instanceof SystemError && error.code === 'ENOSPC' && taken.length > 0) break;
+      giveAllBack(registry, taken);
+      if (error instanceof SystemError && error.code === 'ENOSPC') {
+        throw new KeysExhaustedError(error, registry.count());
       }
-      if (held.length === 0) throw new KeysExhaustedError(error);
-      break;
+      throw error;
     }
   }
-  return new KeyLease(held);
+  return new KeyLease(new Hold(registry, taken));
 }

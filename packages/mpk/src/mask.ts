@@ -7,31 +7,45 @@ import {
   isInstance,
 } from '@guardstripe/common';
 import { KeyReleasedError } from './errors.js';
-import { ownKeys, ProtectionKey } from './keys.js';
+import { ProtectionKey, takenOf } from './keys.js';
 import { pkru, rightsOf } from './pkru.js';
+import { MAX_KEYS, type KeyRegistry, type Taken } from './registry/key-registry.js';
+import { keyRegistry } from './registry/process-keys.js';
 
 const TOKEN = Symbol('ProtectionMask');
 
+/** A key that a mask opens; where it is this copy's, itself too, so that its lease is not taken for lost. */
+interface OpenKey {
+  readonly taken: Taken;
+  readonly key?: ProtectionKey;
+}
+
+let make: (openBits: number, open: readonly OpenKey[]) => ProtectionMask;
+
 /**
- * A set of keys that are open. All others of this package are closed; keys that somebody else owns are not meant.
- * Unchangeable, so it can be made once and used for every call.
+ * A set of keys that are open. All others of this process's leases are closed, whichever thread and whichever copy of the package took
+ * them; keys that somebody else owns are not meant. Unchangeable, so it can be made once and used for every call.
  */
 export class ProtectionMask {
   /** No key of ours is open: only memory without a colour can be touched. */
   static readonly zero: ProtectionMask = new ProtectionMask(TOKEN, 0, []);
-  /** Every key of ours is open, those that are taken later included. */
+  /** Every key that a lease holds is open, those that are taken later included. */
   static readonly all: ProtectionMask = new ProtectionMask(TOKEN, 0xffff_ffff, []);
   /** The rights bits of the open keys, unsigned: masks with the same bits open the same keys. */
   readonly openBits: number;
-  readonly #keys: readonly ProtectionKey[];
-  /** The value of `ownKeys.releases` at which all keys of the mask were seen to be held. */
+  readonly #open: readonly OpenKey[];
+  /** The number of releases at which all keys of the mask were seen to be held. */
   #checkedAt = -1;
 
-  private constructor(token: typeof TOKEN, openBits: number, keys: readonly ProtectionKey[]) {
+  static {
+    make = (openBits, open) => new this(TOKEN, openBits, open);
+  }
+
+  private constructor(token: typeof TOKEN, openBits: number, open: readonly OpenKey[]) {
     if (token !== TOKEN)
       throw invalidArgType('token', 'that of this package: use ProtectionMask.zero, .all or .or', token);
     this.openBits = openBits;
-    this.#keys = keys;
+    this.#open = open;
   }
 
   /**
@@ -42,7 +56,8 @@ export class ProtectionMask {
   or(key: ProtectionKey): ProtectionMask {
     checkInstance(key, 'key', ProtectionKey);
     if (key.released) throw new KeyReleasedError(key.id);
-    return new ProtectionMask(TOKEN, (this.openBits | rightsOf(key.id)) >>> 0, [...this.#keys, key]);
+    const open = [...this.#open, { taken: takenOf(key), key }];
+    return make((this.openBits | rightsOf(key.id)) >>> 0, open);
   }
 
   /**
@@ -56,32 +71,45 @@ export class ProtectionMask {
   }
 
   /** @internal The number of a key that was given back may be somebody else's by now: such a mask is refused. */
-  assertHeld(): void {
-    if (this.#checkedAt === ownKeys.releases) return;
-    for (const key of this.#keys) if (key.released) throw new KeyReleasedError(key.id);
-    this.#checkedAt = ownKeys.releases;
+  assertHeld(registry: KeyRegistry): void {
+    const { releases } = registry;
+    if (this.#checkedAt === releases) return;
+    for (const { taken } of this.#open) if (!registry.isHeld(taken)) throw new KeyReleasedError(taken.id);
+    this.#checkedAt = releases;
   }
 }
 
 /**
- * Opens the mask's keys for the calling thread and closes every other key of this package. Bits of keys that are not
- * ours stay as they are. Does nothing where keys are not supported.
+ * Opens the mask's keys for the calling thread and closes every other key that this process's leases hold, also those that other
+ * threads took. Bits of keys that are not ours stay as they are. Does nothing where keys are not supported.
  *
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link KeyReleasedError} if a key of the mask was given back; nothing is
  * changed then
  */
 export function allow(mask: ProtectionMask): void {
-  checkMask(mask);
-  if (ownKeys.bits !== 0) pkru().swap(~mask.openBits >>> 0, ownKeys.bits);
+  checkInstance(mask, 'mask', ProtectionMask);
+  const registry = keyRegistry();
+  if (registry === undefined) return;
+  mask.assertHeld(registry);
+  const { ownedBits } = registry;
+  if (ownedBits !== 0) pkru().swap(deniedBy(mask, registry), ownedBits);
 }
 
-/** Which of our keys the calling thread has open, for reading at least. */
+/** Which of the process's keys the calling thread has open, for reading at least. */
 export function currentMask(): ProtectionMask {
-  if (ownKeys.bits === 0) return ProtectionMask.all;
+  const registry = keyRegistry();
+  if (registry === undefined || registry.ownedBits === 0) return ProtectionMask.all;
   const denied = pkru().read();
-  let open = ProtectionMask.zero;
-  for (const key of ownKeys) if (((denied >>> (2 * key.id)) & 1) === 0) open = open.or(key);
-  return open;
+  const open: OpenKey[] = [];
+  let openBits = 0;
+  for (let id = 1; id <= MAX_KEYS; id++) {
+    const rights = rightsOf(id);
+    if ((registry.ownedBits & rights) === 0 || ((denied >>> (2 * id)) & 1) !== 0) continue;
+    openBits |= rights;
+    if ((registry.heldBits & rights) !== 0)
+      open.push({ taken: { id, generation: registry.generationOf(id) } });
+  }
+  return make(openBits >>> 0, open);
 }
 
 /**
@@ -94,23 +122,27 @@ export function currentMask(): ProtectionMask {
  * promise; {@link KeyReleasedError} if a key of the mask was given back; whatever `fn` throws
  */
 export function withMask<T>(mask: ProtectionMask, fn: () => T): T {
-  checkMask(mask);
+  checkInstance(mask, 'mask', ProtectionMask);
   checkFunction(fn, 'fn');
-  const { bits } = ownKeys;
-  if (bits === 0) return synchronous(fn());
+  const registry = keyRegistry();
+  if (registry === undefined) return synchronous(fn());
+  mask.assertHeld(registry);
+  const { ownedBits, releases } = registry;
+  if (ownedBits === 0) return synchronous(fn());
   const register = pkru();
-  const before = register.swap(~mask.openBits >>> 0, bits);
+  const before = register.swap(deniedBy(mask, registry), ownedBits);
   try {
     return synchronous(fn());
   } finally {
-    // What `fn` gave back is no longer ours to change.
-    register.swap(before, (bits & ownKeys.bits) >>> 0);
+    // What was given back meanwhile is no longer ours to change, or ours again and somebody else's to open.
+    const denied = (before | ~registry.heldBits) >>> 0;
+    register.swap(denied, registry.sameSince(releases, ownedBits));
   }
 }
 
-function checkMask(mask: ProtectionMask): void {
-  checkInstance(mask, 'mask', ProtectionMask);
-  mask.assertHeld();
+/** What no lease holds stays closed, whatever a mask says. */
+function deniedBy(mask: ProtectionMask, registry: KeyRegistry): number {
+  return ~(mask.openBits & registry.heldBits) >>> 0;
 }
 
 function synchronous<T>(result: T): T {

@@ -6,6 +6,7 @@
  * `pkey_set` take one a key each. The page is written first and made executable and read-only after; where such a page is
  * refused, glibc's functions do it.
  */
+import { readFileSync } from 'node:fs';
 import { Mmap } from '@guardstripe/mmap';
 import { ffi } from './ffi.js';
 
@@ -46,7 +47,20 @@ const SWAP_CODE = [
   [0x44, 0x89, 0xc0], //  mov eax, r8d
   [0xc3], //              ret
 ].flat();
+// The same convention, and rbx must be kept, which CPUID changes.
+const CPUID_CODE = [
+  [0x53], //              push rbx
+  [0x89, 0xf8], //        mov eax, edi     leaf
+  [0x31, 0xc9], //        xor ecx, ecx     subleaf 0
+  [0x0f, 0xa2], //        cpuid
+  [0x85, 0xff], //        test edi, edi
+  [0x74, 0x02], //        jz +2            of leaf 0 eax is wanted: the highest leaf
+  [0x89, 0xc8], //        mov eax, ecx
+  [0x5b], //              pop rbx
+  [0xc3], //              ret
+].flat();
 const SWAP_CODE_OFFSET = 16;
+const CPUID_CODE_OFFSET = 64;
 const CODE_PAGE_BYTES = 4096;
 
 let current: Pkru | undefined;
@@ -66,13 +80,16 @@ export function pkru(): Pkru {
 /** The page of our code. Kept here: nothing else refers to it, and a map that is collected is unmapped. */
 const codePages: Mmap[] = [];
 
-/** Reads and writes by our own code. Throws where an executable page is refused. */
-export function machineCode(): Pkru {
+/** The address of a page with our code. Throws where an executable page is refused. */
+function codeAddress(): number {
+  const [made] = codePages;
+  if (made !== undefined) return made.address;
   const page = Mmap.anonymous(CODE_PAGE_BYTES);
   try {
     const bytes = new Uint8Array(page.view());
     bytes.set(READ_CODE, 0);
     bytes.set(SWAP_CODE, SWAP_CODE_OFFSET);
+    bytes.set(CPUID_CODE, CPUID_CODE_OFFSET);
     page.detachView(bytes.buffer);
     page.protect(0, CODE_PAGE_BYTES, 'read-execute');
   } catch (error) {
@@ -80,8 +97,30 @@ export function machineCode(): Pkru {
     throw error;
   }
   codePages.push(page);
+  return page.address;
+}
+
+/** Reads and writes by our own code. Throws where an executable page is refused. */
+export function machineCode(): Pkru {
+  const address = codeAddress();
   const { at } = ffi();
-  return { read: at(page.address, 0), swap: at(page.address + SWAP_CODE_OFFSET, 2) };
+  return { read: at(address, 0), swap: at(address + SWAP_CODE_OFFSET, 2) };
+}
+
+/** CPUID leaf 7, subleaf 0: ECX bit 4, OSPKE. The processor has keys and the kernel has switched them on (Intel SDM, volume 2, CPUID). */
+const FEATURES_LEAF = 7;
+const OSPKE = 1 << 4;
+
+/** Whether the processor has keys that the kernel has switched on. */
+export function processorHasKeys(): boolean {
+  let cpuid: (leaf: number) => number;
+  try {
+    cpuid = ffi().at(codeAddress() + CPUID_CODE_OFFSET, 1);
+  } catch {
+    // No executable page: the kernel's word for the same bit.
+    return / ospke /.test(readFileSync('/proc/cpuinfo', 'latin1'));
+  }
+  return cpuid(0) >= FEATURES_LEAF && (cpuid(FEATURES_LEAF) & OSPKE) !== 0;
 }
 
 /** Reads and writes by `pkey_get` and `pkey_set` (glibc 2.27), a key at a time. */

@@ -1,46 +1,33 @@
-/** Whether this process can have protection keys, asked of the kernel. */
-import { SystemError } from '@guardstripe/mmap';
+/** Whether this process can have protection keys, asked of the processor and the kernel. */
+import { processStateObstacle } from '@guardstripe/mmap';
 import { keySystem } from './key-system.js';
 
-type Answer = { readonly supported: true } | { readonly supported: false; readonly reason: string };
+/** Neither the processor nor the kernel changes its mind; whether all keys are taken just now is not asked. */
+let answer: { readonly reason: string | undefined } | undefined;
 
-let answer: Answer | undefined;
-
-/** Whether memory protection keys can be had: Linux on x86-64, with a kernel and a processor that have them. Asked once. */
+/**
+ * Whether memory protection keys can be had: Linux on x86-64, with a kernel and a processor that have them. Takes no key and changes no
+ * right. All keys may still be taken, by other leases or other libraries.
+ */
 export function isSupported(): boolean {
-  return ask().supported;
+  return supportReason() === undefined;
 }
 
 /** Why there are no keys, in words for a person; `undefined` where there are. */
 export function supportReason(): string | undefined {
-  const found = ask();
-  return found.supported ? undefined : found.reason;
+  answer ??= { reason: findObstacle() };
+  return answer.reason;
 }
 
-/** A key that was taken once shows support better than any probe: later, all may be taken. */
-export function noteSupported(): void {
-  answer = { supported: true };
-}
-
-function ask(): Answer {
-  answer ??= probe();
-  return answer;
-}
-
-function probe(): Answer {
+function findObstacle(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    const reason = `protection keys are used on Linux on x64 only, and this is ${process.platform} on ${process.arch}`;
-    return { supported: false, reason };
+    return `protection keys are used on Linux on x64 only, and this is ${process.platform} on ${process.arch}`;
   }
   try {
-    const system = keySystem();
-    system.free(system.allocate());
-    return { supported: true };
+    // Without what threads share, nobody would know which keys are whose.
+    const obstacle = processStateObstacle() ?? keySystem().obstacle();
+    return obstacle === undefined ? undefined : `there are no protection keys: ${obstacle}`;
   } catch (error) {
-    const said = error instanceof SystemError ? error.code : String(error);
-    return {
-      supported: false,
-      reason: `the kernel gives no protection key (${said}): the processor has none, the kernel has them off, or all are taken`,
-    };
+    return `there are no protection keys: ${String(error)}`;
   }
 }

@@ -6,7 +6,14 @@ const calls: string[] = vi.hoisted(() => []);
 
 vi.mock('../src/key-system.js', () => {
   let next = 1;
-  return { keySystem: () => ({ allocate: () => next++, free: () => next-- }) };
+  return {
+    keySystem: () => ({
+      obstacle: () => undefined,
+      allocate: () => next++,
+      free: () => next--,
+      close: () => undefined,
+    }),
+  };
 });
 
 vi.mock(import('../src/pkru.js'), async (original) => {

@@ -30,9 +30,9 @@ const LEDGER = 4;
 /** A record's number takes the lower bits of a {@link ThreadId}, its generation the rest. */
 const INDEX_BITS = 11;
 const INDEX_MASK = (1 << INDEX_BITS) - 1;
-const GENERATION_MASK = 0x7_ffff;
+const GENERATION_MASK = 0x3_ffff;
 
-/** A thread's name among all that the process ever had: never 0, a 32-bit integer, and not used again before 2^19 others had its record. */
+/** A thread's name among all that the process ever had: never 0, a 32-bit integer, and not used again before 2^18 others had its record, and below 2^30. */
 export type ThreadId = number;
 
 /** What is asked of the kernel. */

@@ -9,9 +9,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
-export function runFixture(name: string, args: readonly string[] = []): Ended {
+export function runFixture(
+  name: string,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+): Ended {
   const file = join(import.meta.dirname, '..', 'fixtures', name);
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [file, ...args], {
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [...nodeArgs, file, ...args], {
     encoding: 'utf8',
     // Few threads, so that a fixture can keep all of them busy.
     env: { ...process.env, UV_THREADPOOL_SIZE: '2' },
@@ -20,8 +24,12 @@ export function runFixture(name: string, args: readonly string[] = []): Ended {
 }
 
 /** What a fixture that lived printed: one JSON value. */
-export function answerOf(name: string, args: readonly string[] = []): unknown {
-  const ended = runFixture(name, args);
+export function answerOf(
+  name: string,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+): unknown {
+  const ended = runFixture(name, args, nodeArgs);
   if (ended.status !== 0)
     throw new Error(`${name} ended with ${ended.signal ?? ended.status}: ${ended.stderr}`);
   return JSON.parse(ended.stdout);
