@@ -181,6 +181,20 @@ export class ModuleAffinityIndexAllocator {
   }
 
   /**
+   * Takes the least recently freed of all warm slots, and forgets what it was for: to take from it what it still holds. Freed
+   * again, it is the most recently freed one.
+   *
+   * @returns the slot's index, or `undefined` if no slot is warm
+   */
+  allocOldestWarm(): number | undefined {
+    const words = live(this.#words);
+    const at = this.#takeOldest(words);
+    if (at === 0) return undefined;
+    markUsed(words, at, 0, 0);
+    return slotAt(at);
+  }
+
+  /**
    * Gives a slot back. It becomes warm: the most recently freed of all and of its key.
    *
    * @param slot index of a used slot

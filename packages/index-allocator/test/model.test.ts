@@ -48,6 +48,9 @@ const actions: Record<Action, Run> = {
     const key = keyOf(choice);
     expect(real.allocAffineAndClearAffinity(key)).toBe(model.allocAffineAndClearAffinity(key));
   },
+  allocOldestWarm: (real, model) => {
+    expect(real.allocOldestWarm()).toBe(model.allocOldestWarm());
+  },
   free: (real, model, { pick, bytes }) => {
     const slot = pickUsed(model, pick);
     if (slot === undefined) return;

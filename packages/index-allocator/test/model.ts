@@ -63,6 +63,12 @@ export class ModelAllocator {
     return slot;
   }
 
+  allocOldestWarm(): number | undefined {
+    const slot = this.#takeOldest();
+    if (slot !== undefined) this.used.set(slot, undefined);
+    return slot;
+  }
+
   free(slot: number, bytesResident: number): void {
     const key = this.used.get(slot);
     this.used.delete(slot);

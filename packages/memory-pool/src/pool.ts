@@ -30,6 +30,11 @@ export interface PoolMetrics {
   readonly collections: number;
   /** Bytes that free slots keep in RAM. */
   readonly unusedBytesResident: number;
+  /**
+   * Bytes of the images that slots have mapped, live and free ones, each image counted once. They stay in RAM until the last such
+   * slot lets go: when its module is purged, or, once the module is closed, when its memory is freed.
+   */
+  readonly imageBytes: number;
   /** Freed memories whose pages wait to be dropped in one batch; their slots are not free yet. */
   readonly queuedMemories: number;
   /** Allocations that wait for a slot. */
@@ -185,6 +190,7 @@ export class MemoryPool implements Disposable {
       retiredMemories: withheld.retired.size,
       collections: this.#core.collector.collections,
       unusedBytesResident,
+      imageBytes: this.#core.imageBytes,
       queuedMemories: queued,
       waitingAllocations: waiting,
       resets: {

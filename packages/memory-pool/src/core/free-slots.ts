@@ -36,6 +36,11 @@ export class FreeSlots {
     return this.#waiting.reduce((sum, queue) => sum + queue.length, 0);
   }
 
+  /** Slots of the stripe that were used before and are free. */
+  warmSlots(stripe: number): number {
+    return this.allocators[stripe]!.unusedWarmSlots;
+  }
+
   capacity(stripe: number): number {
     return this.allocators[stripe]!.capacity;
   }
@@ -50,6 +55,12 @@ export class FreeSlots {
   takeAffine(stripe: number, key: MemoryKey): number | undefined {
     const allocator = this.allocators[stripe]!;
     const index = allocator.allocAffineAndClearAffinity(key);
+    return index === undefined ? undefined : index * this.#numStripes + stripe;
+  }
+
+  /** Takes the free slot of the stripe that was used before and has been free for the longest time; it is for nobody then. */
+  takeOldest(stripe: number): number | undefined {
+    const index = this.allocators[stripe]!.allocOldestWarm();
     return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
 

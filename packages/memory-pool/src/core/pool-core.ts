@@ -17,7 +17,7 @@ import { WithheldSlots } from './withheld-slots.js';
 import { explainRefusal } from '../slab/host-bounds.js';
 import { HostBytes } from '../slots/host-bytes.js';
 import { ImageTable } from '../slots/image-table.js';
-import { mappingBudget } from '../slots/mapping-budget.js';
+import { mappingBudget, type MappingHolder } from '../slots/mapping-budget.js';
 import { SlotMemory } from '../slots/memory.js';
 import { SlotPages } from '../slots/pages.js';
 import { SlotRecords, SlotState } from '../slots/records.js';
@@ -38,7 +38,7 @@ export interface PoolCoreOptions extends RecyclerOptions, Omit<ResetOptions, 'on
 }
 
 /** The pool behind its faces: who holds which slot, what is in it, and who waits. */
-export class PoolCore {
+export class PoolCore implements MappingHolder {
   readonly layout: SlabLayout;
   readonly records: SlotRecords;
   readonly counters = new Counters();
@@ -56,6 +56,7 @@ export class PoolCore {
   readonly #keys: KeyLease;
   /** One a stripe: only that stripe's key open. */
   readonly #masks: readonly ProtectionMask[];
+  readonly #images = new ImageTable();
   readonly #memory: SlotMemory;
   readonly #free: FreeSlots;
   readonly #recycler: SlotRecycler;
@@ -66,7 +67,6 @@ export class PoolCore {
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, maxUnusedWarmSlots } = options;
-    const images = new ImageTable();
     this.layout = layout;
     this.records = new SlotRecords(layout.numSlots);
     this.#slab = slab;
@@ -75,19 +75,24 @@ export class PoolCore {
     this.pages = new SlotPages(slab, layout, keys.keys, virtualMemory);
     this.#free = new FreeSlots(layout, maxUnusedWarmSlots);
     const { records, counters, pages } = this;
+    const images = this.#images;
     const onRefusal = () => counters.add('refusedCalls', 1);
     const reset = new SlotReset(pages, records, images, { ...options, onRefusal });
     this.#memory = new SlotMemory(
       { pages, records, images, reset, budget: mappingBudget() },
       virtualMemory.pageSize,
     );
-    this.#recycler = new SlotRecycler({ pages, layout, records, reset, counters, free: this.#free }, options);
+    const memory = this.#memory;
+    this.#recycler = new SlotRecycler(
+      { pages, layout, records, images, memory, reset, counters, free: this.#free },
+      options,
+    );
     const { numStripes } = layout;
     this.bytes = new HostBytes(pages, records, virtualMemory.pageSize, numStripes > 1);
-    const memory = this.#memory;
     this.withheld = new WithheldSlots({ slab, pages, records, memory, virtualMemory, numStripes });
     this.orphans = new Orphans(this, this.#views);
     this.collector = new Collector(this, options.maxCollectionShare);
+    mappingBudget().register(this);
   }
 
   get slabAddress(): number {
@@ -100,6 +105,11 @@ export class PoolCore {
 
   get unusedBytesResident(): number {
     return this.#free.unusedBytesResident;
+  }
+
+  /** Bytes of the images that slots have mapped, each counted once. */
+  get imageBytes(): number {
+    return this.#images.byteLength;
   }
 
   /** Freed slots that wait for their pages to be dropped: not live, and not free yet. */
@@ -260,6 +270,19 @@ export class PoolCore {
     return purged;
   }
 
+  relieve(mappings: number): number {
+    let relieved = 0;
+    for (let stripe = 0; stripe < this.layout.numStripes; stripe++) {
+      // Once round: a slot that was put back is the last to come again.
+      for (let left = this.#free.warmSlots(stripe); left > 0 && relieved < mappings; left--) {
+        const slot = this.#free.takeOldest(stripe);
+        if (slot === undefined) break;
+        relieved += this.#surrender(slot);
+      }
+    }
+    return relieved;
+  }
+
   /**
    * Ends every tenancy without resetting anything, and gives the slab back: what views may still reach of it when those are
    * collected. If the system refuses to take it, the pool is closed all the same, and calling this again tries again.
@@ -269,6 +292,8 @@ export class PoolCore {
     if (this.withheld.isEmpty) this.#slab.close();
     else this.withheld.layOver();
     this.#memory.close();
+    this.#images.clear();
+    mappingBudget().unregister(this);
     this.#keys.dispose();
   }
 
@@ -374,6 +399,19 @@ export class PoolCore {
           'frees the memory. Or give the pool more slots (totalMemories): a cooling one costs no RAM.',
       },
     );
+  }
+
+  /** Puts a free slot back that was taken, without its mappings. */
+  #surrender(slot: number): number {
+    try {
+      return this.#memory.surrender(slot);
+    } catch (error) {
+      this.counters.add('failedResets', 1);
+      reportFailure(slot, error);
+      return 0;
+    } finally {
+      this.#free.putBack(slot);
+    }
   }
 
   #purgeSlot(slot: number): void {

@@ -11,6 +11,8 @@ import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
 import { reportFailure } from '../diagnostics.js';
 import type { FreeSlots } from './free-slots.js';
+import type { ImageTable } from '../slots/image-table.js';
+import type { SlotMemory } from '../slots/memory.js';
 import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
 import type { SlotReset } from '../slots/reset.js';
@@ -29,6 +31,8 @@ export interface RecyclerParts {
   readonly pages: SlotPages;
   readonly layout: SlabLayout;
   readonly records: SlotRecords;
+  readonly images: ImageTable;
+  readonly memory: SlotMemory;
   readonly reset: SlotReset;
   readonly counters: Counters;
   readonly free: FreeSlots;
@@ -41,6 +45,8 @@ export class SlotRecycler {
   readonly #pages: SlotPages;
   readonly #striped: boolean;
   readonly #records: SlotRecords;
+  readonly #images: ImageTable;
+  readonly #memory: SlotMemory;
   readonly #counters: Counters;
   readonly #free: FreeSlots;
   readonly #virtualMemory: VirtualMemory;
@@ -49,11 +55,14 @@ export class SlotRecycler {
   /** Bytes that were added to those since they were last compared with the limit. */
   #uncheckedBytes = 0;
 
-  constructor({ pages, layout, records, reset, counters, free }: RecyclerParts, options: RecyclerOptions) {
+  constructor(parts: RecyclerParts, options: RecyclerOptions) {
+    const { pages, layout, records, images, memory, reset, counters, free } = parts;
     this.queue = new DecommitQueue(options.decommitBatchSize);
     this.#pages = pages;
     this.#striped = layout.numStripes > 1;
     this.#records = records;
+    this.#images = images;
+    this.#memory = memory;
     this.#counters = counters;
     this.#free = free;
     this.#virtualMemory = options.virtualMemory;
@@ -70,6 +79,13 @@ export class SlotRecycler {
     let reset: RestoreResult;
     let left: number;
     try {
+      const imageId = this.#records.imageId(slot);
+      if (imageId !== 0 && this.#images.get(imageId)?.closed === true) {
+        // Nobody will want it again, and as long as a slot has it mapped its bytes stay in memory.
+        this.#memory.surrender(slot);
+        this.#giveBackClean(slot, 'drop', 0, 0);
+        return;
+      }
       // Only a guest of a striped slab can have called the host back with stripes closed.
       reset = this.#striped ? asHost(() => this.#reset.run(slot)) : this.#reset.run(slot);
       left = reset.leftBytes;

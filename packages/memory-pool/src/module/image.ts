@@ -127,6 +127,11 @@ export class PoolImage {
     return this.#file.fd;
   }
 
+  /** Whether its module was closed: no memory will start from it any more. */
+  get closed(): boolean {
+    return this.#file.closed;
+  }
+
   /** The image's bytes, to write them back. `undefined` once the module was closed, or where they cannot be had. */
   get bytes(): Uint8Array | undefined {
     if (this.#file.closed) this.#bytes = undefined;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { host, SystemError } from '@guardstripe/mmap';
 import { size } from '../errors.js';
+import { countMappings } from '../slots/process-mappings.js';
 
 /** Something of which a process may have only so much. */
 interface Bound {
@@ -27,7 +28,7 @@ export function describeHost(): string {
   const limit = addressSpaceLimitBytes === undefined ? 'unlimited' : size(addressSpaceLimitBytes);
   return (
     `${addressBits} address bits, RLIMIT_AS ${limit}, overcommit ${overcommit}, ` +
-    `${countMappings()} mappings of vm.max_map_count ${maxMapCount ?? 'unknown'}`
+    `${mappings()} mappings of vm.max_map_count ${maxMapCount ?? 'unknown'}`
   );
 }
 
@@ -62,7 +63,7 @@ function bounds(byteLength: number): Bound[] {
   const all: (Omit<Bound, 'limit'> & { readonly limit: number | undefined })[] = [
     {
       name: 'vm.max_map_count is reached',
-      used: countMappings(),
+      used: mappings(),
       // A change in the middle of a mapping makes three of it.
       wanted: 2,
       limit: maxMapCount,
@@ -97,12 +98,12 @@ function bounds(byteLength: number): Bound[] {
   return all.filter((bound): bound is Bound => bound.limit !== undefined);
 }
 
-const asCount = (mappings: number) => `${mappings} mappings`;
+const asCount = (count: number) => `${count} mappings`;
 
-function countMappings(): number {
+function mappings(): number {
   const now = performance.now();
   if (now - lastCount.countedAt > COUNT_LIFETIME_MS) {
-    lastCount = { mappings: read('/proc/self/maps').split('\n').length - 1, countedAt: now };
+    lastCount = { mappings: countMappings() ?? 0, countedAt: now };
   }
   return lastCount.mappings;
 }

@@ -1,44 +1,139 @@
 /**
- * How many mappings this process's pools hold. At `vm.max_map_count` the pool's own calls fail cleanly, but the C library's
+ * How many mappings the process may still make. At `vm.max_map_count` the pool's own calls fail cleanly, but the C library's
  * and V8's next wish for memory fails, too, and ends the process. So the pools stop before, while there is a margin.
+ *
+ * All threads' pools count together, each what it holds, and all that is not theirs is the difference to what the kernel counts, now and
+ * then: the nearer the limit, the sooner. Mappings are counted before they are made, so that of two threads that want the last
+ * ones at least one sees the other.
  */
 import { host } from '@guardstripe/mmap';
 import { PoolMappingsError } from '../errors.js';
+import { countMappings, processMappings, type MappingCounts } from './process-mappings.js';
 
-/** Mappings left to the rest of the process: Node has 300 to 500, and its heap adds some while it grows. */
+/** Mappings left to the rest of the process: its heap and its libraries add some while nobody counts. */
 const MARGIN = 2048;
+/** Of the room that is left, a count is good until this part of it is taken. */
+const RECOUNT_PART = 1 / 2;
+/** And never more often than after so many mappings, nor after less than this time. */
+const RECOUNT_MAPPINGS = 256;
+const RECOUNT_MS = 1000;
+/** What free slots give up is more than is needed just now: the next wish comes soon, and it would count again. */
+const RELIEF_MAPPINGS = 2048;
+
+// Words that all threads share.
+/** Mappings of the process that no pool holds, at the last count; less than none where pools were lost that still count as held. */
+const OTHERS = 0;
+/** What the pools held at the last count. */
+const HELD_THEN = 1;
+/** When that was, in milliseconds, modulo 2^31; 0 for never. */
+const COUNTED_AT = 2;
+
+/** Whoever holds mappings that it can do without. */
+export interface MappingHolder {
+  /** Gives up about so many, those that were not used for the longest time first; returns how many went. */
+  relieve(mappings: number): number;
+}
 
 /** Counts mappings against a limit. */
 export class MappingBudget {
   readonly #limit: number;
   readonly #maxMapCount: number;
-  #held = 0;
+  readonly #counts: MappingCounts;
+  readonly #countMappings: () => number | undefined;
+  /** Weakly, so that a pool that nobody has any more is still collected. */
+  #holders: WeakRef<MappingHolder>[] = [];
 
   /** @param maxMapCount - Linux's `vm.max_map_count`; `undefined` for no limit */
-  constructor(maxMapCount: number | undefined) {
+  constructor(maxMapCount: number | undefined, counts: MappingCounts, count = countMappings) {
     this.#maxMapCount = maxMapCount ?? Infinity;
     this.#limit = Math.max(this.#maxMapCount - MARGIN, 0);
+    this.#counts = counts;
+    this.#countMappings = count;
+  }
+
+  /** Mappings that the pools of the process hold. */
+  get held(): number {
+    return this.#counts.held;
   }
 
   /**
-   * Checks that `mappings` more may be made.
+   * Counts `mappings` more, about to be made. Near the limit free slots give theirs up first.
    *
-   * @throws {@link PoolMappingsError}
+   * @throws {@link PoolMappingsError}, with nothing counted
    */
-  check(mappings: number): void {
-    if (this.#held + mappings > this.#limit) throw new PoolMappingsError(this.#held, this.#maxMapCount);
+  take(mappings: number): void {
+    this.#counts.add(mappings);
+    const isDue = this.#isDue();
+    if (isDue) this.#recount();
+    if (this.#missing() <= 0) return;
+    if (!isDue) this.#recount();
+    for (const holder of this.#holders) {
+      const missing = this.#missing();
+      if (missing <= 0) return;
+      holder.deref()?.relieve(missing + RELIEF_MAPPINGS);
+    }
+    if (this.#missing() <= 0) return;
+    this.#counts.add(-mappings);
+    throw new PoolMappingsError(this.held, this.#maxMapCount);
   }
 
-  /** Notes that mappings were made, or, with a negative number, went. */
+  /** Corrects the count: mappings went, or fewer or more came than were taken. */
   add(mappings: number): void {
-    this.#held += mappings;
+    if (mappings !== 0) this.#counts.add(mappings);
   }
+
+  /** Whom to ask for mappings near the limit. */
+  register(holder: MappingHolder): void {
+    this.unregister(holder);
+    this.#holders.push(new WeakRef(holder));
+  }
+
+  /** Forgets a holder, and those that were collected. */
+  unregister(holder: MappingHolder): void {
+    this.#holders = this.#holders.filter((each) => ![undefined, holder].includes(each.deref()));
+  }
+
+  /** How many mappings there are too many; less than 0 for room. */
+  #missing(): number {
+    return Atomics.load(this.#counts.words, OTHERS) + this.held - this.#limit;
+  }
+
+  #isDue(): boolean {
+    const { words } = this.#counts;
+    const countedAt = Atomics.load(words, COUNTED_AT);
+    if (countedAt === 0) return true;
+    const grown = this.held - Atomics.load(words, HELD_THEN);
+    const room = -this.#missing();
+    if (grown < RECOUNT_MAPPINGS) return room < this.#limit / 2 && this.#isOlderThan(countedAt);
+    return grown > room * RECOUNT_PART;
+  }
+
+  #isOlderThan(countedAt: number): boolean {
+    // A clock that was set back makes it old, too.
+    const age = now() - countedAt;
+    return age > RECOUNT_MS || age < 0;
+  }
+
+  #recount(): void {
+    if (this.#limit === Infinity) return;
+    const { words } = this.#counts;
+    // Before the kernel's count: what other threads map meanwhile is then counted twice rather than not at all.
+    const { held } = this;
+    const counted = this.#countMappings();
+    if (counted !== undefined) Atomics.store(words, OTHERS, counted - held);
+    Atomics.store(words, HELD_THEN, held);
+    Atomics.store(words, COUNTED_AT, now());
+  }
+}
+
+function now(): number {
+  return (Date.now() & 0x7fff_ffff) | 1;
 }
 
 let shared: MappingBudget | undefined;
 
-/** The process's one budget: its pools share the limit. */
+/** The process's one budget, as this thread sees it. */
 export function mappingBudget(): MappingBudget {
-  shared ??= new MappingBudget(host().maxMapCount);
+  shared ??= new MappingBudget(host().maxMapCount, processMappings());
   return shared;
 }

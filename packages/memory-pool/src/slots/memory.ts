@@ -68,9 +68,13 @@ export class SlotMemory {
     if (pages > records.accessiblePages(slot)) {
       const before = records.mappings(slot);
       const wanted = mappingsOf(pages, records.imageFirstPage(slot), records.imagePages(slot));
-      if (wanted > before) this.#budget.check(wanted - before);
-      this.#openOrShut(slot, pages);
-      if (wanted !== before) this.#account(wanted - before);
+      this.#take(wanted - before);
+      try {
+        this.#openOrShut(slot, pages);
+      } catch (error) {
+        this.#account(before - wanted);
+        throw error;
+      }
     }
     records.setByteLength(slot, byteLength);
   }
@@ -101,6 +105,20 @@ export class SlotMemory {
     this.#account(records.mappings(slot) - before);
   }
 
+  /**
+   * Lays fresh inaccessible pages over a free slot, so that it holds neither memory nor an image nor mappings, and returns how many
+   * mappings went. Refused by the system, it throws, and the slot's state is `UNKNOWN`.
+   */
+  surrender(slot: number): number {
+    const records = this.#records;
+    const mappings = records.mappings(slot);
+    if (mappings === 0) return 0;
+    records.putUnknown(slot);
+    this.#blank(slot);
+    records.putPreviouslyUsed(slot);
+    return mappings;
+  }
+
   /** The slab is gone, and every mapping with it. */
   close(): void {
     this.#account(-this.#mappings);
@@ -114,7 +132,7 @@ export class SlotMemory {
       image === undefined
         ? mappingsOf(pages, 0, 0)
         : mappingsOf(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes);
-    if (wanted > before) this.#budget.check(wanted - before);
+    this.#take(wanted - before);
     this.#reset.unwatch(slot);
     try {
       const isOther = records.imageId(slot) !== (image === undefined ? 0 : image.id);
@@ -122,10 +140,9 @@ export class SlotMemory {
       this.#setAccessible(slot, pages);
       if (isOther && image !== undefined) this.#mapImage(slot, image);
     } catch (error) {
-      this.#account(records.mappings(slot) - before);
+      this.#account(records.mappings(slot) - wanted);
       throw error;
     }
-    if (wanted !== before) this.#account(wanted - before);
   }
 
   #blank(slot: number): void {
@@ -155,6 +172,14 @@ export class SlotMemory {
       if (!(error instanceof SystemError)) throw error;
       return false;
     }
+  }
+
+  /** Counts mappings before they are made, or, with a negative number, that they go. */
+  #take(mappings: number): void {
+    if (mappings > 0) {
+      this.#budget.take(mappings);
+      this.#mappings += mappings;
+    } else if (mappings < 0) this.#account(mappings);
   }
 
   #account(mappings: number): void {

@@ -1,32 +1,171 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MappingBudget, mappingBudget } from '../../src/slots/mapping-budget.js';
 import { PoolMappingsError } from '../../src/index.js';
+import { MappingBudget, mappingBudget, type MappingHolder } from '../../src/slots/mapping-budget.js';
+import { countMappings, type MappingCounts } from '../../src/slots/process-mappings.js';
 import { imageModule, smallPool, zeroModule } from '../support/memories.js';
 
 const HOST_PAGE = 4096;
 
+/** A process: what each of its threads' pools hold, and what others have. */
+class Process {
+  readonly words = new Int32Array(16);
+  readonly held: number[] = [];
+  others = 0;
+  counts = 0;
+
+  get mappings(): number {
+    return this.others + this.held.reduce((sum, each) => sum + each, 0);
+  }
+
+  /** A thread's budget; `hidden` is a process without `/proc`. */
+  budget(maxMapCount: number | undefined, hidden = false): MappingBudget {
+    const thread = this.held.push(0) - 1;
+    const { words } = this;
+    const sum = () => this.held.reduce((total, each) => total + each, 0);
+    const counts: MappingCounts = {
+      words,
+      get held() {
+        return sum();
+      },
+      add: (mappings) => void (this.held[thread]! += mappings),
+    };
+    return new MappingBudget(maxMapCount, counts, () => {
+      this.counts++;
+      return hidden ? undefined : this.mappings;
+    });
+  }
+}
+
 describe('MappingBudget', () => {
   it('stops while the process has a margin, and changes nothing by refusing', () => {
-    const budget = new MappingBudget(10_000);
-    budget.check(7952);
-    budget.add(7952);
-    expect(() => budget.check(1)).toThrow(
+    const budget = new Process().budget(10_000);
+    budget.take(7952);
+    expect(() => budget.take(1)).toThrow(
       expect.objectContaining({ code: 'ERR_POOL_MAPPINGS', heldMappings: 7952, maxMapCount: 10_000 }),
     );
-    expect(held(budget)).toBe(7952);
+    expect(budget.held).toBe(7952);
     budget.add(-2);
-    budget.check(2);
+    budget.take(2);
+    expect(() => budget.take(1)).toThrow(PoolMappingsError);
   });
 
   it('has no limit where the host has none', () => {
-    expect(() => new MappingBudget(undefined).check(1e9)).not.toThrow();
+    const budget = new Process().budget(undefined);
+    budget.take(1e9);
+    expect(budget.held).toBe(1e9);
+  });
+
+  it('counts for all threads together', () => {
+    const process = new Process();
+    const [a, b, c] = [1, 2, 3].map(() => process.budget(10_000)) as [
+      MappingBudget,
+      MappingBudget,
+      MappingBudget,
+    ];
+    a.take(4000);
+    b.take(3900);
+    expect(() => c.take(53)).toThrow(PoolMappingsError);
+    c.take(52);
+    expect(process.mappings).toBe(7952);
+  });
+
+  it('counts what is not the pools’, and again before it refuses', () => {
+    const process = new Process();
+    const budget = process.budget(10_000);
+    process.others = 5000;
+    budget.take(2900);
+    expect(() => budget.take(53)).toThrow(PoolMappingsError);
+    process.others = 4000;
+    budget.take(1052);
+    expect(process.mappings).toBe(7952);
+  });
+
+  it('does without the kernel’s count where that is hidden', () => {
+    const process = new Process();
+    const budget = process.budget(10_000, true);
+    process.others = 9000;
+    budget.take(7952);
+    expect(() => budget.take(1)).toThrow(PoolMappingsError);
+  });
+
+  it('asks those who can do without, one after the other, and no more of them than it needs', () => {
+    const budget = new Process().budget(10_000);
+    const asked: string[] = [];
+    const holder = (name: string, has: number): MappingHolder => ({
+      relieve(mappings) {
+        asked.push(name);
+        const relieved = Math.min(mappings, has);
+        budget.add(-relieved);
+        return relieved;
+      },
+    });
+    const [a, b, c] = [holder('a', 0), holder('b', 5000), holder('c', 2000)];
+    for (const each of [a, b, c]) budget.register(each);
+    budget.take(7952);
+    budget.take(1);
+    expect(asked).toEqual(['a', 'b']);
+    budget.unregister(b);
+    budget.take(2048);
+    asked.length = 0;
+    budget.take(100);
+    expect(asked).toEqual(['a', 'c']);
+  });
+
+  it('holds the limit, whatever threads and others do, and counts seldom', () => {
+    const step = fc.record({
+      thread: fc.nat(2),
+      mappings: fc.integer({ min: 1, max: 900 }),
+      back: fc.boolean(),
+      others: fc.integer({ min: -200, max: 200 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+        const process = new Process();
+        process.others = 500;
+        const budgets = [1, 2, 3].map(() => process.budget(12_000));
+        for (const { thread, mappings, back, others } of steps) {
+          process.others = Math.min(Math.max(process.others + others, 0), 1500);
+          const budget = budgets[thread]!;
+          if (back) {
+            budget.add(-Math.min(mappings, process.held[thread]!));
+            continue;
+          }
+          const before = process.mappings;
+          try {
+            budget.take(mappings);
+          } catch (error) {
+            expect(error).toBeInstanceOf(PoolMappingsError);
+            expect(process.mappings).toBe(before);
+            expect(before + mappings).toBeGreaterThan(12_000 - 2048);
+          }
+          // What others made since the last count is what the margin is for.
+          expect(process.mappings).toBeLessThan(12_000);
+        }
+      }),
+    );
+  });
+
+  it('counts a process that fills up a handful of times, not at each mapping', () => {
+    const process = new Process();
+    process.others = 400;
+    const budget = process.budget(65_530);
+    for (let n = 0; n < 31_000; n++) budget.take(2);
+    expect(process.counts).toBeLessThan(60);
+  });
+});
+
+describe('countMappings', () => {
+  it('counts what the kernel lists', () => {
+    const lines = readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
+    expect(Math.abs(countMappings()! - lines)).toBeLessThan(50);
   });
 });
 
 describe('a pool', () => {
   it('accounts for what the kernel counts, through every kind of change', () => {
-    const before = { held: held(mappingBudget()), counted: mappingsOf(0, 0) };
+    const before = { held: mappingBudget().held, counted: mappingsOf(0, 0) };
     expect(before.counted).toBe(0);
     const pool = smallPool({ totalMemories: 5 });
     const slabEnd = pool.slabAddress + pool.layout.totalSlabBytes;
@@ -34,7 +173,7 @@ describe('a pool', () => {
     const store = pool.openStore();
     const check = () => {
       const counted = mappingsOf(pool.slabAddress, slabEnd) - idle;
-      expect(held(mappingBudget()) - before.held).toBe(counted);
+      expect(mappingBudget().held - before.held).toBe(counted);
     };
     const middle = imageModule(1, { offset: 3 * HOST_PAGE });
     const kinds = [
@@ -62,19 +201,9 @@ describe('a pool', () => {
       check();
     }
     pool.close({ force: true });
-    expect(held(mappingBudget())).toBe(before.held);
+    expect(mappingBudget().held).toBe(before.held);
   });
 });
-
-/** What a budget says when it refuses. */
-function held(budget: MappingBudget): number {
-  try {
-    budget.check(Infinity);
-  } catch (error) {
-    if (error instanceof PoolMappingsError) return error.heldMappings;
-  }
-  throw new Error('The budget has no limit here');
-}
 
 /** Mappings of this process inside a range of addresses, as the kernel tells them. */
 function mappingsOf(start: number, end: number): number {

@@ -124,6 +124,8 @@ describe('a reset', () => {
         liveMemories: 0,
         unusedWarmMemories: 3,
         unusedBytesResident: 3 * written,
+        // Counted once, though three slots have it mapped.
+        imageBytes: module.memories[0]?.image?.byteLength ?? 0,
         queuedMemories: 0,
         waitingAllocations: 0,
         resets: { scan: 0, watch: 0, write: 0, decommit: 0, [strategy]: 3 },

@@ -286,7 +286,7 @@ describe('the key registry', () => {
         }
         checkEnd(world);
       }),
-      { numRuns: 2000 },
+      { numRuns: 800 },
     );
   });
 });

@@ -1,0 +1,106 @@
+/** What free slots and closed modules hold comes back when it is wanted; in this process, and in children that go to the limit. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { describeMemory, type PoolModule } from '../src/index.js';
+import { poolCoreOf } from '../src/pool.js';
+import { HOST_PAGE, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
+
+async function answerOf(what: string): Promise<unknown> {
+  const fixture = join(import.meta.dirname, 'fixtures', 'comes-back.mjs');
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', fixture, what]);
+  return JSON.parse(stdout);
+}
+
+describe('images of a closed module', () => {
+  it('go with the last memory that has them mapped, and are counted until then', () => {
+    using pool = smallPool({ totalMemories: 4 });
+    using store = pool.openStore();
+    const bytes = new Uint8Array(PAGE).fill(5);
+    const modules: PoolModule[] = [1, 2, 3].map(() =>
+      describeMemory({ initial: 2, maximum: 8, contents: bytes }),
+    );
+    const memories = modules.map((module) => store.allocate({ module }));
+    expect(pool.metrics().imageBytes).toBe(3 * PAGE);
+    for (const module of modules.slice(0, 2)) {
+      pool.purgeModule(module);
+      module.close();
+    }
+    expect(pool.metrics().imageBytes).toBe(3 * PAGE);
+    memories[0]!.free();
+    expect(pool.metrics().imageBytes).toBe(2 * PAGE);
+    memories[2]!.free();
+    expect(pool.metrics().imageBytes).toBe(2 * PAGE);
+    memories[1]!.free();
+    expect(pool.metrics().imageBytes).toBe(PAGE);
+    // The slots they left are as good as new.
+    for (let n = 0; n < 4; n++) {
+      const memory = store.allocate({ module: zeroModule() });
+      expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
+    }
+    poolCoreOf(pool).checkConsistency();
+    modules[2]!.close();
+  });
+
+  it('are counted once, however many slots have them', () => {
+    using pool = smallPool({ totalMemories: 4 });
+    using store = pool.openStore();
+    const module = imageModule(7);
+    for (let n = 0; n < 4; n++) store.allocate({ module });
+    expect(pool.metrics().imageBytes).toBe(HOST_PAGE);
+    store.dispose();
+    expect(pool.metrics().imageBytes).toBe(HOST_PAGE);
+    pool.purgeModule(module);
+    expect(pool.metrics().imageBytes).toBe(0);
+  });
+});
+
+describe('free slots', () => {
+  it('give up the mappings of those that were free longest, and are clean afterwards', () => {
+    using pool = smallPool({ totalMemories: 5 });
+    using store = pool.openStore();
+    const modules = [1, 2, 3, 4].map((value) => imageModule(value));
+    const memories = modules.map((module) => store.allocate({ module }));
+    const slots = memories.map(({ slot }) => slot);
+    for (const memory of memories) memory.free();
+    const core = poolCoreOf(pool);
+    const { records } = core;
+    expect(core.relieve(4)).toBeGreaterThanOrEqual(4);
+    expect(slots.map((slot) => records.mappings(slot) > 0)).toEqual([false, false, true, true]);
+    core.checkConsistency();
+    expect(core.relieve(1000)).toBeGreaterThan(0);
+    expect(slots.map((slot) => records.mappings(slot))).toEqual([0, 0, 0, 0]);
+    expect(core.relieve(1000)).toBe(0);
+    expect(pool.metrics()).toMatchObject({ imageBytes: 0, unusedBytesResident: 0 });
+    core.checkConsistency();
+    for (const [i, module] of modules.entries()) {
+      const bytes = new Uint8Array(store.allocate({ module }).buffer);
+      expect(bytes[0]).toBe(i + 1);
+      expect(bytes.subarray(HOST_PAGE).every((byte) => byte === 0)).toBe(true);
+    }
+  });
+
+  it('of one pool make room for another at the limit of the process', async () => {
+    expect(await answerOf('burst')).toEqual({ first: true, second: 20_000, refused: 'ERR_POOL_MAPPINGS' });
+  });
+});
+
+describe('two threads', () => {
+  it('that fill the process up at once leave it its margin', async () => {
+    const { refusals, atTheEnd, limit } = (await answerOf('two-threads')) as {
+      refusals: string[];
+      atTheEnd: number;
+      limit: number;
+    };
+    expect(refusals).toEqual(['ERR_POOL_MAPPINGS', 'ERR_POOL_MAPPINGS', 'ERR_POOL_MAPPINGS']);
+    expect(atTheEnd).toBeLessThan(limit - 1500);
+    expect(atTheEnd).toBeGreaterThan(limit - 5000);
+  });
+});
+
+describe('workers with pools', () => {
+  it('leave nothing, in whichever way they end', async () => {
+    expect(await answerOf('workers')).toEqual({ slabs: 0, images: 0, descriptors: 0, held: 0 });
+  });
+});
