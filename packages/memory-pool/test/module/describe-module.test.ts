@@ -9,10 +9,15 @@ const FIXTURE = join(import.meta.dirname, '..', 'fixtures', 'hostile.mjs');
 /** Less than 10 million small objects need. */
 const HEAP_MEGABYTES = 160;
 
-function run(...args: readonly string[]): unknown {
+function run(name?: string, ...nodeOptions: readonly string[]): unknown {
   const { stdout, stderr, status, signal } = spawnSync(
     process.execPath,
-    [`--max-old-space-size=${HEAP_MEGABYTES}`, FIXTURE, ...args],
+    [
+      `--max-old-space-size=${HEAP_MEGABYTES}`,
+      ...nodeOptions,
+      FIXTURE,
+      ...(name === undefined ? [] : [name]),
+    ],
     { encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(`${signal ?? status}: ${stderr}`);
@@ -53,6 +58,18 @@ describe('a hostile module', () => {
   it.each(Object.entries(ENDS))('%s', (name, end) => {
     expect(run(name)).toEqual(end);
   });
+});
+
+describe('a Node that compiles no WebAssembly', () => {
+  it.each(['--jitless', '--disallow-code-generation-from-strings'])(
+    'reads modules all the same, and is as strict about their memories: %s',
+    (option) => {
+      expect(run('100,000 segments over one another', option)).toEqual({ image: 1 });
+      expect(run('20 MB of memory types', option)).toEqual(over('maxMemories'));
+      expect(run('20 MB of operands', option)).toEqual(INVALID);
+      expect(run('a section of four gigabytes', option)).toEqual(INVALID);
+    },
+  );
 });
 
 describe('limits', () => {
