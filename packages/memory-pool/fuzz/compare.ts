@@ -130,7 +130,7 @@ export class Comparison implements Disposable {
   #tryTenant(module: PoolModule, { index }: ModuleMemory, expected: Uint8Array | undefined): void {
     const memory = this.#store.allocate({ module, memoryIndex: index });
     try {
-      const actual = Buffer.from(memory.buffer);
+      const actual = Buffer.from(memory.unsafeBuffer);
       if (expected !== undefined && !actual.equals(expected)) {
         const at = actual.findIndex((byte, i) => byte !== expected[i]);
         throw new Difference(

@@ -245,7 +245,7 @@ describe("the caller's bytes", () => {
         using module = describeModule(shared);
         if (module.memories[0]?.obstacle !== undefined) continue;
         const memory = store.allocate({ module });
-        const start = Buffer.from(memory.buffer, 3, 3);
+        const start = Buffer.from(memory.read(3, 3));
         if ((start[0] !== 7 && start[0] !== 8) || start[1] !== 7 || start[2] !== 7) seen.other++;
         memory.free();
         seen.described++;
