@@ -5,7 +5,7 @@
 
 import { openSync } from 'node:fs';
 
-import { fromNodeError, SystemError } from '../../errors.js';
+import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
 import { lazily } from './lazily.js';
@@ -29,10 +29,9 @@ export function openForReading(path: string): number {
 export function openForThread(path: string): number {
   try {
     return openSync(path, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_ACCESS_DENIED')
-      return openForReading(path);
-    throw fromNodeError(error, { path });
+  } catch {
+    // Refused by --permission; anything else refuses the C library as well.
+    return openForReading(path);
   }
 }
 
