@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { isSupported } from '../src/index.js';
 
 import { fixtureJson } from './support/child.js';
 import { WAYS } from './support/ways.js';
@@ -29,6 +30,17 @@ describe.each(WAYS)('lifetimes, %s', (method) => {
     expect(after.descriptors).toBe(before.descriptors);
     expect(after.mappings - before.mappings).toBeLessThan(64);
     expect(after.rss - before.rss).toBeLessThan(48 * 2 ** 20);
+  });
+});
+
+describe('forks', () => {
+  it('stop being mapped before the process has too many mappings, and are copied then', () => {
+    const { wrong, most, dropped, again } = fixtureJson('many-forks.mjs') as Record<string, number>;
+    expect(wrong).toBe(0);
+    // 400 forks of 46 places would take 36,800 of the usual 65,530.
+    expect(most).toBeLessThan(34_000);
+    expect(dropped).toBeLessThan(2000);
+    if (isSupported('laid')) expect(again).toBeGreaterThan(20 * 46);
   });
 });
 

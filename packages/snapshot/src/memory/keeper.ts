@@ -7,6 +7,7 @@ import { addressOf, type PageRestorer, type VirtualMemory } from '@guardstripe/m
 import { isShared } from '../target/target.js';
 import { webAssembly, type MemoryLike } from '../target/webassembly.js';
 import { layOver, mend, removeLaid, type Laid, type Range } from './lay.js';
+import { LaidMappings } from './mapping-budget.js';
 import type { SnapshotMethod } from './method.js';
 import { copyBack, differences, type PageRun } from './pages.js';
 import { startRestorer } from './restorer.js';
@@ -38,6 +39,7 @@ export class MemoryKeeper {
   #address: number | undefined;
   /** What the pages of the range are mapped to, where they are not written. */
   #laid: Laid;
+  #mappings: LaidMappings | undefined;
   /** What the memory held when watching began. Not watched: `undefined`. */
   #saved: SavedMemory | undefined;
   #restorer: PageRestorer | undefined;
@@ -165,6 +167,7 @@ export class MemoryKeeper {
     if (this.#address !== before) {
       // Moved: the new pages are plain. The old ones may be somebody else's already, so nothing is called off there.
       this.#laid = undefined;
+      this.#mappings?.change(0);
       this.#restorer = undefined;
     }
     this.#stop();
@@ -192,6 +195,7 @@ export class MemoryKeeper {
       this.#laid = 'partly';
       removeLaid(range, laid, virtualMemory);
       this.#laid = undefined;
+      this.#mappings?.change(0);
     } catch {
       mend(range, virtualMemory);
     }
@@ -200,11 +204,20 @@ export class MemoryKeeper {
   }
 
   #layAndWatch(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
+    this.#mappings ??= new LaidMappings(this.#memory);
+    if (!this.#mappings.change(saved.maxMappings)) return this.#copyAndWatch(range, saved, virtualMemory);
     const before = this.#laid;
     this.#laid = 'partly';
     const isLaid = layOver(range, saved, before, virtualMemory);
     if (isLaid) this.#laid = saved;
     if (!isLaid || !this.#tryWatching(range, saved, 'laid', virtualMemory)) this.#start(saved, 'copy');
+  }
+
+  /** For a fork that there are no mappings for. */
+  #copyAndWatch(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
+    copyBack(range.bytes, saved);
+    const isPlain = this.#unlay(range, saved, virtualMemory);
+    if (!isPlain || !this.#tryWatching(range, saved, 'written', virtualMemory)) this.#start(saved, 'copy');
   }
 
   #tryWatching(

@@ -28,6 +28,8 @@ export class SavedMemory implements Contents {
   readonly pageSize: number;
   readonly runs: readonly FileRun[];
   readonly bytes: Uint8Array;
+  /** Most mappings that a memory takes with this laid over it: the runs, and what is left between them. */
+  readonly maxMappings: number;
   readonly #image: MemoryImage | undefined;
   readonly #map: Mmap | undefined;
 
@@ -43,6 +45,7 @@ export class SavedMemory implements Contents {
     this.bytes = file?.bytes ?? bytes;
     const largest = runs.toSorted((left, right) => right.byteLength - left.byteLength);
     const mapped = new Set(file === undefined ? [] : largest.slice(0, MAX_MAPPED_RUNS));
+    this.maxMappings = 2 * mapped.size;
     let fileOffset = 0;
     this.runs = runs.map((run) => {
       const at = fileOffset;

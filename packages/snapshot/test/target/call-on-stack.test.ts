@@ -113,6 +113,31 @@ describe('from within a call into the instance', () => {
     expect(exports.peek(1)).toBe(0);
   });
 
+  it('is seen inside of a call that may be suspended (JavaScript promise integration)', async (context) => {
+    const { promising, Suspending } = WebAssembly as unknown as {
+      promising?: (f: unknown) => () => Promise<unknown>;
+      Suspending?: new (f: () => Promise<void>) => () => void;
+    };
+    if (promising === undefined || Suspending === undefined) {
+      context.skip('this V8 has no JavaScript promise integration');
+      return;
+    }
+    let state: Snapshot | undefined;
+    const seen: unknown[] = [];
+    const host = new Suspending(async () => {
+      expect(() => state?.restore()).toThrow(onStack);
+      await Promise.resolve();
+      // Suspended: the stack that can be seen is empty. This is what the documentation leaves to the caller.
+      seen.push('suspended');
+    });
+    const { instance, exports } = instantiate(undefined, { host });
+    state = snapshot(instance);
+    await promising(exports.visit)();
+    expect(seen).toEqual(['suspended']);
+    state.restore();
+    state.close();
+  });
+
   it('does not matter after it has thrown, or in a later turn', async () => {
     const { instance, exports, during } = visited();
     using state = snapshot(instance);

@@ -1,0 +1,48 @@
+/**
+ * How many mappings forks may make. At `vm.max_map_count` V8's own wish for memory fails and ends the process, so forks stop at
+ * half of it and copy from there on; pools of memories in the same process count, too.
+ */
+import { host, processState } from '@guardstripe/mmap';
+
+const LIMIT_PART = 0.5;
+
+let limit: number | undefined;
+/** Where the process has no state that its threads share: those of this thread. */
+let own = 0;
+
+function used(): number {
+  return processState()?.mappings ?? own;
+}
+
+function add(mappings: number): void {
+  own += mappings;
+  processState()?.addMappings(mappings);
+}
+
+/** The mappings of one memory. */
+interface Held {
+  mappings: number;
+}
+
+const collected = new FinalizationRegistry<Held>(({ mappings }) => add(-mappings));
+
+/** The mappings that are laid over one memory. They go when it is collected. */
+export class LaidMappings {
+  readonly #held: Held = { mappings: 0 };
+
+  constructor(memory: object) {
+    collected.register(memory, this.#held);
+  }
+
+  /** Takes another number of them; false if the process has too many. */
+  change(mappings: number): boolean {
+    const more = mappings - this.#held.mappings;
+    if (more > 0) {
+      limit ??= (host().maxMapCount ?? Infinity) * LIMIT_PART;
+      if (used() + more > limit) return false;
+    }
+    this.#held.mappings = mappings;
+    add(more);
+    return true;
+  }
+}
