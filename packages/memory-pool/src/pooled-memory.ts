@@ -86,7 +86,7 @@ export class PooledMemory implements Disposable {
   /**
    * A copy of `byteLength` bytes from `offset` on.
    *
-   * @throws RangeError `ERR_OUT_OF_RANGE` if they are not all inside the memory, TypeError `ERR_INVALID_ARG_TYPE`,
+   * @throws `RangeError` `ERR_OUT_OF_RANGE` if they are not all inside the memory, `TypeError` `ERR_INVALID_ARG_TYPE`,
    * {@link MemoryFreedError}
    */
   read(offset: number, byteLength: number): Uint8Array<ArrayBuffer> {
@@ -121,7 +121,7 @@ export class PooledMemory implements Disposable {
   /**
    * Sets `byteLength` bytes from `offset` on to `value`, 0 to 255.
    *
-   * @throws as {@link PooledMemory.read}; RangeError `ERR_OUT_OF_RANGE` for another value
+   * @throws as {@link PooledMemory.read}; `RangeError` `ERR_OUT_OF_RANGE` for another value
    */
   fill(value: number, offset: number, byteLength: number): void {
     this.#assertRange('fill the memory', offset, byteLength);
