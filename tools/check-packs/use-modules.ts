@@ -11,6 +11,13 @@ const described = describeMemory({ initial: 1, contents: Uint8Array.of(1, 2, 3) 
 const memory = pool.openStore().allocate({ module: described });
 if (new Uint8Array(memory.buffer)[2] !== 3) throw new Error('the image is not in the memory');
 pool.close({ force: true });
+const { snapshot } = modules['@guardstripe/snapshot'];
+const taken = new WebAssembly.Memory({ initial: 1 });
+const state = snapshot(taken);
+new Uint8Array(taken.buffer)[0] = 1;
+state.restore();
+if (new Uint8Array(taken.buffer)[0] !== 0) throw new Error('the snapshot was not restored');
+state.close();
 `;
 
 const USE_TYPED = `
