@@ -22,6 +22,7 @@ const ORDER = [
   'fresh-webassembly-instances',
   'sizing-a-pool',
   'images-and-reset',
+  'views-and-how-long-they-live',
   'isolation-with-protection-keys',
   'native-guests',
   'coming-from-wasmtime',

@@ -1,5 +1,6 @@
 /** A tenant's linear memory in a slot of the pool. */
 import { types } from 'node:util';
+import { checkInteger, invalidArgType } from '@guardstripe/common';
 import { onGrow, type GrowEvent } from './diagnostics.js';
 import { InvalidTypeError, MemoryFreedError, OutOfRangeError, size } from './errors.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
@@ -102,7 +103,7 @@ export class PooledMemory implements Disposable {
    * @throws as {@link PooledMemory.read}
    */
   readInto(target: Uint8Array, offset: number): void {
-    const byteLength = lengthOf('read the memory', 'target', target);
+    const byteLength = lengthOf('target', target);
     this.#assertRange('read the memory', offset, byteLength);
     this.#core.bytes.read(this.slot, offset, target, byteLength);
   }
@@ -113,7 +114,7 @@ export class PooledMemory implements Disposable {
    * @throws as {@link PooledMemory.read}
    */
   write(offset: number, bytes: Uint8Array): void {
-    const byteLength = lengthOf('write the memory', 'bytes', bytes);
+    const byteLength = lengthOf('bytes', bytes);
     this.#assertRange('write the memory', offset, byteLength);
     this.#core.bytes.write(this.slot, offset, bytes);
   }
@@ -125,12 +126,7 @@ export class PooledMemory implements Disposable {
    */
   fill(value: number, offset: number, byteLength: number): void {
     this.#assertRange('fill the memory', offset, byteLength);
-    if (typeof value !== 'number') throw wrongNumber('fill the memory', 'value', value);
-    if (!Number.isInteger(value) || value < 0 || value > 255) {
-      throw new OutOfRangeError(
-        `Cannot fill the memory: value must be a whole number from 0 to 255, received ${value}`,
-      );
-    }
+    checkInteger(value, 'value', 0, 255);
     this.#core.bytes.fill(this.slot, value, offset, byteLength);
   }
 
@@ -237,8 +233,8 @@ export class PooledMemory implements Disposable {
     ) {
       return;
     }
-    if (typeof offset !== 'number') throw wrongNumber(action, 'offset', offset);
-    if (typeof byteLength !== 'number') throw wrongNumber(action, 'byteLength', byteLength);
+    if (typeof offset !== 'number') throw invalidArgType('offset', 'of type number', offset);
+    if (typeof byteLength !== 'number') throw invalidArgType('byteLength', 'of type number', byteLength);
     throw new OutOfRangeError(
       `Cannot ${action}: ${byteLength} bytes at offset ${offset} are not inside its ${size(end)}`,
     );
@@ -249,11 +245,7 @@ export class PooledMemory implements Disposable {
   }
 }
 
-function lengthOf(action: string, name: string, bytes: unknown): number {
+function lengthOf(name: string, bytes: unknown): number {
   if (types.isUint8Array(bytes)) return byteLengthOf(bytes);
-  throw new InvalidTypeError(`Cannot ${action}: ${name} must be a Uint8Array, received ${String(bytes)}`);
-}
-
-function wrongNumber(action: string, name: string, value: unknown): InvalidTypeError {
-  return new InvalidTypeError(`Cannot ${action}: ${name} must be a number, received ${String(value)}`);
+  throw invalidArgType(name, 'an instance of Uint8Array', bytes);
 }
