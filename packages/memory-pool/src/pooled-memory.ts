@@ -1,6 +1,6 @@
 /** A tenant's linear memory in a slot of the pool. */
 import { types } from 'node:util';
-import { checkInteger, invalidArgType } from '@guardstripe/common';
+import { checkByteRange, checkInteger, invalidArgType } from '@guardstripe/common';
 import { onGrow, type GrowEvent } from './diagnostics.js';
 import { InvalidTypeError, MemoryFreedError, OutOfRangeError, size } from './errors.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
@@ -233,11 +233,7 @@ export class PooledMemory implements Disposable {
     ) {
       return;
     }
-    if (typeof offset !== 'number') throw invalidArgType('offset', 'of type number', offset);
-    if (typeof byteLength !== 'number') throw invalidArgType('byteLength', 'of type number', byteLength);
-    throw new OutOfRangeError(
-      `Cannot ${action}: ${byteLength} bytes at offset ${offset} are not inside its ${size(end)}`,
-    );
+    checkByteRange(offset, byteLength, end);
   }
 
   #assertLive(action: string): void {
