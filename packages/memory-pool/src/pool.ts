@@ -188,7 +188,7 @@ export class MemoryPool implements Disposable {
       unusedWarmMemories,
       coolingMemories: withheld.cooling.size,
       retiredMemories: withheld.retired.size,
-      collections: this.#core.collector.collections,
+      collections: this.#core.shortage.collector.collections,
       unusedBytesResident,
       imageBytes: this.#core.imageBytes,
       queuedMemories: queued,

@@ -122,7 +122,7 @@ export class PooledMemory implements Disposable {
   /**
    * Sets `byteLength` bytes from `offset` on to `value`, 0 to 255.
    *
-   * @throws as {@link PooledMemory.read}; `RangeError` `ERR_OUT_OF_RANGE` for another value
+   * @throws as {@link PooledMemory.read}; also `RangeError` `ERR_OUT_OF_RANGE` for another value
    */
   fill(value: number, offset: number, byteLength: number): void {
     this.#assertRange('fill the memory', offset, byteLength);

@@ -52,11 +52,11 @@ export class LeakNet {
   }
 
   #collected(tenancy: Tenancy): void {
-    const { orphans, collector } = this.#core;
+    const { orphans, shortage } = this.#core;
     for (const lease of this.#core.leasesOf(tenancy)) {
       const trace = tenancy.traces?.get(lease.slot);
       const warn = () => this.#warn(lease.slot, trace);
-      if (orphans.adopt(lease, warn)) collector.request();
+      if (orphans.adopt(lease, warn)) shortage.collector.request();
       else if (this.#core.release(lease)) warn();
     }
   }

@@ -8,11 +8,11 @@ import type { Mmap, ViewsLeft } from '@guardstripe/mmap';
 import { ProtectionMask, type KeyLease } from '@guardstripe/mpk';
 import { checkBooks } from './consistency.js';
 import { Counters } from '../slots/counters.js';
-import { onExhausted, onFree, reportFailure, type ExhaustedEvent, type FreeEvent } from '../diagnostics.js';
-import { PoolClosedError, PoolConcurrencyLimitError } from '../errors.js';
-import { Collector } from './collector.js';
+import { onFree, reportFailure, type FreeEvent } from '../diagnostics.js';
+import { PoolClosedError, type PoolConcurrencyLimitError } from '../errors.js';
 import { FreeSlots } from './free-slots.js';
 import { Orphans } from './orphans.js';
+import { Shortage } from './shortage.js';
 import { WithheldSlots } from './withheld-slots.js';
 import { explainRefusal } from '../slab/host-bounds.js';
 import { HostBytes } from '../slots/host-bytes.js';
@@ -49,7 +49,7 @@ export class PoolCore implements MappingHolder {
   readonly withheld: WithheldSlots;
   /** Memories of collected stores. */
   readonly orphans: Orphans;
-  readonly collector: Collector;
+  readonly shortage: Shortage;
   /** Whether closing began: nothing can be had any more, even if the system would not take the slab back. */
   closed = false;
   readonly #slab: Mmap;
@@ -61,9 +61,6 @@ export class PoolCore implements MappingHolder {
   readonly #free: FreeSlots;
   readonly #recycler: SlotRecycler;
   readonly #views = new SlotViews(this);
-  /** Whether an allocation was refused while slots cool, and none was made since. */
-  #isShort = false;
-  #warnedOfCooling = false;
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, maxUnusedWarmSlots } = options;
@@ -91,7 +88,7 @@ export class PoolCore implements MappingHolder {
     this.bytes = new HostBytes(pages, records, virtualMemory.pageSize, numStripes > 1);
     this.withheld = new WithheldSlots({ slab, pages, records, memory, virtualMemory, numStripes });
     this.orphans = new Orphans(this, this.#views);
-    this.collector = new Collector(this, options.maxCollectionShare);
+    this.shortage = new Shortage(this, options.maxCollectionShare);
     mappingBudget().register(this);
   }
 
@@ -213,28 +210,6 @@ export class PoolCore implements MappingHolder {
   enter<T>(stripe: number, fn: () => T): T {
     const mask = this.#masks[stripe];
     return mask === undefined ? fn() : enterStripe(mask, fn);
-  }
-
-  /** Whether a collection could give somebody a slot. */
-  get wantsCollection(): boolean {
-    if (this.closed) return false;
-    return this.orphans.size > 0 || (this.withheld.cooling.size > 0 && (this.#isShort || this.waiting > 0));
-  }
-
-  /** Whether somebody waits for what a collection would bring back. */
-  get isWaitedFor(): boolean {
-    return this.waiting > 0;
-  }
-
-  /** Slots that were withheld until a collection, and came back. */
-  get numCollected(): number {
-    return this.counters.get('cooledMemories');
-  }
-
-  /** Has the engine collect. What cools comes back in a later turn. */
-  collect(gc: () => void): void {
-    this.#isShort = false;
-    this.orphans.collect(gc);
   }
 
   /** Drops what the decommit queue holds and gives its slots back. */
@@ -371,34 +346,8 @@ export class PoolCore implements MappingHolder {
     return left;
   }
 
-  /** Tells of a full stripe, has a collection made if that may help, and makes the error. */
   #exhausted(stripe: number): PoolConcurrencyLimitError {
-    const capacity = this.#free.capacity(stripe);
-    const withheld = this.withheld.countIn(stripe);
-    if (withheld.cooling > 0) {
-      this.#isShort = true;
-      this.collector.request();
-      this.#warnOfCooling(withheld.cooling, capacity);
-    }
-    const error = new PoolConcurrencyLimitError(stripe, capacity, this.layout.numStripes, withheld);
-    if (onExhausted.hasSubscribers) {
-      onExhausted.publish({ stripe, capacity, coolingMemories: withheld.cooling } satisfies ExhaustedEvent);
-    }
-    return error;
-  }
-
-  #warnOfCooling(cooling: number, capacity: number): void {
-    if (this.#warnedOfCooling) return;
-    this.#warnedOfCooling = true;
-    process.emitWarning(
-      `A pool ran out of slots while ${cooling} of ${capacity} cool: they go to nobody before their buffers are collected`,
-      {
-        code: 'GUARDSTRIPE_POOL_COOLING',
-        detail:
-          'memory.read(), .write() and .fill() hand out no view; memory.unsafeBuffer is for code that is done with it when it ' +
-          'frees the memory. Or give the pool more slots (totalMemories): a cooling one costs no RAM.',
-      },
-    );
+    return this.shortage.report(stripe, this.#free.capacity(stripe));
   }
 
   /** Puts a free slot back that was taken, without its mappings. */

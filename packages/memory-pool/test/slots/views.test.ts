@@ -6,9 +6,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { OPERATIONS } from './operations.mjs';
+import { OPERATIONS } from '../fixtures/views/operations.mjs';
 
-const RUNNER = join(import.meta.dirname, 'run.mjs');
+const RUNNER = join(import.meta.dirname, '..', 'fixtures', 'views', 'run.mjs');
 
 async function run(name: string, property: 'buffer' | 'unsafeBuffer'): Promise<Record<string, unknown>> {
   const child = spawn(process.execPath, [RUNNER, name, property], { stdio: ['ignore', 'pipe', 'pipe'] });
