@@ -11,6 +11,7 @@ import { Counters } from '../slots/counters.js';
 import { onFree, reportFailure, type FreeEvent } from '../diagnostics.js';
 import { PoolClosedError, type PoolConcurrencyLimitError } from '../errors.js';
 import { FreeSlots } from './free-slots.js';
+import { Housekeeping } from './housekeeping.js';
 import { Orphans } from './orphans.js';
 import { Shortage } from './shortage.js';
 import { WithheldSlots } from './withheld-slots.js';
@@ -20,7 +21,7 @@ import { ImageTable } from '../slots/image-table.js';
 import { mappingBudget, type MappingHolder } from '../slots/mapping-budget.js';
 import { SlotMemory } from '../slots/memory.js';
 import { SlotPages } from '../slots/pages.js';
-import { SlotRecords, SlotState } from '../slots/records.js';
+import { SlotRecords } from '../slots/records.js';
 import { SlotRecycler, type RecyclerOptions } from './recycler.js';
 import { SlotReset, type ResetOptions } from '../slots/reset.js';
 import { SlotViews } from '../slots/views.js';
@@ -60,6 +61,7 @@ export class PoolCore implements MappingHolder {
   readonly #memory: SlotMemory;
   readonly #free: FreeSlots;
   readonly #recycler: SlotRecycler;
+  readonly #housekeeping: Housekeeping;
   readonly #views = new SlotViews(this);
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
@@ -85,6 +87,7 @@ export class PoolCore implements MappingHolder {
       options,
     );
     const { numStripes } = layout;
+    this.#housekeeping = new Housekeeping({ free: this.#free, memory, records, counters, numStripes });
     this.bytes = new HostBytes(pages, records, virtualMemory.pageSize, numStripes > 1);
     this.withheld = new WithheldSlots({ slab, pages, records, memory, virtualMemory, numStripes });
     this.orphans = new Orphans(this, this.#views);
@@ -231,31 +234,12 @@ export class PoolCore implements MappingHolder {
 
   /** Forgets a module: slots that keep its image for it lose the image and become anybody's. Returns how many. */
   purge(key: MemoryKey): number {
-    let purged = 0;
     this.flush();
-    for (let stripe = 0; stripe < this.layout.numStripes; stripe++) {
-      for (;;) {
-        const slot = this.#free.takeAffine(stripe, key);
-        if (slot === undefined) break;
-        this.#purgeSlot(slot);
-        this.#free.putBack(slot);
-        purged++;
-      }
-    }
-    return purged;
+    return this.#housekeeping.purge(key);
   }
 
   relieve(mappings: number): number {
-    let relieved = 0;
-    for (let stripe = 0; stripe < this.layout.numStripes; stripe++) {
-      // Once round: a slot that was put back is the last to come again.
-      for (let left = this.#free.warmSlots(stripe); left > 0 && relieved < mappings; left--) {
-        const slot = this.#free.takeOldest(stripe);
-        if (slot === undefined) break;
-        relieved += this.#surrender(slot);
-      }
-    }
-    return relieved;
+    return this.#housekeeping.relieve(mappings);
   }
 
   /**
@@ -348,29 +332,5 @@ export class PoolCore implements MappingHolder {
 
   #exhausted(stripe: number): PoolConcurrencyLimitError {
     return this.shortage.report(stripe, this.#free.capacity(stripe));
-  }
-
-  /** Puts a free slot back that was taken, without its mappings. */
-  #surrender(slot: number): number {
-    try {
-      return this.#memory.surrender(slot);
-    } catch (error) {
-      this.counters.add('failedResets', 1);
-      reportFailure(slot, error);
-      return 0;
-    } finally {
-      this.#free.putBack(slot);
-    }
-  }
-
-  #purgeSlot(slot: number): void {
-    if (this.records.takeState(slot) !== SlotState.PREVIOUSLY_USED) return;
-    try {
-      this.#memory.removeImage(slot);
-      this.records.putPreviouslyUsed(slot);
-    } catch (error) {
-      this.counters.add('failedResets', 1);
-      reportFailure(slot, error);
-    }
   }
 }
