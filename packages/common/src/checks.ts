@@ -141,3 +141,13 @@ export function isReadable(value: object): boolean {
     return false;
   }
 }
+
+/** `value` can stand in for a platform's primitives; its calls are not tried. */
+export function checkVirtualMemory(
+  value: unknown,
+  name = 'options.virtualMemory',
+): asserts value is { readonly pageSize: number } {
+  if (typeof value !== 'object' || value === null || !isReadable(value) || !('pageSize' in value)) {
+    throw invalidArgType(name, 'a VirtualMemory', value);
+  }
+}

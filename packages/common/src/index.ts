@@ -16,6 +16,7 @@ export {
   checkPages,
   checkPageSize,
   checkString,
+  checkVirtualMemory,
   isInstance,
   isReadable,
 } from './checks.ts';

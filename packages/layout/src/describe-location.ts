@@ -1,5 +1,5 @@
 /** A place in a slab as a sentence, for an error message or a log. */
-import { checkObject, formatCount, formatHexBytes, invalidArgType } from '@guardstripe/common';
+import { checkObject, invalidArgType, formatCount, formatHexBytes } from '@guardstripe/common';
 import type { SlabLocation } from './locate.js';
 
 /**

@@ -47,6 +47,12 @@ export type { Plan, PlanAdvice, PlanBound, PlanUsage } from './plan/answer.js';
 export type { SettingCost } from './plan/costs.js';
 export type { PlanHost } from './plan/host.js';
 export {
+  MAPPINGS_LEFT_TO_NODE,
+  mappingsForPools,
+  mappingsOfSlot,
+  MAX_PROTECTION_KEYS,
+} from './process-bounds.js';
+export {
   DEFAULT_PLAN_SETTINGS,
   readFlags,
   readSettings,

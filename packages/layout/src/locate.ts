@@ -14,7 +14,7 @@
  *                           for stripe 0: past the end of the memory in slot 0
  * ```
  */
-import { checkBytes, checkInteger, checkObject, invalidArgType } from '@guardstripe/common';
+import { checkBytes, checkInteger, invalidArgType, readOptions } from '@guardstripe/common';
 import { checkLayout, type SlabLayout } from './slab-layout.js';
 
 /** What every place has. */
@@ -124,8 +124,8 @@ export interface LocateOptions {
 export function locate(layout: SlabLayout, offset: number, options: LocateOptions = {}): SlabLocation {
   checkLayout(layout);
   checkInteger(offset, 'offset', Number.MIN_SAFE_INTEGER);
-  checkObject(options, 'options');
-  const { stripe } = options;
+  const { memoryBytes, stripe } = readOptions(options, ['memoryBytes', 'stripe']);
+  const known = { memoryBytes, stripe };
   if (stripe !== undefined) checkInteger(stripe, 'options.stripe', 0, layout.numStripes - 1);
 
   const { preSlabGuardBytes, slotBytes, numSlots, totalSlabBytes } = layout;
@@ -140,11 +140,11 @@ export function locate(layout: SlabLayout, offset: number, options: LocateOption
   const holder = (bytesIntoSlots - (bytesIntoSlots % slotBytes)) / slotBytes;
   if (holder >= numSlots) {
     const owner = ownerOf(layout, numSlots - 1, stripe);
-    const memoryBytes = memoryBytesOf(layout, owner.slot, options);
+    const memoryBytes = memoryBytesOf(layout, owner.slot, known);
     const bytesPastEnd = offset - layout.slotOffset(owner.slot) - memoryBytes;
     return { kind: 'post-guard', offset, ...owner, memoryBytes, bytesPastEnd };
   }
-  return locateInSlot(layout, offset, holder, options);
+  return locateInSlot(layout, offset, holder, known);
 }
 
 /** The byte lies in slot `holder`; says whose it is. */

@@ -13,8 +13,8 @@ import {
   checkBytes,
   checkInteger,
   checkPageSize,
-  formatHexBytes,
   size,
+  formatHexBytes,
 } from '@guardstripe/common';
 import { SlabTooLargeError } from './errors.js';
 
@@ -78,6 +78,8 @@ export function addBytes(
   leftName = 'left',
   rightName = 'right',
 ): PageAlignedBytes {
+  checkBytes(left, leftName);
+  checkBytes(right, rightName);
   const sumBytes = left + right;
   if (!Number.isSafeInteger(sumBytes)) {
     throw tooLarge(bytesText(leftName, left), `+ ${bytesText(rightName, right)}`);
@@ -100,6 +102,7 @@ export function multiplyBytes(
   name = 'bytes',
   countName = 'count',
 ): PageAlignedBytes {
+  checkBytes(bytes, name);
   checkInteger(count, countName);
   const productBytes = bytes * count;
   if (!Number.isSafeInteger(productBytes)) throw tooLarge(bytesText(name, bytes), `* ${countName} ${count}`);

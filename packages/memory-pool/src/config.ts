@@ -1,7 +1,16 @@
 /** The settings of a pool: defaults, validation, and what follows from them together. */
+import {
+  checkBoolean,
+  checkInteger,
+  checkObject,
+  checkOneOf,
+  checkVirtualMemory,
+  invalidArgType,
+  outOfRange,
+  unknownName,
+} from '@guardstripe/common';
 import { MAX_CAPACITY } from '@guardstripe/index-allocator';
 import type { VirtualMemory } from '@guardstripe/mmap';
-import { InvalidTypeError, OutOfRangeError } from './errors.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -95,50 +104,25 @@ const DEFAULTS: ResolvedConfig = {
 /** `process_madvise` takes at most `UIO_MAXIOV` ranges a call (`linux/uio.h`). */
 const MAX_BATCH = 1024;
 const MAX_COUNT = 2 ** 31 - 1;
-const FEATURES: readonly unknown[] = ['auto', 'enable', 'disable'] satisfies readonly Feature[];
+const FEATURES: readonly Feature[] = ['auto', 'enable', 'disable'];
 
 type Rule = (name: string, value: unknown) => void;
 
-function integer(minimum: number, maximum: number): Rule {
-  return (name, value) => {
-    if (typeof value !== 'number') {
-      throw new InvalidTypeError(`Invalid setting ${name}: a number is wanted, received ${String(value)}`);
-    }
-    if (!Number.isSafeInteger(value) || value < minimum || value > maximum) {
-      throw new OutOfRangeError(
-        `Invalid setting ${name}: an integer from ${minimum} to ${maximum} is wanted, received ${value}`,
-      );
-    }
-  };
-}
+const integer =
+  (minimum: number, maximum: number): Rule =>
+  (name, value) =>
+    checkInteger(value, name, minimum, maximum);
+const boolean: Rule = (name, value) => checkBoolean(value, name);
+const feature: Rule = (name, value) => checkOneOf(value, name, FEATURES);
+const bytes = integer(0, Number.MAX_SAFE_INTEGER);
 
 /** Collecting all the time leaves none for what it is done for. */
 const MAX_SHARE = 0.9;
 
 const share: Rule = (name, value) => {
-  if (typeof value !== 'number') {
-    throw new InvalidTypeError(`Invalid setting ${name}: a number is wanted, received ${String(value)}`);
-  }
-  if (!(value >= 0 && value <= MAX_SHARE)) {
-    throw new OutOfRangeError(`Invalid setting ${name}: 0 to ${MAX_SHARE} is wanted, received ${value}`);
-  }
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!(value >= 0 && value <= MAX_SHARE)) throw outOfRange(name, `>= 0 && <= ${MAX_SHARE}`, value);
 };
-
-const boolean: Rule = (name, value) => {
-  if (typeof value !== 'boolean') {
-    throw new InvalidTypeError(`Invalid setting ${name}: a boolean is wanted, received ${String(value)}`);
-  }
-};
-
-const feature: Rule = (name, value) => {
-  if (!FEATURES.includes(value)) {
-    throw new InvalidTypeError(
-      `Invalid setting ${name}: 'auto', 'enable' or 'disable' is wanted, received ${String(value)}`,
-    );
-  }
-};
-
-const bytes = integer(0, Number.MAX_SAFE_INTEGER);
 
 const RULES: Record<keyof ResolvedConfig, Rule> = {
   totalMemories: integer(0, MAX_CAPACITY),
@@ -167,10 +151,12 @@ const RULES: Record<keyof ResolvedConfig, Rule> = {
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE`
  */
 export function resolveConfig(config: MemoryPoolConfig): ResolvedConfig {
-  const { virtualMemory: _, ...settings } = config;
+  checkObject(config, 'config');
+  const { virtualMemory, ...settings } = config;
+  if (virtualMemory !== undefined) checkVirtualMemory(virtualMemory, 'virtualMemory');
   const resolved: Record<string, unknown> = { ...DEFAULTS };
   for (const [name, value] of Object.entries(settings)) {
-    if (!(name in RULES)) throw new InvalidTypeError(`Unknown setting ${name}`);
+    if (!Object.hasOwn(RULES, name)) throw unknownName(name, name, Object.keys(RULES), value);
     if (value !== undefined) resolved[name] = value;
   }
   for (const [name, rule] of Object.entries(RULES)) rule(name, resolved[name]);

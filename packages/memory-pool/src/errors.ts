@@ -1,22 +1,5 @@
 /** The errors of the pool: one class for each condition that a caller may want to catch, told apart by `code`. */
-import { formatBytes } from '@guardstripe/layout';
-
-/** Formats a size for an error: hexadecimal, to match it with `/proc/self/maps`, and in binary units. */
-export function size(bytes: number): string {
-  return `0x${bytes.toString(16)} bytes (${formatBytes(bytes)})`;
-}
-
-/** A setting or argument has the wrong type. */
-export class InvalidTypeError extends TypeError {
-  override readonly name = 'TypeError';
-  readonly code = 'ERR_INVALID_ARG_TYPE';
-}
-
-/** A setting or argument has the right type and a value that cannot be. */
-export class OutOfRangeError extends RangeError {
-  override readonly name = 'RangeError';
-  readonly code = 'ERR_OUT_OF_RANGE';
-}
+import { size } from '@guardstripe/common';
 
 /** Every slot that the store may use is taken. */
 export class PoolConcurrencyLimitError extends Error {

@@ -1,5 +1,27 @@
 /** Whoever may say no to a memory that wants to be larger. */
-import { InvalidTypeError, MemoryLimitError } from './errors.js';
+import {
+  checkFunction,
+  invalidArgType,
+  invalidReturnValue,
+  isInstance,
+  isReadable,
+} from '@guardstripe/common';
+import { MemoryLimitError } from './errors.js';
+
+const NAME = 'limiter.memoryGrowing';
+
+/**
+ * What a store's `limiter` must be.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ */
+export function checkLimiter(limiter: unknown): asserts limiter is MemoryLimiter | undefined {
+  if (limiter === undefined) return;
+  // Stubs and proxies are welcome, so an array or a function with the method is one, too.
+  const isAsked = (typeof limiter === 'object' && limiter !== null) || typeof limiter === 'function';
+  if (!isAsked || !isReadable(limiter)) throw invalidArgType('options.limiter', 'of type object', limiter);
+  checkFunction((limiter as Partial<MemoryLimiter>).memoryGrowing, 'options.limiter.memoryGrowing');
+}
 
 /** Asked before a memory gets its first bytes, and before each grow. */
 export interface MemoryLimiter {
@@ -28,17 +50,19 @@ export interface Growth {
 /**
  * Asks a limiter that must answer at once.
  *
- * @throws {@link MemoryLimitError} if it says no, `TypeError` `ERR_INVALID_ARG_TYPE` if it answers with a promise or
+ * @throws {@link MemoryLimitError} if it says no, `TypeError` `ERR_INVALID_RETURN_VALUE` if it answers with a promise or
  * with neither yes nor no, and whatever it throws itself
  */
 export function askNow(limiter: MemoryLimiter | undefined, growth: Growth): void {
   if (limiter === undefined) return;
   const answer = limiter.memoryGrowing(growth.currentBytes, growth.desiredBytes, growth.maximumBytes);
-  if (answer instanceof Promise) {
+  if (isInstance(answer, Promise)) {
     // Nobody will wait for it, so nobody else would hear of its rejection.
     answer.catch(() => undefined);
-    throw new InvalidTypeError(
-      'The limiter answered with a promise: use allocateAsync and growAsync, or a limiter that answers at once',
+    throw invalidReturnValue(
+      NAME,
+      'a boolean at once (allocateAsync and growAsync take a promise of one)',
+      answer,
     );
   }
   obey(answer, growth);
@@ -47,7 +71,7 @@ export function askNow(limiter: MemoryLimiter | undefined, growth: Growth): void
 /**
  * Asks a limiter that may take its time.
  *
- * @throws {@link MemoryLimitError} if it says no, `TypeError` `ERR_INVALID_ARG_TYPE` if it says neither yes nor no, and
+ * @throws {@link MemoryLimitError} if it says no, `TypeError` `ERR_INVALID_RETURN_VALUE` if it says neither yes nor no, and
  * whatever it throws itself
  */
 export async function ask(limiter: MemoryLimiter | undefined, growth: Growth): Promise<void> {
@@ -58,7 +82,7 @@ export async function ask(limiter: MemoryLimiter | undefined, growth: Growth): P
 /** Only a boolean is an answer: a limiter that forgot to return one must not be taken at its word. */
 function obey(answer: unknown, growth: Growth): void {
   if (typeof answer !== 'boolean') {
-    throw new InvalidTypeError(`The limiter must answer with a boolean, received ${String(answer)}`);
+    throw invalidReturnValue(NAME, 'a boolean', answer);
   }
   if (!answer) throw new MemoryLimitError(growth.currentBytes, growth.desiredBytes);
 }

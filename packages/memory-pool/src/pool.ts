@@ -1,12 +1,13 @@
 /** The pool's public face. */
+import { checkBoolean, checkInstance, readOptions } from '@guardstripe/common';
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
 import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
 import { PoolBusyError, PoolClosedError } from './errors.js';
 import { Admission } from './core/admission.js';
 import { LeakNet } from './core/leak-net.js';
-import type { MemoryLimiter } from './limiter.js';
-import type { PoolModule } from './module/module.js';
+import { checkLimiter, type MemoryLimiter } from './limiter.js';
+import { PoolModule } from './module/module.js';
 import { PoolCore } from './core/pool-core.js';
 import { decideReset } from './slots/reset-options.js';
 import { planSlab, reserveSlab } from './slab/slab.js';
@@ -148,11 +149,13 @@ export class MemoryPool implements Disposable {
    * @throws {@link PoolClosedError}
    */
   openStore(options: { readonly limiter?: MemoryLimiter } = {}): Store {
+    const { limiter } = readOptions(options, ['limiter']);
+    checkLimiter(limiter);
     this.#assertOpen('open a store');
     const stripe = this.#storesOpened++ % this.layout.numStripes;
     const traces = this.config.traceAllocations ? new Map<number, string>() : undefined;
     const tenancy = { stripe, head: 0, length: 0, watched: false, traces };
-    return new Store(this.#storeHost, tenancy, options.limiter);
+    return new Store(this.#storeHost, tenancy, limiter);
   }
 
   /**
@@ -172,6 +175,7 @@ export class MemoryPool implements Disposable {
    * @throws {@link PoolClosedError}
    */
   purgeModule(module: PoolModule): number {
+    checkInstance(module, 'module', PoolModule);
     this.#assertOpen('purge a module');
     let purged = 0;
     for (const memory of module.memories) {
@@ -217,8 +221,10 @@ export class MemoryPool implements Disposable {
    * if the system does not take the slab back: the pool is closed then, and closing again tries again
    */
   close(options: { readonly force?: boolean } = {}): void {
+    const { force = false } = readOptions(options, ['force']);
+    checkBoolean(force, 'options.force');
     const liveMemories = this.#core.counters.get('liveMemories');
-    if (liveMemories > 0 && options.force !== true) throw new PoolBusyError(liveMemories);
+    if (liveMemories > 0 && !force) throw new PoolBusyError(liveMemories);
     this.#core.close(() => new PoolClosedError('allocate a memory'));
   }
 

@@ -1,8 +1,8 @@
 /** A tenant's linear memory in a slot of the pool. */
 import { types } from 'node:util';
-import { checkByteRange, checkInteger, invalidArgType } from '@guardstripe/common';
+import { checkByteRange, checkInteger, invalidArgType, outOfRange, size } from '@guardstripe/common';
 import { onGrow, type GrowEvent } from './diagnostics.js';
-import { InvalidTypeError, MemoryFreedError, OutOfRangeError, size } from './errors.js';
+import { MemoryFreedError } from './errors.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
 import { byteLengthOf } from './slots/host-bytes.js';
@@ -104,7 +104,7 @@ export class PooledMemory implements Disposable {
    */
   readInto(target: Uint8Array, offset: number): void {
     const byteLength = lengthOf('target', target);
-    this.#assertRange('read the memory', offset, byteLength);
+    this.#assertRange('read the memory', offset, byteLength, 'target.byteLength');
     this.#core.bytes.read(this.slot, offset, target, byteLength);
   }
 
@@ -115,7 +115,7 @@ export class PooledMemory implements Disposable {
    */
   write(offset: number, bytes: Uint8Array): void {
     const byteLength = lengthOf('bytes', bytes);
-    this.#assertRange('write the memory', offset, byteLength);
+    this.#assertRange('write the memory', offset, byteLength, 'bytes.byteLength');
     this.#core.bytes.write(this.slot, offset, bytes);
   }
 
@@ -178,25 +178,14 @@ export class PooledMemory implements Disposable {
 
   #growth(deltaPages: number): Growth {
     this.#assertLive('grow the memory');
-    if (typeof deltaPages !== 'number') {
-      throw new InvalidTypeError(
-        `Cannot grow the memory: deltaPages must be a number, received ${String(deltaPages)}`,
-      );
-    }
-    if (!Number.isSafeInteger(deltaPages) || deltaPages < 0) {
-      throw new OutOfRangeError(
-        `Cannot grow the memory: deltaPages must be a whole number, received ${deltaPages}`,
-      );
-    }
+    checkInteger(deltaPages, 'deltaPages');
     const { pageBytes } = this.#template;
     const maximumBytes = this.#core.maximumBytes(this.#template);
     const currentBytes = this.#core.records.byteLength(this.slot);
     const desiredBytes = currentBytes + deltaPages * pageBytes;
     if (desiredBytes > maximumBytes) {
-      throw new OutOfRangeError(
-        `Cannot grow the memory by ${deltaPages} pages of ${pageBytes} bytes: ` +
-          `its size is ${size(currentBytes)} and its maximum ${size(maximumBytes)}`,
-      );
+      const rule = `such that ${size(currentBytes)} and as many pages of ${pageBytes} bytes are at most the maximum, ${size(maximumBytes)}`;
+      throw outOfRange('deltaPages', rule, deltaPages);
     }
     return { currentBytes, desiredBytes, maximumBytes };
   }
@@ -220,7 +209,7 @@ export class PooledMemory implements Disposable {
   }
 
   /** The memory is live, and the range inside of it. */
-  #assertRange(action: string, offset: number, byteLength: number): void {
+  #assertRange(action: string, offset: number, byteLength: number, lengthName = 'byteLength'): void {
     this.#assertLive(action);
     const end = this.#core.records.byteLength(this.slot);
     // Integers below 2^53 each, so the sum is exact enough to be compared.
@@ -233,7 +222,7 @@ export class PooledMemory implements Disposable {
     ) {
       return;
     }
-    checkByteRange(offset, byteLength, end);
+    checkByteRange(offset, byteLength, end, 'offset', lengthName);
   }
 
   #assertLive(action: string): void {

@@ -1,4 +1,5 @@
 /** A tenant of the pool. */
+import { checkFunction, checkInstance, checkObject, readOptions } from '@guardstripe/common';
 import { onAllocate, type AllocateEvent } from './diagnostics.js';
 import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
 import type { Admission } from './core/admission.js';
@@ -93,7 +94,8 @@ export class Store implements Disposable {
    * {@link PoolQueueFullError} if too many wait already, {@link StoreDisposedError} if the store was disposed meanwhile
    */
   async allocateAsync(options: AllocateAsyncOptions): Promise<PooledMemory> {
-    const { signal } = options;
+    const { signal } = readOptions(options, ['module', 'memoryIndex', 'signal']);
+    if (signal !== undefined) checkInstance(signal, 'options.signal', AbortSignal);
     const { core, maxWaitingAllocations } = this.#host;
     signal?.throwIfAborted();
     const template = this.#template(options);
@@ -121,10 +123,11 @@ export class Store implements Disposable {
    * `fn` must be synchronous: PKRU belongs to the thread. Host code that the guest calls back sees the guest's stripe only;
    * the pool's own calls work there as anywhere.
    *
-   * @throws {@link StoreDisposedError}, {@link PoolClosedError}, `TypeError` `ERR_INVALID_ARG_TYPE` for a function that
+   * @throws {@link StoreDisposedError}, {@link PoolClosedError}, `TypeError` `ERR_INVALID_RETURN_VALUE` for a function that
    * returned a promise from a striped pool, and whatever `fn` throws
    */
   enter<T>(fn: () => T): T {
+    checkFunction(fn, 'fn');
     if (this.#disposed || this.#host.core.closed) throw this.#gone('enter the store');
     return this.#host.core.enter(this.stripe, fn);
   }
@@ -147,6 +150,7 @@ export class Store implements Disposable {
   /** What is wanted, after all checks: from here on nothing is looked at again. */
   #template(options: AllocateOptions): MemoryTemplate {
     if (this.#disposed || this.#host.core.closed) throw this.#gone();
+    checkObject(options, 'options');
     this.#host.admission.check(options.module);
     return options.module.template(options.memoryIndex);
   }

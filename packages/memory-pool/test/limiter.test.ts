@@ -117,7 +117,7 @@ describe('a limiter', () => {
     const answers: (() => unknown)[] = [() => true, answer];
     const limiter = () => (answers.shift() ?? answer)() as boolean;
     const memory = open(limiter).allocate({ module: zeroModule() });
-    expect(() => memory.grow(1)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(() => memory.grow(1)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_RETURN_VALUE' }));
     expect(() => open(limiter).allocate({ module: zeroModule() })).toThrow(/limiter/);
     expect(memory.byteLength).toBe(2 * PAGE);
     expect(pool.metrics().liveMemories).toBe(1);
@@ -129,7 +129,7 @@ describe('a limiter', () => {
     async (answer) => {
       const store = open(() => Promise.resolve(answer as never));
       await expect(store.allocateAsync({ module: zeroModule() })).rejects.toThrow(
-        expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+        expect.objectContaining({ code: 'ERR_INVALID_RETURN_VALUE' }),
       );
       expect(pool.isEmpty).toBe(true);
     },

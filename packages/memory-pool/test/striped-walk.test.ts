@@ -1,7 +1,7 @@
 /** The layout's promise against the truth: a guest reaches its own memory, and nothing else within its reservation and guards. */
 import { calculate, slabConstraints } from '@guardstripe/layout';
 import { expect, it } from 'vitest';
-import type { MemoryPoolConfig } from '../src/index.js';
+import type { ResolvedConfig } from '../src/index.js';
 import { HOST_PAGE, PAGE } from './support/memories.js';
 import { describeWithKeys, runFixture } from './support/striped.js';
 
@@ -17,7 +17,7 @@ interface Found {
 }
 
 type Sizes = Required<
-  Pick<MemoryPoolConfig, 'maxMemorySize' | 'memoryReservation' | 'memoryGuardSize' | 'totalMemories'>
+  Pick<ResolvedConfig, 'maxMemorySize' | 'memoryReservation' | 'memoryGuardSize' | 'totalMemories'>
 >;
 
 const sizes: Record<string, Sizes> = {

@@ -1,6 +1,6 @@
 /** Checks of what only this package has. They run in every build, before anything changes. */
 
-import { checkOneOf, invalidArgType, isReadable } from '@guardstripe/common';
+import { checkOneOf, checkVirtualMemory as checkPlatform } from '@guardstripe/common';
 import type { Access, Sharing, VirtualMemory } from './platform/virtual-memory.js';
 
 const ACCESSES: readonly Access[] = ['none', 'read', 'read-write', 'read-execute'];
@@ -19,7 +19,5 @@ export function checkSharing(value: unknown): asserts value is Sharing {
 
 /** Something that can stand in for a platform; its calls are not tried. */
 export function checkVirtualMemory(value: unknown): asserts value is VirtualMemory {
-  if (typeof value !== 'object' || value === null || !isReadable(value) || !('pageSize' in value)) {
-    throw invalidArgType('options.virtualMemory', 'a VirtualMemory', value);
-  }
+  checkPlatform(value);
 }

@@ -231,7 +231,7 @@ export class Mapping {
   pagesAround(offset = 0, byteLength?: number): { start: number; byteLength: number } {
     this.assertOpen();
     checkBytes(offset, 'offset');
-    const asked = byteLength ?? Math.max(0, this.byteLength - offset);
+    const asked = byteLength === undefined ? Math.max(0, this.byteLength - offset) : byteLength;
     checkByteRange(offset, asked, this.byteLength);
     const { pageSize } = this.virtualMemory;
     const first = this.address + offset;

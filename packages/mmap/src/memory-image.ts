@@ -54,7 +54,7 @@ export class MemoryImage implements Disposable {
 
   /** @internal */
   constructor(token: typeof TOKEN, virtualMemory: VirtualMemory, fd: number, byteLength: number) {
-    if (token !== TOKEN) throw new TypeError('Use memoryImage() to make a MemoryImage');
+    if (token !== TOKEN) throw invalidArgType('token', 'that of this class: use memoryImage()', token);
     this.#virtualMemory = virtualMemory;
     this.#fd = fd;
     this.byteLength = byteLength;
@@ -166,7 +166,7 @@ export function checkImagePart(
     );
   }
   const restBytes = image.byteLength - imageOffset;
-  const byteLength = asked ?? restBytes;
+  const byteLength = asked === undefined ? restBytes : asked;
   checkPages(byteLength, 'part.byteLength', pageSize, 0);
   if (byteLength > restBytes) {
     throw bytesOutOfRange(

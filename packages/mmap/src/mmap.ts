@@ -345,7 +345,7 @@ export class Mmap implements Disposable {
     const mapping = this.#mapping;
     mapping.assertOpen();
     checkBytes(offset, 'offset');
-    const viewBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
+    const viewBytes = byteLength === undefined ? Math.max(0, mapping.byteLength - offset) : byteLength;
     checkByteRange(offset, viewBytes, mapping.byteLength);
     return mapping.view(offset, viewBytes);
   }

@@ -2,10 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import type { PlanHost } from '../plan/host.js';
+import { MAX_PROTECTION_KEYS } from '../process-bounds.js';
 import { UsageError } from './usage-error.js';
-
-/** What the hardware gives out: sixteen, and key 0 is every page's default. */
-const HARDWARE_KEYS = 15;
 
 /**
  * What bounds a pool here. What cannot be read keeps its default.
@@ -28,7 +26,7 @@ export function thisHost(): PlanHost {
     ...(maxMapCount === undefined ? {} : { maxMapCount }),
     ...(limit === undefined ? {} : { addressSpaceLimitBytes: limit }),
     ...addressBits(),
-    protectionKeys: hasKeys ? HARDWARE_KEYS : 0,
+    protectionKeys: hasKeys ? MAX_PROTECTION_KEYS : 0,
     memoryBytes: memoryBytes(),
   };
 }

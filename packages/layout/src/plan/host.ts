@@ -58,7 +58,12 @@ export function resolveHost(host: PlanHost): ResolvedHost {
   checkInteger(protectionKeys, 'host.protectionKeys', 0, 16);
   const { largestReservationBytes = largestPieceBytes(addressBits) } = host;
   const { addressSpaceLimitBytes = Infinity, memoryBytes = Infinity } = host;
-  const maxMapCount = 'maxMapCount' in host ? (host.maxMapCount ?? Infinity) : DEFAULT_MAX_MAP_COUNT;
+  const maxMapCount =
+    'maxMapCount' in host
+      ? host.maxMapCount === undefined
+        ? Infinity
+        : host.maxMapCount
+      : DEFAULT_MAX_MAP_COUNT;
   const bounds = { largestReservationBytes, addressSpaceLimitBytes, maxMapCount, memoryBytes };
   for (const [name, value] of Object.entries(bounds)) {
     if (value !== Infinity) checkInteger(value, `host.${name}`);

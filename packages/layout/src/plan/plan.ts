@@ -2,8 +2,14 @@
  * What a person who sizes a pool wants to know: how many memories this host holds, what bounds them, what each setting
  * costs, and what to change. Pure: the host is plain data, so it runs in a browser.
  */
-import { checkBoolean, checkObject } from '@guardstripe/common';
+import { checkBoolean, readOptions } from '@guardstripe/common';
 import { roundUpToPage } from '../page-aligned-bytes.js';
+import {
+  mappingsForPools,
+  mappingsOfSlot,
+  MAPPINGS_LEFT_TO_NODE,
+  MAX_MAPPINGS_OF_SLOT,
+} from '../process-bounds.js';
 import { adviseOn } from './advice.js';
 import type { Plan, PlanBound, PlanUsage } from './answer.js';
 import { costsOf } from './costs.js';
@@ -11,9 +17,6 @@ import { resolveHost, type PlanHost, type ResolvedHost } from './host.js';
 import { readSettings, type PlanInput, type PlanSettings } from './settings.js';
 import { layOut, MAX_SLOTS, slabBytes, slotsThatFit } from './slots.js';
 import type { SlabLayout } from '../slab-layout.js';
-
-/** Mappings of the process itself: its program, libraries, stacks and heaps. Node 24 has about 120 with its threads. */
-const OWN_MAPPINGS = 512;
 
 /**
  * Plans a pool for a host.
@@ -27,8 +30,11 @@ const OWN_MAPPINGS = 512;
 export function plan(settings: PlanInput = {}, host: PlanHost = {}, usage: PlanUsage = {}): Plan {
   const read = readSettings(settings);
   const machine = resolveHost(host);
-  checkObject(usage, 'usage');
-  const { residentBytesPerMemory = machine.pageSize, hasImage = true } = usage;
+  const { residentBytesPerMemory = machine.pageSize, hasImage = true } = readOptions(
+    usage,
+    ['residentBytesPerMemory', 'hasImage'],
+    'usage',
+  );
   checkBoolean(hasImage, 'usage.hasImage');
   const residentBytes = roundUpToPage(
     residentBytesPerMemory,
@@ -40,7 +46,7 @@ export function plan(settings: PlanInput = {}, host: PlanHost = {}, usage: PlanU
   const layout = layOut(read, machine, slotsThatFit(read, machine, read.totalMemories));
   const wantedSlabBytes = slabBytes(read, machine, read.totalMemories);
   const mappingsPerMemory = mappings(layout, hasImage);
-  const liveByMappings = Math.max(Math.floor((machine.maxMapCount - OWN_MAPPINGS) / mappingsPerMemory), 0);
+  const liveByMappings = Math.floor(mappingsForPools(machine.maxMapCount) / mappingsPerMemory);
   const liveByMemory = residentBytes === 0 ? Infinity : Math.floor(machine.memoryBytes / residentBytes);
   const { liveMemories, boundBy } = smallest([
     ['totalMemories', read.totalMemories],
@@ -61,7 +67,7 @@ export function plan(settings: PlanInput = {}, host: PlanHost = {}, usage: PlanU
     liveMemories,
     boundBy,
     mappingsPerMemory,
-    mapCountForAll: layout.numSlots * mappingsPerMemory + OWN_MAPPINGS,
+    mapCountForAll: layout.numSlots * mappingsPerMemory + MAPPINGS_LEFT_TO_NODE,
     densityGain: densityGain(read, machine),
     keptResidentBytes: keepResidentBytes * Math.min(layout.numSlots, liveByMappings),
     costs: costsOf(read, machine, layout.numSlots),
@@ -91,10 +97,10 @@ function densityGain(settings: PlanSettings, machine: ResolvedHost): number {
 const MANY_SLOTS = 16;
 
 /**
- * One mapping for what is accessible and one for what is not, up to the next slot. An image cuts the first into three:
- * zeros, image, zeros. In a striped slab pages that were shut again keep their key, which makes them a mapping beside
+ * What a slot takes at most, as {@link mappingsOfSlot} counts. In a striped slab pages that were shut again keep their key, which makes them a mapping beside
  * those that never had one. (Measured with the pool: 2 without an image, 3 with one at the start, 4 with one further on.)
  */
 function mappings(layout: SlabLayout, hasImage: boolean): number {
-  return (hasImage ? 4 : 2) + (layout.numStripes > 1 ? 1 : 0);
+  const ofSlot = hasImage ? MAX_MAPPINGS_OF_SLOT : mappingsOfSlot(1, 0, 0);
+  return ofSlot + (layout.numStripes > 1 ? 1 : 0);
 }

@@ -1,9 +1,17 @@
 /** The settings that a plan is made from: their defaults, and their names in Wasmtime. */
-import { checkBoolean, checkInteger, checkObject, invalidArgValue, parseBytes } from '@guardstripe/common';
+import {
+  checkObject,
+  checkString,
+  invalidArgType,
+  invalidArgValue,
+  isInstance,
+  unknownName,
+} from '@guardstripe/common';
 import { DEFAULT_SLAB_SETTINGS } from '../constraints.js';
+import { count, countUpTo, feature, flag, size, type Feature, type Reader } from './readers.js';
 
 /** Whether protection keys are used: where they are there, always, or never. */
-export type KeySetting = 'auto' | 'enable' | 'disable';
+export type KeySetting = Feature;
 
 /** A pool's settings, as far as they decide what fits. Byte counts are numbers. */
 export interface PlanSettings {
@@ -45,46 +53,7 @@ export const WASMTIME_PLAN_SETTINGS: PlanSettings = Object.freeze({
 /** Settings by any of their names, see {@link readSettings}. */
 export type PlanInput = Partial<PlanSettings> | Readonly<Record<string, unknown>>;
 
-type Reader = (value: unknown, name: string) => unknown;
-
-/** Wasmtime's counters have 32 bits. */
-const MAX_COUNT = 2 ** 32 - 1;
-
-const count: Reader = (value, name) => {
-  if (typeof value === 'string' && !COUNT.test(value)) {
-    throw invalidArgValue(name, 'must be a whole number such as 1000 or 0x3e8', value);
-  }
-  const number = typeof value === 'string' ? Number(value) : value;
-  checkInteger(number, name, 0, MAX_COUNT);
-  return number;
-};
-
-/** As Wasmtime reads it: decimal or hexadecimal. */
-const COUNT = /^(?:\d+|0x[\da-f]+)$/i;
-
-const size: Reader = (value, name) => parseBytes(value, name);
-
-const flag: Reader = (value, name) => {
-  if (value === 'y' || value === 'yes' || value === 'true') return true;
-  if (value === 'n' || value === 'no' || value === 'false') return false;
-  checkBoolean(value, name);
-  return value;
-};
-
-/** Wasmtime's command line says y and n, its API Enable::Yes and so on. */
-const KEY_SETTINGS: ReadonlyMap<unknown, KeySetting> = new Map<unknown, KeySetting>([
-  ...(['auto', 'enable', 'disable'] as const).map((name) => [name, name] as const),
-  ...['y', 'yes', 'true', true].map((name) => [name, 'enable'] as const),
-  ...['n', 'no', 'false', false].map((name) => [name, 'disable'] as const),
-]);
-
-const keySetting: Reader = (value, name) => {
-  const setting = KEY_SETTINGS.get(typeof value === 'string' ? value.toLowerCase() : value);
-  if (setting === undefined)
-    throw invalidArgValue(name, "must be one of: 'auto', 'enable', 'disable'", value);
-  return setting;
-};
-
+/** How each is read. */
 const READERS: Readonly<Record<keyof PlanSettings, Reader>> = {
   totalMemories: count,
   maxMemorySize: size,
@@ -93,8 +62,9 @@ const READERS: Readonly<Record<keyof PlanSettings, Reader>> = {
   guardBeforeLinearMemory: flag,
   linearMemoryKeepResident: size,
   maxUnusedWarmSlots: count,
-  memoryProtectionKeys: keySetting,
-  maxMemoryProtectionKeys: count,
+  memoryProtectionKeys: feature,
+  // The hardware counts the default key among its sixteen, and so does Wasmtime's setting.
+  maxMemoryProtectionKeys: countUpTo(16),
 };
 
 /** Names that do not follow from ours by spelling alone: the flag for resident bytes, and flags that Wasmtime gave up. */
@@ -130,16 +100,29 @@ export function readSettings(
   settings: PlanInput = {},
   defaults: PlanSettings = DEFAULT_PLAN_SETTINGS,
 ): PlanSettings {
-  checkObject(settings, 'settings');
   checkObject(defaults, 'defaults');
-  const read = new Map<keyof PlanSettings, unknown>();
-  for (const [name, value] of Object.entries(settings)) {
-    const setting = settingOf(name);
+  return readNamed(settings, READERS, defaults);
+}
+
+/**
+ * Reads every setting that there is a reader for, by any of its names; what decides nothing is passed over.
+ *
+ * @throws as {@link readSettings}
+ */
+function readNamed<Settings extends object>(
+  settings: object,
+  readers: Readonly<Record<keyof Settings & string, Reader>>,
+  defaults: Settings,
+): Settings {
+  checkObject(settings, 'settings');
+  const read = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
+    const setting = settingOf(name, value, readers);
     if (value === undefined || setting === undefined) continue;
     if (read.has(setting)) throw invalidArgValue('settings', `must not have ${setting} twice`, name);
-    read.set(setting, READERS[setting](value, name));
+    read.set(setting, readers[setting](value, name));
   }
-  return { ...defaults, ...(Object.fromEntries(read) as Partial<PlanSettings>) };
+  return { ...defaults, ...(Object.fromEntries(read) as Partial<Settings>) };
 }
 
 /**
@@ -150,6 +133,8 @@ export function readSettings(
  * @throws as {@link readSettings}
  */
 export function readFlags(flags: readonly string[]): PlanSettings {
+  if (!isInstance(flags, Array)) throw invalidArgType('flags', 'an instance of Array', flags);
+  for (const [index, flag] of flags.entries()) checkString(flag, `flags[${index}]`);
   return readSettings(splitFlags(flags), WASMTIME_PLAN_SETTINGS);
 }
 
@@ -169,11 +154,15 @@ export function splitFlags(flags: readonly string[]): Readonly<Record<string, st
 }
 
 /** Our name for a setting; `undefined` for one that changes nothing. */
-function settingOf(name: string): keyof PlanSettings | undefined {
+function settingOf<Name extends string>(
+  name: string,
+  value: unknown,
+  readers: Readonly<Record<Name, Reader>>,
+): Name | undefined {
   const camel = name.replaceAll(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const bare = camel.replace(/^pooling(?=[A-Z])/, '').replace(/^[A-Z]/, (letter) => letter.toLowerCase());
   const setting = SYNONYMS.get(bare) ?? bare;
-  if (Object.hasOwn(READERS, setting)) return setting as keyof PlanSettings;
+  if (Object.hasOwn(readers, setting)) return setting as Name;
   if (WITHOUT_EFFECT.has(bare)) return undefined;
-  throw invalidArgValue('settings', `must be made of ${Object.keys(READERS).join(', ')}`, name);
+  throw unknownName(name, bare, Object.keys(readers), value);
 }

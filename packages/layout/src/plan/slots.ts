@@ -2,6 +2,7 @@
 import { calculate } from '../calculate.js';
 import { slabConstraints } from '../constraints.js';
 import { SlabTooLargeError } from '../errors.js';
+import { MAX_PROTECTION_KEYS } from '../process-bounds.js';
 import type { ResolvedHost } from './host.js';
 import type { PlanSettings } from './settings.js';
 import type { SlabLayout } from '../slab-layout.js';
@@ -9,13 +10,10 @@ import type { SlabLayout } from '../slab-layout.js';
 /** Most slots that a plan counts: what Wasmtime's 32-bit counter holds. */
 export const MAX_SLOTS = 2 ** 32 - 1;
 
-/** Keys that the hardware gives out (Intel SDM, volume 3, 4.6.2: key 0 is every page's default). */
-const MAX_KEYS = 15;
-
 /** The keys that a pool takes: as many as there are and as the settings let it. */
 export function usableKeys(settings: PlanSettings, host: ResolvedHost): number {
   if (settings.memoryProtectionKeys === 'disable') return 0;
-  return Math.min(host.protectionKeys, settings.maxMemoryProtectionKeys, MAX_KEYS);
+  return Math.min(host.protectionKeys, settings.maxMemoryProtectionKeys, MAX_PROTECTION_KEYS);
 }
 
 /** The slab of `numSlots` slots, as the pool lays it out. */
@@ -41,11 +39,11 @@ export function slabBytes(settings: PlanSettings, host: ResolvedHost, numSlots: 
  */
 export function slotsThatFit(settings: PlanSettings, host: ResolvedHost, mostSlots: number): number {
   const { slabLimitBytes } = host;
-  const fewSlots = Math.min(MAX_KEYS, mostSlots);
+  const fewSlots = Math.min(MAX_PROTECTION_KEYS, mostSlots);
   if (slabBytes(settings, host, fewSlots) <= slabLimitBytes) {
     const { slotBytes, totalSlabBytes } = layOut(settings, host, fewSlots);
     const moreSlots = Math.floor((slabLimitBytes - totalSlabBytes) / slotBytes);
-    return fewSlots < MAX_KEYS || Number.isNaN(moreSlots)
+    return fewSlots < MAX_PROTECTION_KEYS || Number.isNaN(moreSlots)
       ? mostSlots
       : Math.min(fewSlots + moreSlots, mostSlots);
   }

@@ -1,5 +1,6 @@
 /** Which modules a pool takes. */
-import { InvalidTypeError, ModuleNotPoolableError, size } from '../errors.js';
+import { invalidArgType, isInstance, size } from '@guardstripe/common';
+import { ModuleNotPoolableError } from '../errors.js';
 import { PoolModule } from '../module/module.js';
 
 /** Looks at a module once, and remembers the good ones. */
@@ -24,10 +25,8 @@ export class Admission {
   }
 
   #examine(module: PoolModule): void {
-    if (!(module instanceof PoolModule)) {
-      throw new InvalidTypeError(
-        `A module must come from describeModule or describeMemory, received ${String(module)}`,
-      );
+    if (!isInstance(module, PoolModule)) {
+      throw invalidArgType('module', 'a module from describeModule or describeMemory', module);
     }
     if (module.numDefinedMemories > this.#maxMemoriesPerModule) {
       throw new ModuleNotPoolableError(

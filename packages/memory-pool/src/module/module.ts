@@ -91,7 +91,7 @@ export class PoolModule implements Disposable {
    */
   template(memoryIndex: number | undefined): MemoryTemplate {
     if (this.#closed) throw new ModuleClosedError('allocate a memory');
-    const index = memoryIndex ?? this.firstDefinedMemory;
+    const index = memoryIndex === undefined ? this.firstDefinedMemory : memoryIndex;
     if (index === undefined) throw new ModuleNotPoolableError('defines no memory');
     if (typeof index !== 'number') throw invalidArgType('options.memoryIndex', 'of type number', index);
     if (this.#templates[index]?.image !== undefined && this.#file?.contents !== undefined) this.#makeFile();

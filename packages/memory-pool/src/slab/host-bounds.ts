@@ -1,7 +1,7 @@
 /** What bounds a process's memory, and what to say of it when the system refuses. Cold: read anew from `/proc`. */
+import { size } from '@guardstripe/common';
 import { readFileSync } from 'node:fs';
 import { host, SystemError } from '@guardstripe/mmap';
-import { size } from '../errors.js';
 import { countMappings } from '../slots/process-mappings.js';
 
 /** Something of which a process may have only so much. */

@@ -1,8 +1,9 @@
 /** Laying out the slab and reserving it, and saying what would fit where it does not. */
+import { size } from '@guardstripe/common';
 import { calculate, SlabTooLargeError, slabConstraints, type SlabLayout } from '@guardstripe/layout';
 import { Mmap, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import type { ResolvedConfig } from '../config.js';
-import { PoolCreationError, size } from '../errors.js';
+import { PoolCreationError } from '../errors.js';
 import { describeHost } from './host-bounds.js';
 
 /**

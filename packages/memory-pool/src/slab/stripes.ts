@@ -1,4 +1,5 @@
 /** How many stripes a pool gets, the keys for them, and who may touch what. */
+import { MAX_PROTECTION_KEYS } from '@guardstripe/layout';
 import type { VirtualMemory } from '@guardstripe/mmap';
 import {
   isSupported,
@@ -12,9 +13,6 @@ import {
 import type { Feature, ResolvedConfig } from '../config.js';
 import { PoolCreationError } from '../errors.js';
 import { planSlab } from './slab.js';
-
-/** Keys that the hardware gives out. */
-const MAX_KEYS = 15;
 
 /**
  * Takes as many keys as the slab can use, and no more: they belong to the whole process.
@@ -30,7 +28,11 @@ export function takeKeys(config: ResolvedConfig, virtualMemory: VirtualMemory): 
       `Cannot create a pool with memoryProtectionKeys 'enable': ${supportReason() ?? 'not supported'}`,
     );
   }
-  const { numStripes } = planSlab(config, virtualMemory, Math.min(maxMemoryProtectionKeys, MAX_KEYS));
+  const { numStripes } = planSlab(
+    config,
+    virtualMemory,
+    Math.min(maxMemoryProtectionKeys, MAX_PROTECTION_KEYS),
+  );
   if (numStripes === 1) return keys(0);
   const lease = takeAtMost(numStripes, memoryProtectionKeys);
   if (lease.keys.length !== 1) return lease;

@@ -6,12 +6,11 @@
  * then: the nearer the limit, the sooner. Mappings are counted before they are made, so that of two threads that want the last
  * ones at least one sees the other.
  */
+import { mappingsForPools } from '@guardstripe/layout';
 import { host } from '@guardstripe/mmap';
 import { PoolMappingsError } from '../errors.js';
 import { countMappings, processMappings, type MappingCounts } from './process-mappings.js';
 
-/** Mappings left to the rest of the process: its heap and its libraries add some while nobody counts. */
-const MARGIN = 2048;
 /** Of the room that is left, a count is good until this part of it is taken. */
 const RECOUNT_PART = 1 / 2;
 /** And never more often than after so many mappings, nor after less than this time. */
@@ -46,7 +45,8 @@ export class MappingBudget {
   /** @param maxMapCount - Linux's `vm.max_map_count`; `undefined` for no limit */
   constructor(maxMapCount: number | undefined, counts: MappingCounts, count = countMappings) {
     this.#maxMapCount = maxMapCount ?? Infinity;
-    this.#limit = Math.max(this.#maxMapCount - MARGIN, 0);
+    // What else there is in the process is counted.
+    this.#limit = mappingsForPools(this.#maxMapCount, 0);
     this.#counts = counts;
     this.#countMappings = count;
   }

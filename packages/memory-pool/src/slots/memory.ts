@@ -13,12 +13,13 @@
  * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
  */
 import { SystemError } from '@guardstripe/mmap';
+import { mappingsOfSlot } from '@guardstripe/layout';
 import type { ImageTable } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
 import type { SlotPages } from './pages.js';
 import type { SlotReset } from './reset.js';
-import { mappingsOf, SlotState, type SlotRecords } from './records.js';
+import { SlotState, type SlotRecords } from './records.js';
 
 /** What the slots' memory is made of. */
 export interface SlotMemoryParts {
@@ -67,7 +68,7 @@ export class SlotMemory {
     const pages = Math.ceil(byteLength / this.#pageBytes);
     if (pages > records.accessiblePages(slot)) {
       const before = records.mappings(slot);
-      const wanted = mappingsOf(pages, records.imageFirstPage(slot), records.imagePages(slot));
+      const wanted = mappingsOfSlot(pages, records.imageFirstPage(slot), records.imagePages(slot));
       this.#take(wanted - before);
       try {
         this.#openOrShut(slot, pages);
@@ -130,8 +131,8 @@ export class SlotMemory {
     const before = records.mappings(slot);
     const wanted =
       image === undefined
-        ? mappingsOf(pages, 0, 0)
-        : mappingsOf(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes);
+        ? mappingsOfSlot(pages, 0, 0)
+        : mappingsOfSlot(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes);
     this.#take(wanted - before);
     this.#reset.unwatch(slot);
     try {

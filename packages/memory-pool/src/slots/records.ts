@@ -12,6 +12,7 @@
  *
  * What counts something is a double: none of them can wrap, whatever the size of a memory and however often a slot is used.
  */
+import { mappingsOfSlot } from '@guardstripe/layout';
 
 /**
  * What may be assumed of a slot's pages when the next tenant takes it.
@@ -138,7 +139,7 @@ export class SlotRecords {
   mappings(slot: number): number {
     const at = slot * FLOATS;
     const floats = this.#floats;
-    return mappingsOf(
+    return mappingsOfSlot(
       floats[at + ACCESSIBLE_PAGES]!,
       floats[at + IMAGE_FIRST_PAGE]!,
       floats[at + IMAGE_PAGES]!,
@@ -197,16 +198,4 @@ export class SlotRecords {
     const others = this.#words[at]! & ~TAINTED;
     this.#words[at] = tainted ? others | TAINTED : others;
   }
-}
-
-/**
- * Mappings that a slot takes: what is accessible, in up to three pieces around an image, and the inaccessible rest, which
- * they part from the next slot's. Nothing while all of it is inaccessible.
- */
-export function mappingsOf(accessiblePages: number, imageFirstPage: number, imagePages: number): number {
-  if (accessiblePages === 0) return 0;
-  if (imagePages === 0) return 2;
-  const before = imageFirstPage > 0 ? 1 : 0;
-  const behind = imageFirstPage + imagePages < accessiblePages ? 1 : 0;
-  return before + 1 + behind + 1;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mappingsOf, SlotRecords, SlotState } from '../../src/slots/records.js';
+import { SlotRecords, SlotState } from '../../src/slots/records.js';
 
 const MOST = Number.MAX_SAFE_INTEGER;
 
@@ -93,15 +93,6 @@ describe('SlotRecords', () => {
         }
       }),
     );
-  });
-
-  it('counts the mappings around an image', () => {
-    expect(mappingsOf(0, 0, 0)).toBe(0);
-    expect(mappingsOf(4, 0, 0)).toBe(2);
-    expect(mappingsOf(4, 0, 4)).toBe(2);
-    expect(mappingsOf(4, 0, 3)).toBe(3);
-    expect(mappingsOf(4, 1, 3)).toBe(3);
-    expect(mappingsOf(4, 1, 2)).toBe(4);
   });
 });
 

@@ -13,7 +13,7 @@ export function nameOf(
   byteLength: number | undefined,
 ): boolean {
   checkInteger(offset, 'offset');
-  const rangeBytes = byteLength ?? Math.max(0, mapping.byteLength - offset);
+  const rangeBytes = byteLength === undefined ? Math.max(0, mapping.byteLength - offset) : byteLength;
   const start = mapping.startOf(offset, rangeBytes);
   if (name !== null && typeof name !== 'string')
     throw invalidArgType('name', 'of type string, or null', name);
