@@ -155,6 +155,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   },
   'Mmap.resident': { tries: method('resident', [0, pageSize], OPEN_RANGE) },
   'Mmap.residentPages': { tries: method('residentPages', [0, pageSize], OPEN_RANGE) },
+  'Mmap.residentRanges': { tries: method('residentRanges', [0, pageSize], OPEN_RANGE) },
   'Mmap.resize': {
     tries: [
       ...method('resize', [4 * pageSize, {}], [NOTHING, OPTIONS]),
@@ -201,6 +202,9 @@ export const MAPS: Readonly<Record<string, Entry>> = {
     ],
   },
   platform: TAKES_NOTHING,
+  processState: TAKES_NOTHING,
+  processStateObstacle: TAKES_NOTHING,
+  withheldAddresses: TAKES_NOTHING,
 
   ProtectionMask: { tries: args((...all) => Reflect.construct(ProtectionMask, all), [0], [NOTHING]) },
   'ProtectionMask.allows': {

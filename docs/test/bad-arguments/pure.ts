@@ -5,6 +5,7 @@ import {
   args,
   fields,
   FLAG,
+  FUNCTION,
   ITERABLE,
   NOTHING,
   NUMBER,
@@ -204,6 +205,14 @@ export const PURE: Readonly<Record<string, Entry>> = {
   },
   'ModuleAffinityIndexAllocator.isUsed': {
     tries: args((slot) => allocator.isUsed(slot), [0], [NUMBER], words),
+  },
+  'ModuleAffinityIndexAllocator.trim': {
+    tries: args(
+      (maxBytes, release) => allocator.trim(maxBytes, release),
+      [0, () => 0],
+      [NUMBER, FUNCTION],
+      words,
+    ),
   },
   SimpleIndexAllocator: {
     tries: args(

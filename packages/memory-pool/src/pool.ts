@@ -96,8 +96,9 @@ export class MemoryPool implements Disposable {
    * the settings contradict each other or the host cannot hold the slab (`cause` is then what the system said)
    */
   static create(config: MemoryPoolConfig = {}): MemoryPool {
+    const read = resolveConfig(config);
     const virtualMemory = config.virtualMemory ?? platform();
-    const { resolved, options } = decideReset(config, resolveConfig(config), virtualMemory);
+    const { resolved, options } = decideReset(config, read, virtualMemory);
     const keys = takeKeys(resolved, virtualMemory);
     try {
       const layout = planSlab(resolved, virtualMemory, keys.keys.length);

@@ -9,6 +9,7 @@ import {
   checkBytes,
   checkInstance,
   checkInteger,
+  invalidArgType,
   readOptions,
   hex,
   size,
@@ -76,8 +77,10 @@ export class Mmap implements Disposable {
   }
 
   private constructor(token: typeof TOKEN, pages: MappedPages) {
-    if (token !== TOKEN)
-      throw new TypeError('Use Mmap.reserve, .anonymous, .accessibleReserved or .fromFile');
+    if (token !== TOKEN) {
+      const wanted = 'that of this class: use Mmap.reserve, .anonymous, .accessibleReserved or .fromFile';
+      throw invalidArgType('token', wanted, token);
+    }
     this.#mapping = new Mapping(pages);
   }
 

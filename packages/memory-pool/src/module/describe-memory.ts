@@ -1,5 +1,5 @@
 /** Memories that are described directly, for guests and working sets that are not WebAssembly. */
-import { checkBytes, checkInteger, invalidArgType, invalidArgValue, readOptions } from '@guardstripe/common';
+import { checkBytes, checkInstance, checkInteger, invalidArgValue, readOptions } from '@guardstripe/common';
 import { host, memoryImage, type MemoryImage, type VirtualMemory } from '@guardstripe/mmap';
 import { describeEntry, hostPageBytes, readDescribeOptions, type DescribeOptions } from './describe.js';
 import { readFile, withFile, type FileSource, type OpenFile } from './file-contents.js';
@@ -67,8 +67,7 @@ export function describeMemory(description: MemoryDescription, options: Describe
 
 function describeContents(given: Given, virtualMemory: VirtualMemory | undefined): PoolModule {
   const { contents } = given;
-  if (contents !== undefined && !(contents instanceof Uint8Array))
-    throw invalidArgType('description.contents', 'an instance of Uint8Array', contents);
+  if (contents !== undefined) checkInstance(contents, 'description.contents', Uint8Array);
   const shape = shapeOf(given, contents?.byteLength, virtualMemory);
   const image = new Uint8Array(shape.imageBytes);
   if (contents !== undefined) image.set(contents, shape.leadBytes);

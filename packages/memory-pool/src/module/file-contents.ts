@@ -4,7 +4,14 @@
  * process with SIGBUS at its next touch.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
-import { checkBytes, checkInteger, invalidArgType, invalidArgValue } from '@guardstripe/common';
+import {
+  checkBytes,
+  checkInteger,
+  invalidArgType,
+  invalidArgValue,
+  isInstance,
+  isReadable,
+} from '@guardstripe/common';
 import { FileChangedError } from '../errors.js';
 
 /** Where a file's bytes are read from: a path, a file URL, an open descriptor, or an open `FileHandle` of `node:fs/promises`. */
@@ -38,7 +45,7 @@ export function withFile<T>(
 ): T {
   const fd = descriptorOf(source);
   if (fd !== undefined) return use(partOf(fd, `descriptor ${fd}`, offset, byteLength));
-  if (typeof source !== 'string' && !(source instanceof URL)) {
+  if (typeof source !== 'string' && !isInstance(source, URL)) {
     throw invalidArgType(
       'description.file',
       'a path, a file URL, a descriptor or an open FileHandle',
@@ -79,7 +86,8 @@ export function readFile(
 }
 
 function descriptorOf(source: unknown): number | undefined {
-  const fd = typeof source === 'object' && source !== null && 'fd' in source ? source.fd : source;
+  const isObject = typeof source === 'object' && source !== null && isReadable(source);
+  const fd = isObject && 'fd' in source ? source.fd : source;
   if (typeof fd !== 'number') return undefined;
   // A closed FileHandle has -1.
   checkInteger(fd, typeof source === 'number' ? 'description.file' : 'description.file.fd');

@@ -1,5 +1,5 @@
 /** A module's memories, ready to be allocated. */
-import { invalidArgType } from '@guardstripe/common';
+import { checkInteger, invalidArgType } from '@guardstripe/common';
 import { host } from '@guardstripe/mmap';
 import { ModuleClosedError, ModuleNotPoolableError } from '../errors.js';
 import type { ImageFile } from './image.js';
@@ -93,10 +93,12 @@ export class PoolModule implements Disposable {
     if (this.#closed) throw new ModuleClosedError('allocate a memory');
     const index = memoryIndex === undefined ? this.firstDefinedMemory : memoryIndex;
     if (index === undefined) throw new ModuleNotPoolableError('defines no memory');
+    // Before it is used as an index: '0' would find the first.
     if (typeof index !== 'number') throw invalidArgType('options.memoryIndex', 'of type number', index);
     if (this.#templates[index]?.image !== undefined && this.#file?.contents !== undefined) this.#makeFile();
     const template = this.#templates[index];
     if (template !== undefined) return template;
+    checkInteger(index, 'options.memoryIndex');
     const obstacle =
       this.memories[index]?.obstacle ?? `does not exist: it has ${this.memories.length} memories`;
     throw new ModuleNotPoolableError(obstacle, index);

@@ -1,5 +1,5 @@
 /** From the bytes of a module to its memories and data segments. */
-import { invalidArgType } from '@guardstripe/common';
+import { checkInstance } from '@guardstripe/common';
 import { checkLimit, resolveLimits, type ModuleLimits } from './limits.js';
 import type { ParsedModule } from './types.js';
 import { readValidModule } from './verdict.js';
@@ -17,7 +17,7 @@ import { readValidModule } from './verdict.js';
  *   `ERR_OUT_OF_RANGE`
  */
 export function parseModule(bytes: Uint8Array, limits: ModuleLimits = resolveLimits()): ParsedModule {
-  if (!(bytes instanceof Uint8Array)) throw invalidArgType('bytes', 'an instance of Uint8Array', bytes);
+  checkInstance(bytes, 'bytes', Uint8Array);
   checkLimit(limits, 'maxModuleBytes', bytes.byteLength);
   const copy = new Uint8Array(bytes);
   const { memories, dataSegments } = readValidModule(copy, limits);
