@@ -95,9 +95,36 @@ export const POOLS: Readonly<Record<string, Entry>> = {
   'MemoryPool.purgeModule': { tries: args((one) => pool.purgeModule(one), [module], [NOTHING], state) },
   'MemoryPool.validateModule': { tries: args((one) => pool.validateModule(one), [module], [NOTHING], state) },
   'PoolModule.close': TAKES_NOTHING,
+  'PooledMemory.fill': {
+    tries: args(
+      (value, offset, byteLength) => memory.fill(value, offset, byteLength),
+      [0, 0, PAGE],
+      [NUMBER, NUMBER, NUMBER],
+      state,
+    ),
+  },
   'PooledMemory.free': TAKES_NOTHING,
   'PooledMemory.grow': { tries: args((pages) => memory.grow(pages), [0], [NUMBER], state) },
   'PooledMemory.growAsync': { tries: args((pages) => memory.growAsync(pages), [0], [NUMBER], state) },
+  'PooledMemory.read': {
+    tries: args((offset, byteLength) => memory.read(offset, byteLength), [0, 1], [NUMBER, NUMBER], state),
+  },
+  'PooledMemory.readInto': {
+    tries: args(
+      (target, offset) => memory.readInto(target, offset),
+      [new Uint8Array(1), 0],
+      [NOTHING, NUMBER],
+      state,
+    ),
+  },
+  'PooledMemory.write': {
+    tries: args(
+      (offset, bytes) => memory.write(offset, bytes),
+      [0, new Uint8Array(1)],
+      [NUMBER, NOTHING],
+      state,
+    ),
+  },
   'Store.allocate': {
     tries: [
       ...args((options) => free(store.allocate(options)), [{ module }], [NOTHING], state),

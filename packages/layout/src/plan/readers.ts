@@ -2,7 +2,7 @@
 import { checkBoolean, checkInteger, invalidArgValue, parseBytes } from '@guardstripe/common';
 
 /** Whether an optional feature is used: where it is there, always, or never. */
-export type Feature = 'auto' | 'enable' | 'disable';
+type Feature = 'auto' | 'enable' | 'disable';
 
 /** Makes a value of what was given, or throws. */
 export type Reader = (value: unknown, name: string) => unknown;

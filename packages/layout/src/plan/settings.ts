@@ -8,10 +8,10 @@ import {
   unknownName,
 } from '@guardstripe/common';
 import { DEFAULT_SLAB_SETTINGS } from '../constraints.js';
-import { count, countUpTo, feature, flag, size, type Feature, type Reader } from './readers.js';
+import { count, countUpTo, feature, flag, size, type Reader } from './readers.js';
 
 /** Whether protection keys are used: where they are there, always, or never. */
-export type KeySetting = Feature;
+export type KeySetting = 'auto' | 'enable' | 'disable';
 
 /** A pool's settings, as far as they decide what fits. Byte counts are numbers. */
 export interface PlanSettings {
