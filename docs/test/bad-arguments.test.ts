@@ -39,9 +39,7 @@ function namesOf(): string[] {
 function methodsOf(name: string, maker: unknown): string[] {
   const { prototype } = maker as { prototype: object };
   const isMethod = ([key, { value }]: [string, PropertyDescriptor]) =>
-    typeof value === 'function' &&
-    key !== 'constructor' &&
-    !(value as { length: number } & object).toString().startsWith('class');
+    typeof value === 'function' && key !== 'constructor' && !isClass(value);
   const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter((entry) => isMethod(entry));
   const statics = Object.entries(Object.getOwnPropertyDescriptors(maker)).filter((entry) => isMethod(entry));
   return [...own.map(([key]) => `${name}.${key}`), ...statics.map(([key]) => `${name}.${key}`)];

@@ -36,9 +36,25 @@ function method(
   return args((...all) => (map[name] as (...all: unknown[]) => unknown).apply(map, all), good, kinds, state);
 }
 
+/** Where nothing is wrong with the options, the map would be closed. */
+function closing(close: (options: never) => unknown): Try[] {
+  return fields(close, [{}], 0, { unsafe: NOTHING, noSuchOption: NOTHING }).map((one) => ({
+    ...one,
+    call: (value: unknown) => value === undefined || one.call(value),
+    may: ['undefined'] as const,
+    state,
+  }));
+}
+
 /** What makes a map is closed at once. */
 function making(make: (...all: never[]) => { close(): void }): (...all: never[]) => void {
   return (...all) => make(...all).close();
+}
+
+function mapping(
+  name: 'reserve' | 'anonymous' | 'accessibleReserved' | 'fromFile',
+): (...all: never[]) => void {
+  return making((...all) => (mmap.Mmap[name] as (...all: unknown[]) => mmap.Mmap).apply(mmap.Mmap, all));
 }
 
 const PLATFORM = { virtualMemory: optional(NOTHING), noSuchOption: NOTHING };
@@ -50,28 +66,20 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   },
   'Mmap.accessibleReserved': {
     tries: [
-      ...args(making(mmap.Mmap.accessibleReserved), [pageSize, pageSize, {}], [NUMBER, NOTHING, OPTIONS]),
-      ...fields(making(mmap.Mmap.accessibleReserved), [pageSize, pageSize, {}], 2, PLATFORM),
+      ...args(mapping('accessibleReserved'), [pageSize, pageSize, {}], [NUMBER, NOTHING, OPTIONS]),
+      ...fields(mapping('accessibleReserved'), [pageSize, pageSize, {}], 2, PLATFORM),
     ],
   },
   'Mmap.advise': { tries: method('advise', [0, pageSize, 'willneed'], [...RANGE, NOTHING]) },
   'Mmap.adviseAsync': { tries: method('adviseAsync', [0, pageSize, 'willneed'], [...RANGE, NOTHING]) },
   'Mmap.anonymous': {
     tries: [
-      ...args(making(mmap.Mmap.anonymous), [pageSize, {}], [NOTHING, OPTIONS]),
-      ...fields(making(mmap.Mmap.anonymous), [pageSize, {}], 1, { ...PLATFORM, hugePages: optional(FLAG) }),
+      ...args(mapping('anonymous'), [pageSize, {}], [NOTHING, OPTIONS]),
+      ...fields(mapping('anonymous'), [pageSize, {}], 1, { ...PLATFORM, hugePages: optional(FLAG) }),
     ],
   },
-  'Mmap.close': {
-    tries: fields((options) => map.close(options), [{}], 0, { unsafe: NOTHING, noSuchOption: NOTHING }).map(
-      (one) => ({
-        ...one,
-        call: (value: unknown) => value === undefined || one.call(value),
-        may: ['undefined'] as const,
-        state,
-      }),
-    ),
-  },
+  'Mmap.close': { tries: closing((options) => map.close(options)) },
+  'Mmap.closeAsync': { tries: closing((options) => map.closeAsync(options)) },
   'Mmap.decommit': { tries: method('decommit', [0, pageSize], RANGE) },
   'Mmap.decommitMany': {
     tries: [
@@ -82,7 +90,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   'Mmap.detachView': { tries: method('detachView', [undefined], [NOTHING]) },
   'Mmap.fromFile': {
     tries: [
-      ...args(making(mmap.Mmap.fromFile), [import.meta.filename, {}], [NOTHING, OPTIONS]).map((one) =>
+      ...args(mapping('fromFile'), [import.meta.filename, {}], [NOTHING, OPTIONS]).map((one) =>
         // No such file and no such descriptor: the system's own words.
         one.what === 'argument 0'
           ? {
@@ -93,7 +101,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
             }
           : one,
       ),
-      ...fields(making(mmap.Mmap.fromFile), [import.meta.filename, {}], 1, {
+      ...fields(mapping('fromFile'), [import.meta.filename, {}], 1, {
         ...PLATFORM,
         sharing: optional(NOTHING),
         access: optional(NOTHING),
@@ -103,9 +111,10 @@ export const MAPS: Readonly<Record<string, Entry>> = {
       }),
     ],
   },
+  'Mmap.hold': TAKES_NOTHING,
   'Mmap.lock': {
     tries: [
-      ...method('lock', [0, 0, {}], [...RANGE, OPTIONS]),
+      ...method('lock', [0, 0, {}], [...OPEN_RANGE, OPTIONS]),
       ...fields(
         (...all) => map.lock(...(all as unknown as Parameters<typeof map.lock>)),
         [0, 0, {}],
@@ -132,6 +141,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   'Mmap.name': {
     tries: method('name', [null, 0, pageSize], [['null', 'text'], optional(NUMBER), optional(NUMBER)]),
   },
+  'Mmap.pageAccess': { tries: method('pageAccess', [0, pageSize], OPEN_RANGE) },
   'Mmap.protect': { tries: method('protect', [0, pageSize, 'read-write'], [...RANGE, NOTHING]) },
   'Mmap.protectWhile': {
     tries: args(
@@ -144,13 +154,15 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   'Mmap.protectWithKey': {
     tries: method('protectWithKey', [0, 0, 'read-write', 0], [...RANGE, NOTHING, NUMBER]),
   },
+  'Mmap.read': { tries: method('read', [0, 1], RANGE) },
+  'Mmap.readInto': { tries: method('readInto', [new Uint8Array(1), 0], [NOTHING, optional(NUMBER)]) },
   'Mmap.remapAsZerosAt': {
     tries: method('remapAsZerosAt', [0, pageSize, 'read-write'], [...RANGE, optional(NOTHING)]),
   },
   'Mmap.reserve': {
     tries: [
-      ...args(making(mmap.Mmap.reserve), [pageSize, {}], [NOTHING, OPTIONS]),
-      ...fields(making(mmap.Mmap.reserve), [pageSize, {}], 1, PLATFORM),
+      ...args(mapping('reserve'), [pageSize, {}], [NOTHING, OPTIONS]),
+      ...fields(mapping('reserve'), [pageSize, {}], 1, PLATFORM),
     ],
   },
   'Mmap.resident': { tries: method('resident', [0, pageSize], OPEN_RANGE) },
@@ -170,8 +182,9 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   },
   'Mmap.sync': { tries: method('sync', [0, pageSize], OPEN_RANGE) },
   'Mmap.syncAsync': { tries: method('syncAsync', [0, pageSize], OPEN_RANGE) },
-  'Mmap.unlock': { tries: method('unlock', [0, 0], RANGE) },
+  'Mmap.unlock': { tries: method('unlock', [0, 0], OPEN_RANGE) },
   'Mmap.view': { tries: method('view', [0, pageSize], OPEN_RANGE) },
+  'Mmap.write': { tries: method('write', [0, new Uint8Array(1)], [NUMBER, NOTHING]) },
   'MemoryImage.close': TAKES_NOTHING,
   PageScanner: {
     tries: [
@@ -193,7 +206,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
       [NOTHING, NUMBER],
     ),
   },
-  detachView: { tries: args(mmap.detachView, [undefined as never], [NOTHING]) },
+  detachView: { tries: args(mmap.detachView, [undefined], [NOTHING]) },
   host: TAKES_NOTHING,
   memoryImage: {
     tries: [
@@ -208,9 +221,9 @@ export const MAPS: Readonly<Record<string, Entry>> = {
 
   ProtectionMask: { tries: args((...all) => Reflect.construct(ProtectionMask, all), [0], [NOTHING]) },
   'ProtectionMask.allows': {
-    tries: args((key) => ProtectionMask.zero.allows(key), [undefined as never], [NOTHING]),
+    tries: args((key) => ProtectionMask.zero.allows(key), [undefined], [NOTHING]),
   },
-  'ProtectionMask.or': { tries: args((key) => ProtectionMask.zero.or(key), [undefined as never], [NOTHING]) },
+  'ProtectionMask.or': { tries: args((key) => ProtectionMask.zero.or(key), [undefined], [NOTHING]) },
   allow: { tries: args(allow, [ProtectionMask.all], [NOTHING]) },
   currentMask: TAKES_NOTHING,
   isSupported: TAKES_NOTHING,

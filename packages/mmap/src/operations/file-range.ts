@@ -17,6 +17,7 @@ import {
   invalidArgType,
   invalidArgValue,
   isInstance,
+  isReadable,
   readOptions,
   size,
 } from '@guardstripe/common';
@@ -87,7 +88,8 @@ export type FileLike = number | string | UrlLike | Uint8Array | { readonly fd: n
 /** Checks the arguments, opens a path, maps, and closes what it opened. */
 export function mapFile(file: FileLike, options: FromFileOptions): MappedPages {
   const settings = checkSettings(options);
-  const descriptor = typeof file === 'object' && file !== null && 'fd' in file ? file.fd : file;
+  const hasFields = typeof file === 'object' && file !== null && isReadable(file);
+  const descriptor = hasFields && 'fd' in file ? file.fd : file;
   if (typeof descriptor === 'number') {
     checkInteger(descriptor, 'file');
     if (settings.create) throw invalidArgValue('options.create', 'must be false for a descriptor', true);
@@ -108,7 +110,7 @@ export function mapFile(file: FileLike, options: FromFileOptions): MappedPages {
 
 function pathOf(file: unknown): string | URL | Buffer {
   if (typeof file === 'string' || isInstance(file, URL)) return file;
-  if (file instanceof Uint8Array) return Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  if (isInstance(file, Uint8Array)) return Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   throw invalidArgType(
     'file',
     'of type number or string, or an instance of URL, Uint8Array or FileHandle',
