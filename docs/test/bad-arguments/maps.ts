@@ -184,7 +184,17 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   'Mmap.syncAsync': { tries: method('syncAsync', [0, pageSize], OPEN_RANGE) },
   'Mmap.unlock': { tries: method('unlock', [0, 0], OPEN_RANGE) },
   'Mmap.view': { tries: method('view', [0, pageSize], OPEN_RANGE) },
-  'Mmap.write': { tries: method('write', [0, new Uint8Array(1)], [NUMBER, NOTHING]) },
+  'Mmap.write': {
+    tries: args(
+      (offset, bytes) => {
+        map.makeAccessible(0, pageSize);
+        map.write(offset, bytes);
+      },
+      [0, new Uint8Array(1)],
+      [NUMBER, NOTHING],
+      state,
+    ),
+  },
   'MemoryImage.close': TAKES_NOTHING,
   PageScanner: {
     tries: [

@@ -1,6 +1,6 @@
 /** Bytes in and out of a map without a view: what cannot be touched is an error, not a signal. */
 
-import { checkByteRange, invalidArgType } from '@guardstripe/common';
+import { checkByteRange, checkInstance } from '@guardstripe/common';
 
 import type { Mapping } from '../mapping.js';
 
@@ -24,6 +24,6 @@ export function write(mapping: Mapping, offset: number, bytes: Uint8Array): void
 
 function checkRange(mapping: Mapping, bytes: unknown, name: string, offset: number): void {
   mapping.assertOpen();
-  if (!(bytes instanceof Uint8Array)) throw invalidArgType(name, 'an instance of Uint8Array', bytes);
+  checkInstance(bytes, name, Uint8Array);
   checkByteRange(offset, bytes.byteLength, mapping.byteLength, 'offset', `${name}.byteLength`);
 }
