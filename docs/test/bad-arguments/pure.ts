@@ -186,6 +186,7 @@ export const PURE: Readonly<Record<string, Entry>> = {
       ...fields((one: typeof key) => allocator.allocAffineAndClearAffinity(one), [key], 0, KEY, words),
     ],
   },
+  'ModuleAffinityIndexAllocator.allocOldestWarm': TAKES_NOTHING,
   'ModuleAffinityIndexAllocator.checkConsistency': TAKES_NOTHING,
   'ModuleAffinityIndexAllocator.free': {
     tries: args(
