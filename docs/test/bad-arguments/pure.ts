@@ -89,7 +89,7 @@ export const PURE: Readonly<Record<string, Entry>> = {
       }),
     ],
   },
-  mappingsForPools: { tries: args(layout.mappingsForPools, [1], [NUMBER]) },
+  mappingsForPools: { tries: args(layout.mappingsForPools, [1, 0], [NUMBER, optional(NUMBER)]) },
   mappingsOfSlot: { tries: args(layout.mappingsOfSlot, [1, 0, 0], [NUMBER, NUMBER, NUMBER]) },
   multiplyBytes: { tries: args(layout.multiplyBytes, [page, 3], [NUMBER, NUMBER]) },
   pageAlignedBytes: { tries: args(layout.pageAlignedBytes, [PAGE, PAGE], [NUMBER, NOTHING]) },

@@ -7,20 +7,28 @@ import { checkInteger } from '@guardstripe/common';
 /** Protection keys that the hardware gives out (Intel SDM, volume 3, 4.6.2): sixteen, and key 0 is every page's default. */
 export const MAX_PROTECTION_KEYS = 15;
 
+/** Mappings of the process itself, as a planner takes it: Node has 300 to 500. A pool counts them. */
+const MAPPINGS_OF_NODE = 512;
+
 /**
- * Mappings that pools leave to the rest of the process. At `vm.max_map_count` the C library's and V8's next wish for memory
- * fails, and ends the process; Node has 300 to 500 mappings, and its heap adds some while it grows.
+ * Mappings that pools leave free. At `vm.max_map_count` the C library's and V8's next wish for memory fails, and ends the
+ * process, and both add some while nobody counts.
  */
-export const MAPPINGS_LEFT_TO_NODE = 2048;
+const MAPPINGS_MARGIN = 2048;
+
+/** Mappings that pools leave to the rest of the process: its own, and those that it may come to need. */
+export const MAPPINGS_LEFT_TO_NODE: number = MAPPINGS_OF_NODE + MAPPINGS_MARGIN;
 
 /**
  * Mappings that pools may hold together in a process; `Infinity` without a limit.
  *
  * @param maxMapCount - Linux's `vm.max_map_count`
+ * @param otherMappings - those of the process that no pool holds. Default 512, which Node does not reach by itself
  */
-export function mappingsForPools(maxMapCount: number): number {
+export function mappingsForPools(maxMapCount: number, otherMappings: number = MAPPINGS_OF_NODE): number {
   if (maxMapCount !== Infinity) checkInteger(maxMapCount, 'maxMapCount');
-  return Math.max(maxMapCount - MAPPINGS_LEFT_TO_NODE, 0);
+  checkInteger(otherMappings, 'otherMappings');
+  return Math.max(maxMapCount - MAPPINGS_MARGIN - otherMappings, 0);
 }
 
 /**

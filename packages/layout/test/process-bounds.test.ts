@@ -24,8 +24,9 @@ describe('mappingsForPools()', () => {
     expect([0, MAPPINGS_LEFT_TO_NODE, 65_530, Infinity].map((count) => mappingsForPools(count))).toEqual([
       0,
       0,
-      65_530 - 2048,
+      65_530 - 2048 - 512,
       Infinity,
     ]);
+    expect(mappingsForPools(65_530, 0)).toBe(65_530 - 2048);
   });
 });

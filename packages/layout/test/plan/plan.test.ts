@@ -116,13 +116,13 @@ describe('known stories', () => {
     const settings = { totalMemories: 1_000_000, maxMemorySize: 16 * MIB, memoryReservation: 16 * MIB };
     const answer = plan(settings);
     expect(answer).toMatchObject({ fits: true, boundBy: 'mappings', mappingsPerMemory: 4 });
-    expect(answer.liveMemories).toBe(Math.floor((65_530 - 2048) / 4));
+    expect(answer.liveMemories).toBe(Math.floor((65_530 - 2560) / 4));
     expect(answer.advice).toMatchObject([{ code: 'FEW_MAPPINGS', setting: 'vm.max_map_count' }]);
-    expect(messageOf(answer, 'FEW_MAPPINGS')).toContain('sysctl -w vm.max_map_count=4002048');
+    expect(messageOf(answer, 'FEW_MAPPINGS')).toContain('sysctl -w vm.max_map_count=4002560');
     const raised = plan(settings, { maxMapCount: answer.mapCountForAll });
     expect(raised).toMatchObject({ liveMemories: 1_000_000, boundBy: 'totalMemories', advice: [] });
     expect(plan(settings, { maxMapCount: undefined }).liveByMappings).toBe(Infinity);
-    expect(plan(settings, {}, { hasImage: false }).liveMemories).toBe(Math.floor((65_530 - 2048) / 2));
+    expect(plan(settings, {}, { hasImage: false }).liveMemories).toBe(Math.floor((65_530 - 2560) / 2));
     expect(plan(settings, { maxMapCount: 100 }).liveMemories).toBe(0);
   });
 });
