@@ -1,4 +1,5 @@
 /** Snapshots of instances: taking them, and going back. */
+import { size } from '@guardstripe/common';
 import type { VirtualMemory } from '@guardstripe/mmap';
 
 import {
@@ -43,6 +44,11 @@ interface Home {
 
 const TOKEN = Symbol('Snapshot');
 
+function inspectSnapshot(this: Snapshot): string {
+  const held = `${size(this.savedBytes)} of ${size(this.byteLength)}, ${this.method}`;
+  return `Snapshot { ${this.closed ? 'closed' : held} }`;
+}
+
 /**
  * The state of an instance at one moment: the bytes of its memories, its exported mutable globals and its exported tables. Made by
  * {@link snapshot}; given back by {@link Snapshot.close} or `using`. It keeps no instance alive.
@@ -64,6 +70,13 @@ export class Snapshot implements Disposable {
   /** Memories whose watching ends when the bytes go. */
   readonly #watched = new WeakList<MemoryLike>();
   #closed = false;
+
+  static {
+    // Not a method: its name is a symbol of Node's, which the published types do not know.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value: inspectSnapshot,
+    });
+  }
 
   /** @internal */
   constructor(token: typeof TOKEN, target: Target, options: SnapshotSettings) {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { snapshot, type SnapshotMethod } from '../src/index.js';
@@ -8,6 +9,17 @@ const PAGE = 4096;
 const WASM_PAGE = 65_536;
 
 const code = (value: string) => expect.objectContaining({ code: value });
+
+describe('a snapshot', () => {
+  it('shows what it is', () => {
+    const { instance, exports } = instantiate();
+    exports.poke(5000, 1);
+    const state = snapshot(instance, { method: 'copy' });
+    expect(inspect(state)).toBe('Snapshot { 0x1000 (4 KiB) of 0x40000 (256 KiB), copy }');
+    state.close();
+    expect(inspect(state)).toBe('Snapshot { closed }');
+  });
+});
 
 describe.each(WAYS)('a snapshot, %s', (method: SnapshotMethod) => {
   const options = { method };
