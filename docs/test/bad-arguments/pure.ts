@@ -114,6 +114,28 @@ export const PURE: Readonly<Record<string, Entry>> = {
       }),
     ],
   },
+  readNamed: {
+    tries: [
+      ...args(
+        (settings, readers, defaults) => layout.readNamed(settings, readers, defaults),
+        [{}, { size: layout.settingReaders.size }, { size: 1 }],
+        [
+          OPTIONS.filter((label) => label !== 'undefined'),
+          OPTIONS.filter((label) => label !== 'undefined'),
+          OPTIONS.filter((label) => label !== 'undefined'),
+        ],
+      ),
+      ...fields(
+        (settings, readers, defaults) => layout.readNamed(settings, readers, defaults),
+        [{}, { size: layout.settingReaders.size }, { size: 1 }],
+        0,
+        {
+          size: optional(NUMBER),
+          noSuchSetting: NOTHING,
+        },
+      ),
+    ],
+  },
   readFlags: {
     tries: [
       ...args(layout.readFlags, [[]], [ITERABLE]),

@@ -43,6 +43,7 @@ export {
 } from './page-aligned-bytes.js';
 export type { SlabLayout } from './slab-layout.js';
 export { plan } from './plan/plan.js';
+export { settingReaders, type Reader } from './plan/readers.js';
 export type { Plan, PlanAdvice, PlanBound, PlanUsage } from './plan/answer.js';
 export type { SettingCost } from './plan/costs.js';
 export type { PlanHost } from './plan/host.js';
@@ -55,6 +56,7 @@ export {
 export {
   DEFAULT_PLAN_SETTINGS,
   readFlags,
+  readNamed,
   readSettings,
   WASMTIME_PLAN_SETTINGS,
   type KeySetting,

@@ -1,15 +1,7 @@
 /** The settings of a pool: defaults, validation, and what follows from them together. */
-import {
-  checkBoolean,
-  checkInteger,
-  checkObject,
-  checkOneOf,
-  checkVirtualMemory,
-  invalidArgType,
-  outOfRange,
-  unknownName,
-} from '@guardstripe/common';
+import { checkObject, checkVirtualMemory, invalidArgType, outOfRange } from '@guardstripe/common';
 import { MAX_CAPACITY } from '@guardstripe/index-allocator';
+import { readNamed, settingReaders, type Reader } from '@guardstripe/layout';
 import type { VirtualMemory } from '@guardstripe/mmap';
 
 const KIB = 1024;
@@ -19,35 +11,41 @@ const GIB = 1024 * MIB;
 /** Whether an optional feature is used: `'auto'` where it is there, `'enable'` or fail, `'disable'`. */
 export type Feature = 'auto' | 'enable' | 'disable';
 
-/** What {@link MemoryPool.create} takes. Sizes are bytes, safe integers. */
+/** Bytes, a safe integer, or a size as text in binary units: `65536`, `'64KiB'`, `'4 GiB'`, `'0x10000'`. */
+export type Size = number | string;
+
+/**
+ * What {@link MemoryPool.create} takes. It is read as the planner of the layout package reads it, so that one file of settings
+ * serves both: every setting also by Wasmtime's name for it, and values as text.
+ */
 export interface MemoryPoolConfig {
   /** Slots in the slab. @defaultValue 1000 */
   readonly totalMemories?: number;
   /** Most memories that a module may define. @defaultValue 1 */
   readonly maxMemoriesPerModule?: number;
   /** Most bytes of one memory that may ever be accessible; rounded up to pages. @defaultValue 4 GiB */
-  readonly maxMemorySize?: number;
+  readonly maxMemorySize?: Size;
   /** Bytes that compiled code takes as reserved for a memory, whatever its size; at least `maxMemorySize`. @defaultValue 4 GiB */
-  readonly memoryReservation?: number;
+  readonly memoryReservation?: Size;
   /** Bytes behind the reservation that must fault. @defaultValue 32 MiB */
-  readonly memoryGuardSize?: number;
+  readonly memoryGuardSize?: Size;
   /** Whether the first slot has the same guard before it. @defaultValue true */
   readonly guardBeforeLinearMemory?: boolean;
   /**
    * Bytes of its own that a freed memory may keep in RAM, reset by writing instead of by dropping pages; rounded up to pages.
    * @defaultValue 4 MiB; 0 where dirty pages cannot be found, for all of these bytes would then be written each time
    */
-  readonly linearMemoryKeepResident?: number;
+  readonly linearMemoryKeepResident?: Size;
   /**
    * Most bytes that one reset writes back; what was written beyond is dropped. Bounds how long a reset takes. Rounded up to pages.
    * @defaultValue as `linearMemoryKeepResident`
    */
-  readonly linearMemoryWriteBack?: number;
+  readonly linearMemoryWriteBack?: Size;
   /**
    * Most bytes that all free memories together keep in RAM. Beyond, those that were freed longest ago give theirs back.
    * @defaultValue 128 MiB
    */
-  readonly maxUnusedBytesResident?: number;
+  readonly maxUnusedBytesResident?: Size;
   /** How many used-and-free slots are kept for their modules before they are given to others. @defaultValue 100 */
   readonly maxUnusedWarmSlots?: number;
   /** Regions collected before they are dropped in one call, 1 to 1,024. @defaultValue 1 */
@@ -78,7 +76,15 @@ export interface MemoryPoolConfig {
 }
 
 /** The settings with every default filled in. */
-export type ResolvedConfig = Required<Omit<MemoryPoolConfig, 'virtualMemory'>>;
+export type ResolvedConfig = {
+  readonly [Name in keyof Omit<MemoryPoolConfig, 'virtualMemory'>]-?: NonNullable<
+    MemoryPoolConfig[Name]
+  > extends infer Value
+    ? Size extends Value
+      ? number
+      : Value
+    : never;
+};
 
 const DEFAULTS: ResolvedConfig = {
   totalMemories: 1000,
@@ -104,61 +110,56 @@ const DEFAULTS: ResolvedConfig = {
 /** `process_madvise` takes at most `UIO_MAXIOV` ranges a call (`linux/uio.h`). */
 const MAX_BATCH = 1024;
 const MAX_COUNT = 2 ** 31 - 1;
-const FEATURES: readonly Feature[] = ['auto', 'enable', 'disable'];
 
-type Rule = (name: string, value: unknown) => void;
-
-const integer =
-  (minimum: number, maximum: number): Rule =>
-  (name, value) =>
-    checkInteger(value, name, minimum, maximum);
-const boolean: Rule = (name, value) => checkBoolean(value, name);
-const feature: Rule = (name, value) => checkOneOf(value, name, FEATURES);
-const bytes = integer(0, Number.MAX_SAFE_INTEGER);
+const { countUpTo, feature, flag, size } = settingReaders;
 
 /** Collecting all the time leaves none for what it is done for. */
 const MAX_SHARE = 0.9;
 
-const share: Rule = (name, value) => {
+const share: Reader = (value, name) => {
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
   if (!(value >= 0 && value <= MAX_SHARE)) throw outOfRange(name, `>= 0 && <= ${MAX_SHARE}`, value);
+  return value;
 };
 
-const RULES: Record<keyof ResolvedConfig, Rule> = {
-  totalMemories: integer(0, MAX_CAPACITY),
-  maxMemoriesPerModule: integer(0, MAX_COUNT),
-  maxMemorySize: bytes,
-  memoryReservation: bytes,
-  memoryGuardSize: bytes,
-  guardBeforeLinearMemory: boolean,
-  linearMemoryKeepResident: bytes,
-  linearMemoryWriteBack: bytes,
-  maxUnusedBytesResident: bytes,
-  maxUnusedWarmSlots: integer(0, MAX_COUNT),
-  decommitBatchSize: integer(1, MAX_BATCH),
+const READERS: Readonly<Record<keyof ResolvedConfig, Reader>> = {
+  totalMemories: countUpTo(MAX_CAPACITY),
+  maxMemoriesPerModule: countUpTo(MAX_COUNT),
+  maxMemorySize: size,
+  memoryReservation: size,
+  memoryGuardSize: size,
+  guardBeforeLinearMemory: flag,
+  linearMemoryKeepResident: size,
+  linearMemoryWriteBack: size,
+  maxUnusedBytesResident: size,
+  maxUnusedWarmSlots: countUpTo(MAX_COUNT),
+  decommitBatchSize: countUpTo(MAX_BATCH, 1),
   pagemapScan: feature,
   writeWatch: feature,
-  maxWaitingAllocations: integer(0, MAX_COUNT),
+  maxWaitingAllocations: countUpTo(MAX_COUNT),
   maxCollectionShare: share,
-  traceAllocations: boolean,
+  traceAllocations: flag,
   memoryProtectionKeys: feature,
-  maxMemoryProtectionKeys: integer(0, 16),
+  maxMemoryProtectionKeys: countUpTo(16),
 };
 
+/** A pool's settings, read. */
+export interface ReadConfig {
+  /** What was set. */
+  readonly given: Partial<ResolvedConfig>;
+  /** The same with the defaults. */
+  readonly resolved: ResolvedConfig;
+}
+
 /**
- * Fills in the defaults and checks each setting alone. Those that depend on each other are the layout's business.
+ * Reads each setting alone and fills in the defaults. Those that depend on each other are the layout's business.
  *
- * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE`
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, or `RangeError` `ERR_OUT_OF_RANGE`
  */
-export function resolveConfig(config: MemoryPoolConfig): ResolvedConfig {
+export function readConfig(config: MemoryPoolConfig): ReadConfig {
   checkObject(config, 'config');
   const { virtualMemory, ...settings } = config;
   if (virtualMemory !== undefined) checkVirtualMemory(virtualMemory, 'virtualMemory');
-  const resolved: Record<string, unknown> = { ...DEFAULTS };
-  for (const [name, value] of Object.entries(settings)) {
-    if (!Object.hasOwn(RULES, name)) throw unknownName(name, name, Object.keys(RULES), value);
-    if (value !== undefined) resolved[name] = value;
-  }
-  for (const [name, rule] of Object.entries(RULES)) rule(name, resolved[name]);
-  return resolved as unknown as ResolvedConfig;
+  const given = readNamed<Partial<ResolvedConfig>>(settings, READERS, {});
+  return { given, resolved: { ...DEFAULTS, ...given } };
 }

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export type { Feature, MemoryPoolConfig, ResolvedConfig } from './config.js';
+export type { Feature, MemoryPoolConfig, ResolvedConfig, Size } from './config.js';
 export type { AllocateEvent, ExhaustedEvent, FailureEvent, FreeEvent, GrowEvent } from './diagnostics.js';
 export {
   FileChangedError,

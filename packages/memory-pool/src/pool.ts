@@ -2,7 +2,7 @@
 import { checkBoolean, checkInstance, readOptions } from '@guardstripe/common';
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
-import { resolveConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
+import { readConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
 import { PoolBusyError, PoolClosedError } from './errors.js';
 import { Admission } from './core/admission.js';
 import { LeakNet } from './core/leak-net.js';
@@ -96,9 +96,9 @@ export class MemoryPool implements Disposable {
    * the settings contradict each other or the host cannot hold the slab (`cause` is then what the system said)
    */
   static create(config: MemoryPoolConfig = {}): MemoryPool {
-    const read = resolveConfig(config);
+    const read = readConfig(config);
     const virtualMemory = config.virtualMemory ?? platform();
-    const { resolved, options } = decideReset(config, read, virtualMemory);
+    const { resolved, options } = decideReset(read, virtualMemory);
     const keys = takeKeys(resolved, virtualMemory);
     try {
       const layout = planSlab(resolved, virtualMemory, keys.keys.length);

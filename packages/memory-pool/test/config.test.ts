@@ -1,3 +1,4 @@
+import { plan, readSettings } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
 import { describe, expect, it } from 'vitest';
 import { MemoryPool, type MemoryPoolConfig } from '../src/index.js';
@@ -58,12 +59,15 @@ describe('the settings', () => {
   );
 
   const types: [string, unknown][] = [
-    ...numbers.map((name): [string, unknown] => [name, '1']),
+    ...numbers.map((name): [string, unknown] => [name, true]),
+    ['totalMemories', '3 slots'],
+    ['maxMemorySize', '64MB'],
     ['guardBeforeLinearMemory', 1],
-    ['traceAllocations', 'yes'],
-    ['pagemapScan', true],
-    ['writeWatch', true],
-    ['memoryProtectionKeys', 'yes'],
+    ['guardBeforeLinearMemory', 'perhaps'],
+    ['traceAllocations', 'perhaps'],
+    ['pagemapScan', 1],
+    ['writeWatch', 1],
+    ['memoryProtectionKeys', 'perhaps'],
     ['noSuchSetting', 1],
   ];
   it.each(types)('refuse %s: %s of the wrong type', (name, value) => {
@@ -78,6 +82,25 @@ describe('the settings', () => {
     const create = () => MemoryPool.create({ maxMemorySize: 2 * PAGE, memoryReservation: PAGE });
     expect(create).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
     expect(create).toThrow(/maxMemorySize.*memoryReservation/);
+  });
+
+  it('are read as the planner reads them: sizes as text, the names of a file for Wasmtime', () => {
+    const json =
+      '{"pooling_total_memories":"3","max_memory_size":"0x20000","memoryReservation":"1 MiB","memory-guard-size":"64KiB",' +
+      '"linear_memory_keep_resident":"256KiB","total_tables":7,"memoryProtectionKeys":"n"}';
+    const settings = JSON.parse(json) as MemoryPoolConfig & Record<string, unknown>;
+    const pool = MemoryPool.create(settings);
+    expect(pool.config).toMatchObject(readSettings(settings));
+    expect(pool.config).toMatchObject({
+      totalMemories: 3,
+      maxMemorySize: 2 * PAGE,
+      linearMemoryKeepResident: 2 ** 18,
+      linearMemoryWriteBack: 2 ** 18,
+    });
+    expect(pool.layout.totalSlabBytes).toBe(plan(settings).layout.totalSlabBytes);
+    // And the other way round: all that a pool takes, the planner takes.
+    expect(() => readSettings({ ...pool.config })).not.toThrow();
+    pool.close();
   });
 
   it('round sizes up to pages', () => {

@@ -97,8 +97,8 @@ function densityGain(settings: PlanSettings, machine: ResolvedHost): number {
 const MANY_SLOTS = 16;
 
 /**
- * What a slot takes at most, as {@link mappingsOfSlot} counts. In a striped slab pages that were shut again keep their key, which makes them a mapping beside
- * those that never had one. (Measured with the pool: 2 without an image, 3 with one at the start, 4 with one further on.)
+ * What a slot takes at most, as {@link mappingsOfSlot} counts. In a striped slab pages that were shut again keep their key, which
+ * makes them a mapping beside those that never had one; a pool meets those when it has the kernel count.
  */
 function mappings(layout: SlabLayout, hasImage: boolean): number {
   const ofSlot = hasImage ? MAX_MAPPINGS_OF_SLOT : mappingsOfSlot(1, 0, 0);

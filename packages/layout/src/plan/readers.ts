@@ -11,7 +11,7 @@ export type Reader = (value: unknown, name: string) => unknown;
 const MAX_COUNT = 2 ** 32 - 1;
 
 /** A count, as a number or as text. */
-export const count: Reader = (value, name) => {
+const count: Reader = (value, name) => {
   if (typeof value === 'string' && !COUNT.test(value)) {
     throw invalidArgValue(name, 'must be a whole number such as 1000 or 0x3e8', value);
   }
@@ -24,10 +24,10 @@ export const count: Reader = (value, name) => {
 const COUNT = /^(?:\d+|0x[\da-f]+)$/i;
 
 /** A size, as a number of bytes or as text. */
-export const size: Reader = (value, name) => parseBytes(value, name);
+const size: Reader = (value, name) => parseBytes(value, name);
 
 /** Yes or no, in Wasmtime's words too. */
-export const flag: Reader = (value, name) => {
+const flag: Reader = (value, name) => {
   if (value === 'y' || value === 'yes' || value === 'true') return true;
   if (value === 'n' || value === 'no' || value === 'false') return false;
   checkBoolean(value, name);
@@ -42,7 +42,7 @@ const FEATURES: ReadonlyMap<unknown, Feature> = new Map<unknown, Feature>([
 ]);
 
 /** Whether something optional is used. */
-export const feature: Reader = (value, name) => {
+const feature: Reader = (value, name) => {
   const setting = FEATURES.get(typeof value === 'string' ? value.toLowerCase() : value);
   if (setting === undefined)
     throw invalidArgValue(name, "must be one of: 'auto', 'enable', 'disable'", value);
@@ -50,10 +50,24 @@ export const feature: Reader = (value, name) => {
 };
 
 /** A count within bounds. */
-export function countUpTo(max: number, min = 0): Reader {
+function countUpTo(max: number, min = 0): Reader {
   return (value, name) => {
     const number = count(value, name);
     checkInteger(number, name, min, max);
     return number;
   };
 }
+
+/** What settings are read with: each takes a value, or the text for it, and its name, and throws for what is neither. */
+export const settingReaders: {
+  /** A count: `1000`, `'0x3e8'`. */
+  readonly count: Reader;
+  /** A count within bounds. */
+  readonly countUpTo: (max: number, min?: number) => Reader;
+  /** A size in bytes: `65536`, `'64KiB'`. */
+  readonly size: Reader;
+  /** Yes or no: `true`, `'y'`. */
+  readonly flag: Reader;
+  /** `'auto'`, `'enable'` or `'disable'`. */
+  readonly feature: Reader;
+} = Object.freeze({ count, countUpTo, size, flag, feature });

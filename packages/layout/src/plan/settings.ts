@@ -8,7 +8,7 @@ import {
   unknownName,
 } from '@guardstripe/common';
 import { DEFAULT_SLAB_SETTINGS } from '../constraints.js';
-import { count, countUpTo, feature, flag, size, type Reader } from './readers.js';
+import { settingReaders, type Reader } from './readers.js';
 
 /** Whether protection keys are used: where they are there, always, or never. */
 export type KeySetting = 'auto' | 'enable' | 'disable';
@@ -53,6 +53,8 @@ export const WASMTIME_PLAN_SETTINGS: PlanSettings = Object.freeze({
 /** Settings by any of their names, see {@link readSettings}. */
 export type PlanInput = Partial<PlanSettings> | Readonly<Record<string, unknown>>;
 
+const { count, countUpTo, feature, flag, size } = settingReaders;
+
 /** How each is read. */
 const READERS: Readonly<Record<keyof PlanSettings, Reader>> = {
   totalMemories: count,
@@ -84,7 +86,8 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set(
    totalStacks tableElements maxCoreInstanceSize asyncStackKeepResident maxComponentInstanceSize
    maxCoreInstancesPerComponent maxMemoriesPerComponent maxTablesPerComponent maxTablesPerModule maxMemoriesPerModule
    totalGcHeaps signalsBasedTraps dynamicMemoryGuardSize staticMemoryForced dynamicMemoryReservedForGrowth pagemapScan
-   maxWaitingAllocations traceAllocations virtualMemory`.split(/\s+/),
+   maxWaitingAllocations traceAllocations virtualMemory linearMemoryWriteBack maxUnusedBytesResident writeWatch
+   maxCollectionShare`.split(/\s+/),
 );
 
 /**
@@ -100,21 +103,26 @@ export function readSettings(
   settings: PlanInput = {},
   defaults: PlanSettings = DEFAULT_PLAN_SETTINGS,
 ): PlanSettings {
-  checkObject(defaults, 'defaults');
   return readNamed(settings, READERS, defaults);
 }
 
 /**
- * Reads every setting that there is a reader for, by any of its names; what decides nothing is passed over.
+ * Reads every setting that there is a reader for, by any of its names; what a pool's configuration or Wasmtime's `-O` may hold
+ * beside is passed over. This is how planner and pool read the same file.
  *
+ * @param settings - an object such as a configuration file holds
+ * @param readers - how each is read, by our name for it
+ * @param defaults - what holds where nothing is set, or is `undefined`
  * @throws as {@link readSettings}
  */
-function readNamed<Settings extends object>(
+export function readNamed<Settings extends object>(
   settings: object,
   readers: Readonly<Record<keyof Settings & string, Reader>>,
   defaults: Settings,
 ): Settings {
   checkObject(settings, 'settings');
+  checkObject(readers, 'readers');
+  checkObject(defaults, 'defaults');
   const read = new Map<string, unknown>();
   for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
     const setting = settingOf(name, value, readers);

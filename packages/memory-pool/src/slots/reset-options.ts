@@ -1,6 +1,6 @@
 /** How a pool resets its slots, from its settings and what the system has. */
 import { PageRestorer, type RestoreStrategy, type VirtualMemory } from '@guardstripe/mmap';
-import type { Feature, MemoryPoolConfig, ResolvedConfig } from '../config.js';
+import type { Feature, ReadConfig, ResolvedConfig } from '../config.js';
 import { PoolCreationError } from '../errors.js';
 import type { ResetOptions } from './reset.js';
 
@@ -11,16 +11,13 @@ export interface ResetDecision {
 }
 
 /** @throws {@link PoolCreationError} if a feature is `'enable'` and the system has it not */
-export function decideReset(
-  config: MemoryPoolConfig,
-  checked: ResolvedConfig,
-  virtualMemory: VirtualMemory,
-): ResetDecision {
-  const scan = has('scan', 'pagemapScan', checked.pagemapScan, virtualMemory);
-  const watch = scan && has('watch', 'writeWatch', checked.writeWatch, virtualMemory);
-  const resolved = { ...checked };
-  if (config.linearMemoryKeepResident === undefined && !scan) resolved.linearMemoryKeepResident = 0;
-  if (config.linearMemoryWriteBack === undefined) {
+export function decideReset(read: ReadConfig, virtualMemory: VirtualMemory): ResetDecision {
+  const { given } = read;
+  const scan = has('scan', 'pagemapScan', read.resolved.pagemapScan, virtualMemory);
+  const watch = scan && has('watch', 'writeWatch', read.resolved.writeWatch, virtualMemory);
+  const resolved: { -readonly [Name in keyof ResolvedConfig]: ResolvedConfig[Name] } = { ...read.resolved };
+  if (given.linearMemoryKeepResident === undefined && !scan) resolved.linearMemoryKeepResident = 0;
+  if (given.linearMemoryWriteBack === undefined) {
     resolved.linearMemoryWriteBack = resolved.linearMemoryKeepResident;
   }
   const strategies: RestoreStrategy[] = ['copy', 'drop'];

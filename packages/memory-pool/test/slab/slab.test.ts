@@ -98,7 +98,7 @@ describe('a limit of the process', () => {
       message: string;
       created: number;
     };
-    expect(message).toContain('RLIMIT_AS 0x400000000 bytes (16 GiB)');
+    expect(message).toContain('RLIMIT_AS 0x400000000 (16 GiB)');
     expect(slotsThatFit(message)).toBeGreaterThan(0);
     expect(slotsThatFit(message)).toBeLessThan(16);
     expect(created).toBe(slotsThatFit(message));

@@ -44,6 +44,8 @@ describe('accessOf', () => {
       { address: 40, byteLength: 5, access: 'other' },
     ]);
     expect(runsOf(mappings, 32, 38)).toEqual([{ address: 32, byteLength: 6, access: 'read' }]);
+    // What ends where the range begins has no part in it.
+    expect(runsOf(mappings, 30, 38)).toEqual([{ address: 30, byteLength: 8, access: 'read' }]);
   });
 
   it.each([
