@@ -104,6 +104,16 @@ describe('a limit of the process', () => {
     expect(created).toBe(slotsThatFit(message));
   });
 
+  it('that is half reached is not blamed for a refusal', () => {
+    const { code, message } = JSON.parse(limited(`-v ${16 * 2 ** 20}`, 'half')) as {
+      code: string;
+      message: string;
+    };
+    expect(code).toBe('ENOMEM');
+    expect(message).toContain('No limit of this process is near');
+    expect(message).not.toContain('RLIMIT_AS');
+  });
+
   it('on data is named by an allocation and by a grow, and the pool lives on', () => {
     const { held, allocation, growth, again } = JSON.parse(limited(`-d ${8 * 2 ** 20}`, 'data')) as {
       held: number;
