@@ -40,6 +40,18 @@ export interface GrowEvent {
   readonly newByteLength: number;
 }
 
+/** Published on `guardstripe.memory-pool.reset`: a live memory was put back to its start. */
+export interface ResetEvent {
+  readonly slot: number;
+  readonly oldByteLength: number;
+  readonly newByteLength: number;
+}
+
+/** Published on `guardstripe.memory-pool.trim`: free slots gave back what they kept in RAM, because the program asked for it. */
+export interface TrimEvent {
+  readonly byteLength: number;
+}
+
 /** Published on `guardstripe.memory-pool.exhausted`: an allocation found its stripe full, also after a flush. */
 export interface ExhaustedEvent {
   readonly stripe: number;
@@ -59,6 +71,8 @@ export const onFree = channel('guardstripe.memory-pool.free');
 export const onCool = channel('guardstripe.memory-pool.cool');
 export const onRetire = channel('guardstripe.memory-pool.retire');
 export const onGrow = channel('guardstripe.memory-pool.grow');
+export const onReset = channel('guardstripe.memory-pool.reset');
+export const onTrim = channel('guardstripe.memory-pool.trim');
 export const onExhausted = channel('guardstripe.memory-pool.exhausted');
 export const onFailure = channel('guardstripe.memory-pool.failure');
 

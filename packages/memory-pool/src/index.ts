@@ -4,7 +4,15 @@
  * @packageDocumentation
  */
 export type { Feature, MemoryPoolConfig, ResolvedConfig, Size } from './config.js';
-export type { AllocateEvent, ExhaustedEvent, FailureEvent, FreeEvent, GrowEvent } from './diagnostics.js';
+export type {
+  AllocateEvent,
+  ExhaustedEvent,
+  FailureEvent,
+  FreeEvent,
+  GrowEvent,
+  ResetEvent,
+  TrimEvent,
+} from './diagnostics.js';
 export {
   FileChangedError,
   MemoryFreedError,

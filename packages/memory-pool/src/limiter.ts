@@ -38,6 +38,14 @@ export interface MemoryLimiter {
     desiredBytes: number,
     maximumBytes: number,
   ): boolean | PromiseLike<boolean>;
+
+  /**
+   * Told that the memory is smaller than before: {@link PooledMemory.reset} took back what it had grown by.
+   *
+   * @param oldBytes - bytes it had
+   * @param newBytes - bytes it has
+   */
+  memoryShrunk?(oldBytes: number, newBytes: number): void;
 }
 
 /** A growth to be asked about. */

@@ -1,8 +1,9 @@
 /** The pool's public face. */
-import { checkBoolean, checkInstance, readOptions } from '@guardstripe/common';
+import { checkBoolean, checkInstance, checkInteger, readOptions } from '@guardstripe/common';
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
 import { readConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
+import { onTrim, type TrimEvent } from './diagnostics.js';
 import { PoolBusyError, PoolClosedError } from './errors.js';
 import { Admission } from './core/admission.js';
 import { LeakNet } from './core/leak-net.js';
@@ -50,6 +51,8 @@ export interface PoolMetrics {
     readonly write: number;
     readonly decommit: number;
   };
+  /** Mappings that slots hold, of those that `vm.max_map_count` allows the process. */
+  readonly mappings: number;
   /** Bytes that resets wrote. */
   readonly bytesCopied: number;
   /** Calls that dropped pages of slots. */
@@ -185,6 +188,22 @@ export class MemoryPool implements Disposable {
     return purged;
   }
 
+  /**
+   * Has free slots give RAM back: pages that wait to be dropped, then what the least recently freed keep, until all together keep at
+   * most `maxBytes`. At 0 they keep neither mappings nor images: the next memory in such a slot is made as in a new one. What the system
+   * refuses to take back stays, and is told on `guardstripe.memory-pool.failure`.
+   *
+   * @returns bytes that were given back
+   * @throws {@link PoolClosedError}; `TypeError` or `RangeError` for what is no number of bytes
+   */
+  trim(maxBytes = 0): number {
+    this.#assertOpen('trim the pool');
+    checkInteger(maxBytes, 'maxBytes');
+    const byteLength = this.#core.trim(maxBytes);
+    if (onTrim.hasSubscribers) onTrim.publish({ byteLength } satisfies TrimEvent);
+    return byteLength;
+  }
+
   /** The pool's numbers now. */
   metrics(): PoolMetrics {
     const { counters, unusedWarmMemories, unusedBytesResident, queued, waiting, withheld } = this.#core;
@@ -208,6 +227,7 @@ export class MemoryPool implements Disposable {
       decommits: counters.get('decommits'),
       failedResets: counters.get('failedResets'),
       bytesTrimmed: counters.get('bytesTrimmed'),
+      mappings: this.#core.mappings,
       refusedCalls: counters.get('refusedCalls'),
     };
   }

@@ -1,7 +1,7 @@
 /** A tenant's linear memory in a slot of the pool. */
 import { types } from 'node:util';
 import { checkByteRange, checkInteger, invalidArgType, outOfRange, size } from '@guardstripe/common';
-import { onGrow, type GrowEvent } from './diagnostics.js';
+import { onGrow, onReset, type GrowEvent, type ResetEvent } from './diagnostics.js';
 import { MemoryFreedError } from './errors.js';
 import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
@@ -159,6 +159,39 @@ export class PooledMemory implements Disposable {
       await ask(this.#owner.limiter, growth);
       if (this.#stillStands(growth)) return this.#growBy(growth);
     }
+  }
+
+  /**
+   * Puts the memory back to its start: the image and the initial bytes, zeros elsewhere, the initial size. Slot, address and tenancy stay,
+   * and so does `buffer`, unless the memory had grown: then it is detached, and the limiter is told of the new size. The guest
+   * must not run meanwhile.
+   *
+   * @throws {@link MemoryFreedError}; a `SystemError` if the system refuses every way to do it: the memory is live, and its bytes may be a
+   * mixture
+   */
+  reset(): void {
+    this.#assertLive('reset the memory');
+    const oldByteLength = this.#core.records.byteLength(this.slot);
+    this.#core.reset(this.slot, this.#template);
+    const newByteLength = this.#template.initialBytes;
+    if (onReset.hasSubscribers) {
+      onReset.publish({ slot: this.slot, oldByteLength, newByteLength } satisfies ResetEvent);
+    }
+    // Last: it may do anything.
+    if (newByteLength !== oldByteLength) this.#owner.limiter?.memoryShrunk?.(oldByteLength, newByteLength);
+  }
+
+  /**
+   * Puts a part of the memory back to what it was at its start, and gives whole host pages of it back to the system where there are 16
+   * or more, up to 4,096 times a second in a pool; else it is written. Bytes of any alignment.
+   *
+   * @returns bytes that were given back
+   * @throws `TypeError` or `RangeError` for what is no part of the memory, {@link MemoryFreedError}; {@link ModuleClosedError} if
+   * the memory has an image and its module was closed; a `SystemError` if the system refuses
+   */
+  discard(offset: number, byteLength: number): number {
+    this.#assertRange('discard a part of the memory', offset, byteLength);
+    return byteLength === 0 ? 0 : this.#core.discard(this.slot, this.#template, offset, byteLength);
   }
 
   /**

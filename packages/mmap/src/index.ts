@@ -40,7 +40,12 @@ export type { ResizeOptions } from './operations/resize.js';
 export { PageKind } from './platform/page-runs.js';
 export type { PageRuns } from './platform/page-runs.js';
 export { PageRestorer } from './restore/page-restorer.js';
-export type { PageRestorerOptions, RestorerChange, RestorerRangeChange } from './restore/page-restorer.js';
+export type {
+  DiscardOptions,
+  PageRestorerOptions,
+  RestorerChange,
+  RestorerRangeChange,
+} from './restore/page-restorer.js';
 export type { RestorerImage } from './restore/contents.js';
 export { processState, processStateObstacle } from './process/process-state.js';
 export type { ProcessState } from './process/process-state.js';

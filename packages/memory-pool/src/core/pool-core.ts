@@ -26,7 +26,7 @@ import { SlotRecycler, type RecyclerOptions } from './recycler.js';
 import { SlotReset, type ResetOptions } from '../slots/reset.js';
 import { SlotViews } from '../slots/views.js';
 import { enterStripe } from '../slab/stripes.js';
-import type { MemoryTemplate } from '../module/template.js';
+import type { InitialBytes, MemoryTemplate } from '../module/template.js';
 import type { Lease, Tenancy } from './tenancy.js';
 
 /** What a pool decides once. */
@@ -204,6 +204,46 @@ export class PoolCore implements MappingHolder {
     this.#views.revoke(slot);
   }
 
+  /** Puts a live slot back to its start, its size included; its view is detached only if that changes. */
+  reset(slot: number, template: MemoryTemplate): void {
+    const { initialBytes, writes } = template;
+    try {
+      this.#recycler.resetLive(slot);
+      if (this.records.byteLength(slot) !== initialBytes) {
+        this.#views.revoke(slot);
+        this.#memory.shrink(slot, initialBytes);
+      }
+    } catch (error) {
+      throw explainRefusal(`reset the memory in slot ${slot}`, error);
+    }
+    this.#write(slot, writes, 0, initialBytes);
+  }
+
+  /** Puts a part of a live slot back, and returns how many bytes of it were given back to the system. */
+  discard(slot: number, template: MemoryTemplate, offset: number, byteLength: number): number {
+    let dropped: number;
+    try {
+      dropped = this.#recycler.discard(slot, offset, byteLength);
+    } catch (error) {
+      throw explainRefusal(`discard a part of the memory in slot ${slot}`, error);
+    }
+    this.#write(slot, template.writes, offset, offset + byteLength);
+    return dropped;
+  }
+
+  /** Has free slots keep at most `maxBytes` in RAM, and at 0 neither mappings nor images. Returns how many bytes were given back. */
+  trim(maxBytes: number): number {
+    this.flush();
+    const trimmed = this.#recycler.trim(maxBytes);
+    if (maxBytes === 0) this.relieve(Infinity);
+    return trimmed;
+  }
+
+  /** Mappings that the slots hold. */
+  get mappings(): number {
+    return this.#memory.mappings;
+  }
+
   /** The live slot's view; once a safe one was handed out, the slot cools when the tenancy ends. */
   view(slot: number, isSafe: boolean): ArrayBuffer {
     return this.#views.open(slot, this.pages.addressOf(slot), this.records.byteLength(slot), isSafe);
@@ -332,5 +372,13 @@ export class PoolCore implements MappingHolder {
 
   #exhausted(stripe: number): PoolConcurrencyLimitError {
     return this.shortage.report(stripe, this.#free.capacity(stripe));
+  }
+
+  /** Writes the initial bytes that no image has, as far as they lie between `start` and `end`. */
+  #write(slot: number, writes: readonly InitialBytes[], start: number, end: number): void {
+    for (const { offset, data } of writes) {
+      const [from, to] = [Math.max(offset, start), Math.min(offset + data.byteLength, end)];
+      if (from < to) this.bytes.write(slot, from, data.subarray(from - offset, to - offset));
+    }
   }
 }

@@ -17,6 +17,10 @@ import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
 import type { SlotReset } from '../slots/reset.js';
 import { asHost } from '../slab/stripes.js';
+import { CallRate } from './call-rate.js';
+
+/** Dropping pages takes a lock of the whole process and interrupts its other threads: so often at most, all memories together. */
+const MAX_DISCARDS_PER_SECOND = 4096;
 
 /** What a pool decides once. */
 export interface RecyclerOptions {
@@ -52,6 +56,7 @@ export class SlotRecycler {
   readonly #virtualMemory: VirtualMemory;
   readonly #reset: SlotReset;
   readonly #maxUnusedBytesResident: number;
+  readonly #discards = new CallRate(MAX_DISCARDS_PER_SECOND);
   /** Bytes that were added to those since they were last compared with the limit. */
   #uncheckedBytes = 0;
 
@@ -103,6 +108,24 @@ export class SlotRecycler {
     }
     if (left === 0) this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
     else this.#enqueue(slot, reset);
+  }
+
+  /** Puts a live slot back to its start, as far as it is accessible. @throws `SystemError` */
+  resetLive(slot: number): void {
+    const reset = this.#striped ? asHost(() => this.#reset.runWhole(slot)) : this.#reset.runWhole(slot);
+    this.#counters.addReset(reset.strategy, reset.bytesWritten);
+    if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
+  }
+
+  /** Puts a part of a live slot back, and drops pages of it where that is worth a call. Returns how many bytes. @throws `SystemError` */
+  discard(slot: number, offset: number, byteLength: number): number {
+    const discard = () => this.#reset.discard(slot, offset, byteLength, this.#discards.mayCall());
+    const dropped = this.#striped ? asHost(discard) : discard();
+    if (dropped > 0) {
+      this.#discards.count();
+      this.#counters.add('decommits', 1);
+    }
+    return dropped;
   }
 
   /** Gives a slot back as it is: it is laid over before its next use. */

@@ -80,6 +80,21 @@ export class SlotMemory {
     records.setByteLength(slot, byteLength);
   }
 
+  /** Shuts what lies behind the first `byteLength` bytes of a live memory, which hold their start bytes already. */
+  shrink(slot: number, byteLength: number): void {
+    const records = this.#records;
+    const before = records.mappings(slot);
+    this.#reset.unwatch(slot);
+    this.#setAccessible(slot, Math.ceil(byteLength / this.#pageBytes));
+    this.#account(records.mappings(slot) - before);
+    records.setByteLength(slot, byteLength);
+  }
+
+  /** Mappings that the pool's slots hold. */
+  get mappings(): number {
+    return this.#mappings;
+  }
+
   /** Forgets a free slot's image: zeros over exactly its range, so that what else is resident stays. */
   removeImage(slot: number): void {
     const records = this.#records;

@@ -9,6 +9,7 @@ import {
   type RestoreStrategy,
   type VirtualMemory,
 } from '@guardstripe/mmap';
+import { ModuleClosedError } from '../errors.js';
 import type { PoolImage } from '../module/image.js';
 import type { ImageTable } from './image-table.js';
 import type { SlotPages } from './pages.js';
@@ -74,6 +75,13 @@ export class SlotReset {
     const result = this.run(slot);
     this.#pages.drop(slot, 0, result.leftBytes);
     return result;
+  }
+
+  /** Puts a part of a slot back, in bytes, and drops whole pages of it if it may. Returns how many bytes that were. */
+  discard(slot: number, offset: number, byteLength: number, mayDrop: boolean): number {
+    const restorer = this.#aim(slot);
+    if (restorer !== undefined) return restorer.discard(offset, byteLength, { drop: mayDrop });
+    throw new ModuleClosedError('discard a part of a memory');
   }
 
   /** Drops what a slot keeps in RAM. */

@@ -23,7 +23,8 @@ const DIRTY = [0, 1, 5, 9, 10, 31];
 const canScan = platform().canScanDirtyPages;
 
 /** A kernel that cannot look for dirty pages. */
-const blind = () => Object.assign(faultyMemory().virtualMemory, { canScanDirtyPages: false });
+const blind = () =>
+  Object.defineProperty(faultyMemory().virtualMemory, 'canScanDirtyPages', { value: false });
 
 const finders: Record<string, () => MemoryPoolConfig> = {
   "pagemapScan 'disable'": () => ({ pagemapScan: 'disable' }),
@@ -134,6 +135,7 @@ describe('a reset', () => {
         failedResets: 0,
         refusedCalls: 0,
         bytesTrimmed: 0,
+        mappings: expect.any(Number),
       });
       if (canScan) for (const slot of [0, 1, 2]) expect(residentBytes(pool, slot)).toBe(written);
       freeAll(three(store, module, bytes));

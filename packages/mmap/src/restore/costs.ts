@@ -20,7 +20,7 @@ export const DROP = 50;
 export const FAULT_OWN = 2500;
 export const FAULT_ZERO = 1500;
 /** A fault on a file's page brings its neighbours along. */
-export const FAULT_FILE = 100;
+export const FAULT_FILE = 250;
 /** A page of a watched range: looked at once, and once more to protect it. Then a first write. */
 export const WATCH_PASS = 3.5;
 export const WATCH_WRITE = 1500;

@@ -55,6 +55,8 @@ export interface EngineOptions {
 }
 
 const MAX_RUNS = 1024;
+/** Fewer pages are not worth a system call, and the faults after it. */
+const MIN_DISCARD_PAGES = 16;
 
 /** Shared by all restorers of the thread: none is in the middle of a restore while another is. */
 const runs = pageRuns(MAX_RUNS);
@@ -136,6 +138,28 @@ export class Engine {
     result.leftBytes = 0;
   }
 
+  /** Puts a part back, in bytes, and drops whole pages of it where there are many. Returns how many bytes that were. */
+  discard(offset: number, byteLength: number, mayDrop: boolean): number {
+    const { contents } = this;
+    const pageBytes = this.#pageBytes;
+    const base = this.range.locate();
+    const end = offset + byteLength;
+    const first = Math.ceil(offset / pageBytes) * pageBytes;
+    const last = Math.floor(end / pageBytes) * pageBytes;
+    const drops = mayDrop && contents.unmappedBytes === 0 && last - first >= MIN_DISCARD_PAGES * pageBytes;
+    if (!drops || !this.#tryDrop(base + first, last - first)) {
+      if (!contents.isAttached) throw imageDetached();
+      contents.write(base, offset, end);
+      return 0;
+    }
+    if (first > offset || end > last) {
+      if (!contents.isAttached) throw imageDetached();
+      contents.write(base, offset, first);
+      contents.write(base, last, end);
+    }
+    return last - first;
+  }
+
   /** Other pages, or start bytes, or both. */
   retarget(range: Range, contents: Contents): void {
     this.unwatch();
@@ -211,7 +235,7 @@ export class Engine {
     if (!this.#allowed.has('drop')) return false;
     if (this.#allowed.size === 1) return true;
     if (this.watching || this.contents.unmappedBytes > 0 || !this.#allowed.has('scan')) return false;
-    return this.#policy.prefersDrop(this.#rangePages);
+    return this.#policy.prefersDrop();
   }
 
   get #scans(): boolean {
@@ -241,6 +265,16 @@ export class Engine {
     result.leftOffset = 0;
     result.leftBytes = 0;
     return this.range.locate();
+  }
+
+  #tryDrop(address: number, byteLength: number): boolean {
+    try {
+      this.#virtualMemory.decommit(address, byteLength);
+      return true;
+    } catch (error) {
+      this.#refused(error);
+      return false;
+    }
   }
 
   #refused(error: unknown): void {

@@ -3,6 +3,7 @@
 import {
   bytesOutOfRange,
   checkBoolean,
+  checkByteRange,
   checkBytes,
   checkFunction,
   checkOneOf,
@@ -35,6 +36,12 @@ export interface PageRestorerOptions {
   readonly onRefusal?: (error: SystemError) => void;
   /** The platform to use. Default {@link platform}. */
   readonly virtualMemory?: VirtualMemory;
+}
+
+/** What {@link PageRestorer.discard} may say. */
+export interface DiscardOptions {
+  /** Whether pages may be given back. Default true. */
+  readonly drop?: boolean;
 }
 
 /** What a change of a restorer may say. */
@@ -150,6 +157,22 @@ export class PageRestorer implements Disposable {
     const engine = this.#open();
     engine.dropAll();
     return engine.result;
+  }
+
+  /**
+   * Puts a part of the range back, in bytes of any alignment, and gives whole pages of it back to the system, 16 or more at once: fewer
+   * are written, for a call and new faults would cost more than they free. Images that only copying brings back are written.
+   *
+   * @param options - `drop: false` writes everything
+   * @returns bytes that were given back
+   * @throws `TypeError` or `RangeError` for what is no part of the range; else as {@link PageRestorer.restore}
+   */
+  discard(offset: number, byteLength: number, options?: DiscardOptions): number {
+    const { drop = true } = readOptions(options, ['drop']);
+    checkBoolean(drop, 'options.drop');
+    const engine = this.#open();
+    checkByteRange(offset, byteLength, engine.range.byteLength);
+    return engine.discard(offset, byteLength, drop);
   }
 
   /**

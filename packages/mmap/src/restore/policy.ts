@@ -37,8 +37,8 @@ export const MAX_PROBES = 8;
 /** A load of this part of a usual restore is large. */
 const LARGE = 0.4;
 const MAX_PATIENCE = 64;
-/** Scans that must have been seen before they are given up, and for how many restores that is. */
-const MIN_SCANS = 4;
+/** Scans that a drop must have been better than before it takes their place, and for how many restores. */
+const MIN_WINS = 3;
 const FIRST_DROPS = 8;
 const MAX_DROPS = 128;
 /** Of the last restores: the newest counts a quarter. */
@@ -46,6 +46,8 @@ const NEWEST = 0.25;
 /** How much cheaper another way must look before it is taken. */
 const MARGIN = 1.5;
 const DROP_MARGIN = 1.2;
+/** So many pruned pages are missed one by one, too. */
+const MANY_PAGES = 32;
 
 /** Pages that a walk found. */
 export interface Found {
@@ -58,13 +60,11 @@ export interface Found {
 export class RestorePolicy {
   /** Pages that a user writes. */
   #typical = 0;
-  /** Pages of these that were there already. */
-  #reused = 0;
   /** Own pages that the last restore left; `undefined` if that is not known. */
   #kept: number | undefined;
   #probes = 0;
-  /** Scans since drops were last thought better, and drops to do until then. */
-  #scans = 0;
+  /** Scans, one after another, that a drop would have been better than, and drops to do until the next scan. */
+  #dropWins = 0;
   #drops = 0;
   #nextDrops = FIRST_DROPS;
   /** What was paid for pages that nobody wrote, and for entries that the walk passed, since they were last of use or pruned. */
@@ -83,6 +83,8 @@ export class RestorePolicy {
   #prunedOwn = 0;
   #prunedPassed = 0;
   #lookFor = 0;
+  /** Pages that came on top since. */
+  #freshSince = 0;
   /** The load that watching began with, and its price. */
   #watchedLoad = 0;
   #watchedPrice = 0;
@@ -94,21 +96,15 @@ export class RestorePolicy {
    * gained by keeping those of the last. Asked once a restore. Now and then the answer is no, to see whether that still
    * holds.
    */
-  prefersDrop(rangePages: number): boolean {
+  prefersDrop(): boolean {
     if (this.#drops > 0) {
       this.#drops -= 1;
       this.#kept = 0;
       return true;
     }
-    if (this.#scans < MIN_SCANS) return false;
-    const dropping = 2 * CALL + this.#typical * DROP + this.#reused * FAULT_OWN + this.#passedFaults;
-    const keeping = 2 * CALL + rangePages * PASS_NOTHING + this.#typical * WRITE_BACK + this.#load;
-    if (keeping <= DROP_MARGIN * dropping) {
-      this.#nextDrops = FIRST_DROPS;
-      return false;
-    }
-    this.#scans = 0;
-    this.#drops = this.#nextDrops;
+    if (this.#dropWins < MIN_WINS) return false;
+    this.#dropWins = 0;
+    this.#drops = this.#nextDrops - 1;
     this.#nextDrops = Math.min(2 * this.#nextDrops, MAX_DROPS);
     this.#kept = 0;
     return true;
@@ -136,12 +132,12 @@ export class RestorePolicy {
     this.#staleOwn = stale === undefined ? Math.min(this.#staleOwn, own) : Math.round(own * stale);
     const written = own - this.#staleOwn;
     this.#passed = zero * PASS_ZERO + file * PASS_FILE;
-    this.#lookBack(written);
+    this.#lookBack(own, written);
     if (stale !== undefined) this.#learn(written);
-    this.#learnReuse(own);
     this.#load = this.#staleOwn * WRITE_BACK + this.#passed;
     this.#passedFaults = zero * (DROP + FAULT_ZERO) + file * (DROP + FAULT_FILE);
     this.#price = 2 * CALL + this.#staleOwn * (DROP + FAULT_OWN) + this.#passedFaults;
+    this.#compareDrop(own, written, rangePages);
     // In use again: what was paid for them was well spent. Of entries that were passed nobody knows.
     if (this.#staleOwn * 2 < written) this.#paidOwn = 0;
     this.#paidOwn += this.#staleOwn * WRITE_BACK;
@@ -159,6 +155,7 @@ export class RestorePolicy {
   pruned(keptPages: number): void {
     this.#lookFor = this.#load === 0 ? 0 : Math.ceil(this.#price / this.#load);
     this.#prunedOwn = this.#staleOwn;
+    this.#freshSince = 0;
     this.#prunedPassed = this.#passed;
     this.#kept = keptPages;
     this.#staleOwn = 0;
@@ -211,13 +208,19 @@ export class RestorePolicy {
     return 'prune';
   }
 
-  /** Of a user's pages those were there already that did not come on top. */
-  #learnReuse(own: number): void {
+  /** Whether this restore would have been cheaper as a drop: of a user's pages those were there already that did not come on top. */
+  #compareDrop(own: number, written: number, rangePages: number): void {
     if (this.#kept === 0) this.#learn(own);
     else if (this.#kept !== undefined) {
       const fresh = Math.max(own - this.#kept, 0);
-      this.#reused += NEWEST * (Math.max(this.#typical - fresh, 0) - this.#reused);
-      this.#scans += 1;
+      const reused = Math.max(written - fresh, 0);
+      const dropping = 2 * CALL + own * DROP + reused * FAULT_OWN + this.#passedFaults;
+      const keeping = 2 * CALL + rangePages * PASS_NOTHING + written * WRITE_BACK + this.#load;
+      if (keeping > DROP_MARGIN * dropping) this.#dropWins += 1;
+      else {
+        this.#dropWins = 0;
+        this.#nextDrops = FIRST_DROPS;
+      }
     }
     this.#kept = own;
   }
@@ -241,10 +244,12 @@ export class RestorePolicy {
   }
 
   /** Whether what was pruned is back: as many entries, or a user that writes far more than others and about as many pages. */
-  #lookBack(written: number): void {
+  #lookBack(own: number, written: number): void {
     if (this.#lookFor === 0) return;
     this.#lookFor -= 1;
-    const ownIsBack = written * 2 > this.#prunedOwn && written > 2 * this.#typical + 4;
+    this.#freshSince += Math.max(own - (this.#kept ?? own), 0);
+    const manyAreBack = this.#prunedOwn >= MANY_PAGES && this.#freshSince * 2 > this.#prunedOwn;
+    const ownIsBack = manyAreBack || (written * 2 > this.#prunedOwn && written > 2 * this.#typical + 4);
     const isBack =
       this.#prunedPassed > this.#prunedOwn * WRITE_BACK ? this.#passed * 2 > this.#prunedPassed : ownIsBack;
     if (isBack) {
