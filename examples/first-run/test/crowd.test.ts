@@ -67,6 +67,22 @@ describe('holdCrowd and recycle', () => {
     ).toBe(true);
   });
 
+  it('find memories that come to slots of other modules', async () => {
+    const candidates = candidatesOf(withData, otherData, zeros);
+    const crowd = await holdCrowd(pool, plan, host(), candidates, checks, step);
+    // A pool that has forgotten its modules.
+    const dispose = crowd.store.dispose.bind(crowd.store);
+    crowd.store.dispose = () => {
+      dispose();
+      for (const { module } of candidates) pool.purgeModule(module);
+    };
+    const affinity = await recycle(pool, crowd, checks, step);
+    expect(affinity.sameSlots).toBeLessThan(SLOTS);
+    expect(checks.failures.join('\n')).toContain(
+      `${SLOTS - affinity.sameSlots} of ${SLOTS} memories came to a slot that was not their module's`,
+    );
+  });
+
   it('find a memory that somebody else wrote to', async () => {
     const memories = spyOnMemories(pool);
     const candidates = candidatesOf(withData, otherData, zeros);
