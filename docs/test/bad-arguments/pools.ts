@@ -93,8 +93,12 @@ export const POOLS: Readonly<Record<string, Entry>> = {
     ],
   },
   'MemoryPool.purgeModule': { tries: args((one) => pool.purgeModule(one), [module], [NOTHING], state) },
+  'MemoryPool.trim': { tries: args((maxBytes) => pool.trim(maxBytes), [0], [optional(NUMBER)]) },
   'MemoryPool.validateModule': { tries: args((one) => pool.validateModule(one), [module], [NOTHING], state) },
   'PoolModule.close': TAKES_NOTHING,
+  'PooledMemory.discard': {
+    tries: args((offset, byteLength) => memory.discard(offset, byteLength), [0, 0], [NUMBER, NUMBER]),
+  },
   'PooledMemory.fill': {
     tries: args(
       (value, offset, byteLength) => memory.fill(value, offset, byteLength),
@@ -125,6 +129,7 @@ export const POOLS: Readonly<Record<string, Entry>> = {
       state,
     ),
   },
+  'PooledMemory.reset': TAKES_NOTHING,
   'Store.allocate': {
     tries: [
       ...args((options) => free(store.allocate(options)), [{ module }], [NOTHING], state),
