@@ -8,7 +8,18 @@ import { fileURLToPath } from 'node:url';
 import type { Contender } from './measure.ts';
 
 /** What one iteration of a program does; `c/recycle.c` and `c/snapshot.c` say what each means. */
-export type CMode = 'drop' | 'scan' | 'write' | 'touch' | 'watch' | 'copy';
+export type CMode = 'drop' | 'scan' | 'write' | 'kept' | 'touch' | 'watch' | 'copy';
+
+/** How the pages of one iteration follow from those of the last; for `c/recycle.c`. */
+export interface CVariation {
+  /** Pages further. */
+  readonly shift: number;
+  /** Whether every page is read first. */
+  readonly read: boolean;
+}
+
+/** As a third size of `c/recycle.c`: it counts its own CPU time. */
+export const CPU_TIME = 1;
 
 /** The compiled program. */
 export interface CProgram {
@@ -44,12 +55,18 @@ export class CProcess {
   }
 
   /** A contender that writes to the pages and resets the memory in one way. */
-  contender(name: string, mode: CMode, pages: readonly number[]): Contender {
-    return { name, time: (iterations) => this.run(mode, iterations, pages) };
+  contender(name: string, mode: CMode, pages: readonly number[], variation?: CVariation): Contender {
+    return { name, time: (iterations) => this.run(mode, iterations, pages, variation) };
   }
 
-  async run(mode: CMode, iterations: number, pages: readonly number[] = []): Promise<number> {
-    this.#process.stdin.write(`${[mode, iterations, ...pages].join(' ')}\n`);
+  async run(
+    mode: CMode,
+    iterations: number,
+    pages: readonly number[] = [],
+    variation?: CVariation,
+  ): Promise<number> {
+    const what = variation === undefined ? mode : `${mode}:${variation.shift}:${Number(variation.read)}`;
+    this.#process.stdin.write(`${[what, iterations, ...pages].join(' ')}\n`);
     const answer = await this.#lines.next();
     if (answer.done === true) throw new Error(`The C program ended in the middle of ${mode}`);
     return Number(answer.value);
