@@ -33,4 +33,5 @@ export { formatBytes, formatCount, formatHexBytes } from './format-bytes.ts';
 export { readOptions, unknownName } from './options.ts';
 export { parseBytes } from './parse-bytes.ts';
 export { hex, size } from './sizes.ts';
+export type { AbortSignalLike, UrlLike } from './platform-types.ts';
 export { received, shown } from './received.ts';

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { AbortSignalLike } from '@guardstripe/common';
 export type { Feature, MemoryPoolConfig, ResolvedConfig, Size } from './config.js';
 export type {
   AllocateEvent,
@@ -34,6 +35,6 @@ export type { FileSource } from './module/file-contents.js';
 export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
 export { MemoryPool, type PoolMetrics } from './pool.js';
-export type { MemoryOwner, PooledMemory } from './pooled-memory.js';
+export type { GrowAsyncOptions, MemoryOwner, PooledMemory } from './pooled-memory.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';
 export { InvalidModuleError, ModuleLimitError, type ModuleLimits } from './wasm/index.js';

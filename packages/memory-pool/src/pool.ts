@@ -158,7 +158,15 @@ export class MemoryPool implements Disposable {
     this.#assertOpen('open a store');
     const stripe = this.#storesOpened++ % this.layout.numStripes;
     const traces = this.config.traceAllocations ? new Map<number, string>() : undefined;
-    const tenancy = { stripe, head: 0, length: 0, watched: false, traces };
+    const tenancy = {
+      stripe,
+      head: 0,
+      length: 0,
+      isOver: false,
+      limiter: limiter === undefined ? undefined : new WeakRef(limiter),
+      watched: false,
+      traces,
+    };
     return new Store(this.#storeHost, tenancy, limiter);
   }
 

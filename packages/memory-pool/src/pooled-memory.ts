@@ -1,13 +1,28 @@
 /** A tenant's linear memory in a slot of the pool. */
 import { types } from 'node:util';
-import { checkByteRange, checkInteger, invalidArgType, outOfRange, size } from '@guardstripe/common';
+import {
+  checkByteRange,
+  checkInstance,
+  checkInteger,
+  invalidArgType,
+  outOfRange,
+  readOptions,
+  size,
+  type AbortSignalLike,
+} from '@guardstripe/common';
 import { onGrow, onReset, type GrowEvent, type ResetEvent } from './diagnostics.js';
 import { MemoryFreedError } from './errors.js';
-import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
+import { ask, askNow, tellFailed, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
 import { byteLengthOf } from './slots/host-bytes.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease } from './core/tenancy.js';
+
+/** What {@link PooledMemory.growAsync} takes. */
+export interface GrowAsyncOptions {
+  /** Ends the wait for the limiter: the promise then rejects with `signal.reason`. */
+  readonly signal?: AbortSignalLike;
+}
 
 /** What a memory needs of its store. */
 export interface MemoryOwner {
@@ -144,20 +159,29 @@ export class PooledMemory implements Disposable {
       const growth = this.#growth(deltaPages);
       if (limiter === undefined) return this.#growBy(growth);
       askNow(limiter, growth);
-      if (this.#stillStands(growth)) return this.#growBy(growth);
+      const oldPages = this.#growAsGranted(limiter, growth);
+      if (oldPages !== undefined) return oldPages;
     }
   }
 
   /**
    * The same as {@link PooledMemory.grow}, for a store whose limiter may take its time.
    *
-   * @throws as {@link PooledMemory.grow}; also {@link MemoryFreedError} if the memory was freed meanwhile
+   * @throws as {@link PooledMemory.grow}; also {@link MemoryFreedError} if the memory was freed meanwhile, and `signal.reason` if
+   * `options.signal` was aborted
    */
-  async growAsync(deltaPages: number): Promise<number> {
+  async growAsync(deltaPages: number, options: GrowAsyncOptions = {}): Promise<number> {
+    const { signal } = readOptions(options, ['signal']);
+    if (signal !== undefined) checkInstance(signal, 'options.signal', AbortSignal);
+    const { limiter } = this.#owner;
     for (;;) {
+      signal?.throwIfAborted();
       const growth = this.#growth(deltaPages);
-      await ask(this.#owner.limiter, growth);
-      if (this.#stillStands(growth)) return this.#growBy(growth);
+      if (limiter === undefined) return this.#growBy(growth);
+      const assertWanted = () => this.#assertLive('grow the memory');
+      await ask(limiter, growth, { pending: this.#core.pending, key: this.slot, signal, assertWanted });
+      const oldPages = this.#growAsGranted(limiter, growth);
+      if (oldPages !== undefined) return oldPages;
     }
   }
 
@@ -212,24 +236,34 @@ export class PooledMemory implements Disposable {
   #growth(deltaPages: number): Growth {
     this.#assertLive('grow the memory');
     checkInteger(deltaPages, 'deltaPages');
-    const { pageBytes } = this.#template;
-    const maximumBytes = this.#core.maximumBytes(this.#template);
     const currentBytes = this.#core.records.byteLength(this.slot);
-    const desiredBytes = currentBytes + deltaPages * pageBytes;
-    if (desiredBytes > maximumBytes) {
-      const rule = `such that ${size(currentBytes)} and as many pages of ${pageBytes} bytes are at most the maximum, ${size(maximumBytes)}`;
-      throw outOfRange('deltaPages', rule, deltaPages);
+    const wantedBytes = currentBytes + deltaPages * this.#template.pageBytes;
+    return {
+      currentBytes,
+      desiredBytes: Math.min(wantedBytes, Number.MAX_SAFE_INTEGER),
+      maximumBytes: this.#core.maximumBytes(this.#template),
+    };
+  }
+
+  /** Grows, unless the limiter, or somebody while it was asked, has freed or grown the memory: then it granted something else. */
+  #growAsGranted(limiter: MemoryLimiter, growth: Growth): number | undefined {
+    try {
+      this.#assertLive('grow the memory');
+      if (this.#core.records.byteLength(this.slot) === growth.currentBytes) return this.#growBy(growth);
+    } catch (error) {
+      tellFailed(limiter, growth, error);
+      throw error;
     }
-    return { currentBytes, desiredBytes, maximumBytes };
+    tellFailed(limiter, growth, undefined);
+    return undefined;
   }
 
-  /** The limiter may have freed or grown the memory; what it allowed is then no longer what would happen. */
-  #stillStands({ currentBytes }: Growth): boolean {
-    this.#assertLive('grow the memory');
-    return this.#core.records.byteLength(this.slot) === currentBytes;
-  }
-
-  #growBy({ currentBytes, desiredBytes }: Growth): number {
+  #growBy({ currentBytes, desiredBytes, maximumBytes }: Growth): number {
+    if (desiredBytes > maximumBytes) {
+      const { pageBytes } = this.#template;
+      const rule = `such that ${size(currentBytes)} and as many pages of ${pageBytes} bytes are at most the maximum, ${size(maximumBytes)}`;
+      throw outOfRange('deltaPages', rule, (desiredBytes - currentBytes) / pageBytes);
+    }
     this.#core.grow(this.slot, desiredBytes);
     if (onGrow.hasSubscribers) {
       onGrow.publish({

@@ -1,11 +1,17 @@
 /** A tenant of the pool. */
-import { checkFunction, checkInstance, checkObject, readOptions } from '@guardstripe/common';
-import { onAllocate, type AllocateEvent } from './diagnostics.js';
+import {
+  checkFunction,
+  checkInstance,
+  checkObject,
+  isInstance,
+  readOptions,
+  type AbortSignalLike,
+} from '@guardstripe/common';
 import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
 import type { Admission } from './core/admission.js';
 import type { LeakNet } from './core/leak-net.js';
-import { ask, askNow, type Growth, type MemoryLimiter } from './limiter.js';
-import type { PoolModule } from './module/module.js';
+import { ask, askNow, tellFailed, type Growth, type MemoryLimiter } from './limiter.js';
+import { PoolModule } from './module/module.js';
 import type { PoolCore } from './core/pool-core.js';
 import { PooledMemory } from './pooled-memory.js';
 import type { MemoryTemplate } from './module/template.js';
@@ -21,8 +27,8 @@ export interface AllocateOptions {
 
 /** What {@link Store.allocateAsync} takes. */
 export interface AllocateAsyncOptions extends AllocateOptions {
-  /** Ends the wait: the promise then rejects with `signal.reason`; if the limiter is being asked, when it has answered. */
-  readonly signal?: AbortSignal;
+  /** Ends the wait, for a slot or for the limiter: the promise then rejects with `signal.reason`. */
+  readonly signal?: AbortSignalLike;
 }
 
 /** What a store needs of its pool. */
@@ -39,7 +45,6 @@ export class Store implements Disposable {
   readonly limiter: MemoryLimiter | undefined;
   readonly #host: StoreHost;
   readonly #tenancy: Tenancy;
-  #disposed = false;
 
   /** @internal Stores come from {@link MemoryPool.openStore}. */
   constructor(host: StoreHost, tenancy: Tenancy, limiter: MemoryLimiter | undefined) {
@@ -60,7 +65,7 @@ export class Store implements Disposable {
 
   /** Whether the store was disposed. */
   get disposed(): boolean {
-    return this.#disposed;
+    return this.#tenancy.isOver;
   }
 
   /**
@@ -72,46 +77,73 @@ export class Store implements Disposable {
    * a `SystemError` if the system refuses. Nothing is taken then.
    */
   allocate(options: AllocateOptions): PooledMemory {
-    const template = this.#template(options);
-    const lease = this.#host.core.allocate(this.#tenancy, template);
-    if (this.limiter !== undefined) {
-      try {
-        askNow(this.limiter, this.#growth(template));
-        this.#assertHeld(lease);
-      } catch (error) {
-        this.#host.core.abandon(lease);
-        throw error;
-      }
+    const memory = this.tryAllocate(options);
+    if (memory === undefined) throw this.#host.core.exhausted(this.stripe);
+    return memory;
+  }
+
+  /**
+   * The same as {@link Store.allocate}, but returns `undefined` where the stripe is full.
+   *
+   * @throws as {@link Store.allocate}, but not {@link PoolConcurrencyLimitError}
+   */
+  tryAllocate(options: AllocateOptions): PooledMemory | undefined {
+    const { core } = this.#host;
+    const growth = this.#growth(options);
+    if (growth !== undefined) askNow(this.limiter, growth);
+    let template: MemoryTemplate;
+    let lease: Lease | undefined;
+    try {
+      template = this.#template(options);
+      lease = core.tryAllocate(this.#tenancy, template);
+    } catch (error) {
+      this.#tellFailed(growth, error);
+      throw error;
     }
-    return this.#memory(lease, template);
+    if (lease !== undefined) return this.#memory(lease, template);
+    if (growth !== undefined) this.#tellFailed(growth, core.exhausted(this.stripe));
+    return undefined;
   }
 
   /**
    * The same as {@link Store.allocate}, but a full stripe is waited for, first come, first served, and the limiter may
-   * take its time.
+   * take its time. The place in line is taken when the limiter has said yes.
    *
-   * @throws as {@link Store.allocate}, by rejection; also `signal.reason` if the wait was aborted,
-   * {@link PoolQueueFullError} if too many wait already, {@link StoreDisposedError} if the store was disposed meanwhile
+   * @throws as {@link Store.allocate}, by rejection; {@link PoolConcurrencyLimitError} only where no slot will ever be
+   * free; also `signal.reason` if the wait was aborted, {@link PoolQueueFullError} if too many wait already,
+   * {@link StoreDisposedError} if the store was disposed meanwhile
    */
   async allocateAsync(options: AllocateAsyncOptions): Promise<PooledMemory> {
     const { signal } = readOptions(options, ['module', 'memoryIndex', 'signal']);
     if (signal !== undefined) checkInstance(signal, 'options.signal', AbortSignal);
     const { core, maxWaitingAllocations } = this.#host;
     signal?.throwIfAborted();
-    const template = this.#template(options);
-    let lease = core.allocateIfFirst(this.#tenancy, template);
-    if (lease === undefined) {
-      if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
-      lease = await core.allocateInTurn(this.#tenancy, template, this, signal);
+    const growth = this.#growth(options);
+    const turn = { owner: this, signal, isServed: false };
+    if (growth !== undefined && this.limiter !== undefined) {
+      const assertWanted = () => this.#assertOpen();
+      const asker = { pending: core.pending, key: this.#tenancy, signal, assertWanted };
+      const answer = ask(this.limiter, growth, asker);
+      // Who is answered at once has its place in line at once.
+      if (answer !== undefined) await answer;
     }
+    let template: MemoryTemplate;
+    let lease: Lease | undefined;
     try {
-      this.#assertHeld(lease);
-      await ask(this.limiter, this.#growth(template));
-      this.#assertHeld(lease);
       signal?.throwIfAborted();
+      template = this.#template(options);
+      lease = core.allocateIfFirst(this.#tenancy, template);
+      if (lease === undefined) {
+        if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
+        lease = await core.allocateInTurn(this.#tenancy, template, turn);
+      }
     } catch (error) {
-      core.abandon(lease);
+      if (!turn.isServed) this.#tellFailed(growth, error);
       throw error;
+    }
+    if (signal?.aborted === true) {
+      core.release(lease);
+      throw signal.reason;
     }
     return this.#memory(lease, template);
   }
@@ -128,17 +160,18 @@ export class Store implements Disposable {
    */
   enter<T>(fn: () => T): T {
     checkFunction(fn, 'fn');
-    if (this.#disposed || this.#host.core.closed) throw this.#gone('enter the store');
+    if (this.disposed || this.#host.core.closed) throw this.#gone('enter the store');
     return this.#host.core.enter(this.stripe, fn);
   }
 
   /** Frees every memory that the store holds, and rejects its waiting allocations. Disposing again does nothing. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
+    if (this.disposed) return;
+    this.#tenancy.isOver = true;
     const { core } = this.#host;
     if (core.closed) return;
-    core.rejectWaiting(this.stripe, this, () => new StoreDisposedError('allocate a memory'));
+    core.rejectWaiting(this.stripe, this, () => this.#gone());
+    core.pending.end(this.#tenancy, () => this.#gone());
     forEachDespiteErrors(core.leasesOf(this.#tenancy), (lease) => core.release(lease));
   }
 
@@ -149,39 +182,45 @@ export class Store implements Disposable {
 
   /** What is wanted, after all checks: from here on nothing is looked at again. */
   #template(options: AllocateOptions): MemoryTemplate {
-    if (this.#disposed || this.#host.core.closed) throw this.#gone();
+    this.#assertOpen();
     checkObject(options, 'options');
     this.#host.admission.check(options.module);
     return options.module.template(options.memoryIndex);
   }
 
+  #assertOpen(): void {
+    if (this.disposed || this.#host.core.closed) throw this.#gone();
+  }
+
   #gone(action = 'allocate a memory'): Error {
-    return this.#disposed ? new StoreDisposedError(action) : new PoolClosedError(action);
+    return this.disposed ? new StoreDisposedError(action) : new PoolClosedError(action);
   }
 
-  /** Disposing the store, or closing the pool, ends a tenancy while its slot or its limiter is waited for. */
-  #assertHeld(lease: Lease): void {
-    if (!this.#host.core.holds(lease)) throw this.#gone();
+  /** What the limiter is asked; nothing where there is none, or where nothing is wanted that could be had anywhere. */
+  #growth(options: AllocateOptions): Growth | undefined {
+    if (this.limiter === undefined) return undefined;
+    checkObject(options, 'options');
+    const { module, memoryIndex } = options;
+    if (!isInstance(module, PoolModule)) return undefined;
+    const memory = module.memories[memoryIndex ?? module.firstDefinedMemory ?? -1];
+    if (memory === undefined || memory.kind === 'imported') return undefined;
+    const { pageBytes, initialPages, maximumPages } = memory;
+    const inBytes = (pages: bigint) => Math.min(Number(pages) * pageBytes, Number.MAX_SAFE_INTEGER);
+    const poolBytes = this.#host.core.layout.maxMemoryBytes;
+    const maximumBytes = maximumPages === undefined ? poolBytes : Math.min(inBytes(maximumPages), poolBytes);
+    return { currentBytes: 0, desiredBytes: inBytes(initialPages), maximumBytes };
   }
 
-  #growth(template: MemoryTemplate): Growth {
-    const maximumBytes = this.#host.core.maximumBytes(template);
-    return { currentBytes: 0, desiredBytes: template.initialBytes, maximumBytes };
+  #tellFailed(growth: Growth | undefined, error: unknown): void {
+    if (growth !== undefined && this.limiter !== undefined) tellFailed(this.limiter, growth, error);
   }
 
+  /** Whoever was told of the memory may have ended it before its owner got it. */
   #memory(lease: Lease, template: MemoryTemplate): PooledMemory {
     const tenancy = this.#tenancy;
-    const memory = new PooledMemory(this.#host.core, lease, template, this);
+    if (!this.#host.core.holds(lease)) throw this.#gone();
     if (!tenancy.watched) this.#host.leakNet.watch(this, tenancy);
     tenancy.traces?.set(lease.slot, new Error('Allocated here').stack ?? '');
-    if (onAllocate.hasSubscribers) {
-      const { stripe } = tenancy;
-      onAllocate.publish({
-        slot: lease.slot,
-        stripe,
-        byteLength: template.initialBytes,
-      } satisfies AllocateEvent);
-    }
-    return memory;
+    return new PooledMemory(this.#host.core, lease, template, this);
   }
 }

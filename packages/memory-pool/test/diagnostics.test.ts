@@ -70,8 +70,8 @@ describe('the channels', () => {
     memory.free();
     faulty.fail('mapZeros');
     store.allocate({ module: imageModule(2) }).free();
-    expect(events[0]).toEqual(['failure', { slot: 0, error: expect.any(SystemError) }]);
-    expect(events[1]).toEqual(['free', { slot: 0, stripe: 0 }]);
+    expect(events[0]).toEqual(['free', { slot: 0, stripe: 0 }]);
+    expect(events[1]).toEqual(['failure', { slot: 0, error: expect.any(SystemError) }]);
   });
 
   it('tell of a purge that failed', () => {

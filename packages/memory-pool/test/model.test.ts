@@ -54,6 +54,7 @@ interface Waiter {
   readonly abort: AbortController;
   /** One too many. */
   readonly overflows: boolean;
+  readonly isDenied: boolean;
 }
 
 /** What became of one. */
@@ -114,6 +115,10 @@ async function settle(model: Model, real: Real): Promise<void> {
       expect(error).toBeInstanceOf(PoolQueueFullError);
       continue;
     }
+    if (waiter.isDenied) {
+      expect(error).toBeInstanceOf(MemoryLimitError);
+      continue;
+    }
     model.waiters.splice(model.waiters.indexOf(waiter), 1);
     if (memory !== undefined) {
       // Nobody overtakes anybody.
@@ -150,7 +155,8 @@ const allocate =
     const { module, initial } = model.kinds[kind]!;
     const action = () => real.stores[store]!.allocate({ module });
     if (model.tenants.length === NUM_SLOTS) {
-      expect(action).toThrow(PoolConcurrencyLimitError);
+      // The limiter is asked first.
+      expect(action).toThrow(real.limit.allows ? PoolConcurrencyLimitError : MemoryLimitError);
       return;
     }
     const memory = attempt(real, action);
@@ -162,10 +168,11 @@ const allocateAsync =
   (model, real) => {
     const { module } = model.kinds[kind]!;
     const abort = new AbortController();
-    const overflows = model.waiters.length === MAX_WAITING;
+    const isDenied = !real.limit.allows;
+    const overflows = !isDenied && model.waiters.length === MAX_WAITING;
     const promise = real.stores[store]!.allocateAsync({ module, signal: abort.signal });
-    const waiter = { order: ++model.numWaiters, store, kind, abort, overflows };
-    if (!overflows) model.waiters.push(waiter);
+    const waiter = { order: ++model.numWaiters, store, kind, abort, overflows, isDenied };
+    if (!overflows && !isDenied) model.waiters.push(waiter);
     promise.then(
       (memory) => model.settled.push({ waiter, memory }),
       (error: unknown) => model.settled.push({ waiter, error }),

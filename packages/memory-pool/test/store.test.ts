@@ -1,5 +1,5 @@
 /** Whatever order a tenant's things end in, and whatever fails in between, nothing of it stays. */
-import { SystemError } from '@guardstripe/mmap';
+import { SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MemoryPool, PooledMemory } from '../src/index.js';
@@ -84,13 +84,12 @@ describe('stores and memories', () => {
     const faulty = faultyMemory();
     const broken = new TypeError('broken');
     let breaks = 2;
-    const virtualMemory = {
-      ...faulty.virtualMemory,
+    const virtualMemory = Object.assign(Object.create(faulty.virtualMemory) as VirtualMemory, {
       decommit(address: number, byteLength: number) {
         if (breaks-- > 0) throw broken;
         faulty.virtualMemory.decommit(address, byteLength);
       },
-    };
+    });
     using pool = smallPool({ totalMemories: SLOTS, virtualMemory });
     const store = pool.openStore();
     for (let i = 0; i < SLOTS; i++) scribble(store.allocate({ module: imageModule(i) }));

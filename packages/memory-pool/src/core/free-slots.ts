@@ -13,6 +13,9 @@ export class FreeSlots {
   readonly allocators: readonly ModuleAffinityIndexAllocator[];
   readonly #numStripes: number;
   readonly #waiting: readonly WaitQueue<Lease>[];
+  /** Stripes in which something came free for somebody who waits. */
+  readonly #due = new Set<number>();
+  #serving = false;
 
   constructor(layout: SlabLayout, maxUnusedWarmSlots: number) {
     this.#numStripes = layout.numStripes;
@@ -64,23 +67,41 @@ export class FreeSlots {
     return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
 
-  /** Puts a slot back that was taken in vain. Nobody who waits is told: there is no more to be had than before. */
+  /** Puts a slot back. Nobody who waits is told. */
   putBack(slot: number, bytesResident = 0): void {
     const stripe = slot % this.#numStripes;
     const index = (slot - stripe) / this.#numStripes;
     this.allocators[stripe]!.free(index, bytesResident);
   }
 
-  /** Gives a slot back that was used, and serves those who wait for it. */
+  /** Gives a slot back that was used. Those who wait for it have their turn when {@link FreeSlots.serve} is called. */
   giveBack(slot: number, bytesResident: number): void {
     this.putBack(slot, bytesResident);
-    this.serve(slot);
+    this.noteFree(slot);
   }
 
-  /** Serves those who wait for a slot that was put back. */
-  serve(slot: number): void {
-    const queue = this.#waiting[slot % this.#numStripes]!;
-    if (queue.length > 0) queue.serve();
+  /** Those who wait for a slot of this one's stripe may find one. */
+  noteFree(slot: number): void {
+    const stripe = slot % this.#numStripes;
+    if (this.#waiting[stripe]!.length > 0) this.#due.add(stripe);
+  }
+
+  /**
+   * Serves those who wait where something came free. Last in every operation that gives something back: attempts run code of others,
+   * which may do anything, and what they give back meanwhile is seen to by the outermost call.
+   */
+  serve(): void {
+    if (this.#due.size === 0 || this.#serving) return;
+    this.#serving = true;
+    try {
+      for (const stripe of this.#due) {
+        // Taken out first, so that it comes again if an attempt gives something back.
+        this.#due.delete(stripe);
+        this.#waiting[stripe]!.serve();
+      }
+    } finally {
+      this.#serving = false;
+    }
   }
 
   /**

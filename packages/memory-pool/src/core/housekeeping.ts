@@ -32,7 +32,7 @@ export class Housekeeping {
         const slot = free.takeAffine(stripe, key);
         if (slot === undefined) break;
         this.#purgeSlot(slot);
-        free.putBack(slot);
+        free.giveBack(slot, 0);
         purged++;
       }
     }
@@ -63,7 +63,7 @@ export class Housekeeping {
       this.#failed(slot, error);
       return 0;
     } finally {
-      free.putBack(slot);
+      free.giveBack(slot, 0);
     }
   }
 

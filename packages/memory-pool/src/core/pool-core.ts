@@ -2,17 +2,25 @@
  * The pool without its public face: one slab, its slots' records, the free slots of each stripe, and the views that were
  * handed out. Everything that changes a slot goes through here, so that the order of steps stands in one place.
  */
+import type { AbortSignalLike } from '@guardstripe/common';
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Mmap, ViewsLeft } from '@guardstripe/mmap';
 import { ProtectionMask, type KeyLease } from '@guardstripe/mpk';
 import { checkBooks } from './consistency.js';
 import { Counters } from '../slots/counters.js';
-import { onFree, reportFailure, type FreeEvent } from '../diagnostics.js';
-import { PoolClosedError, type PoolConcurrencyLimitError } from '../errors.js';
+import { onAllocate, onFree, reportFailure, type AllocateEvent } from '../diagnostics.js';
+import {
+  MemoryFreedError,
+  PoolClosedError,
+  StoreDisposedError,
+  type PoolConcurrencyLimitError,
+} from '../errors.js';
+import { sayGoodbye, type Ended } from './farewell.js';
 import { FreeSlots } from './free-slots.js';
 import { Housekeeping } from './housekeeping.js';
 import { Orphans } from './orphans.js';
+import { PendingAnswers } from './pending-answers.js';
 import { Shortage } from './shortage.js';
 import { WithheldSlots } from './withheld-slots.js';
 import { explainRefusal } from '../slab/host-bounds.js';
@@ -28,6 +36,15 @@ import { SlotViews } from '../slots/views.js';
 import { enterStripe } from '../slab/stripes.js';
 import type { InitialBytes, MemoryTemplate } from '../module/template.js';
 import type { Lease, Tenancy } from './tenancy.js';
+
+/** An allocation that waits its turn. */
+export interface Turn {
+  /** Whom {@link PoolCore.rejectWaiting} finds it by. */
+  readonly owner: object;
+  readonly signal: AbortSignalLike | undefined;
+  /** Set when it has got a memory, whatever becomes of that. */
+  isServed: boolean;
+}
 
 /** What a pool decides once. */
 export interface PoolCoreOptions extends RecyclerOptions, Omit<ResetOptions, 'onRefusal'> {
@@ -51,6 +68,8 @@ export class PoolCore implements MappingHolder {
   /** Memories of collected stores. */
   readonly orphans: Orphans;
   readonly shortage: Shortage;
+  /** Limiters that are waited for. */
+  readonly pending = new PendingAnswers();
   /** Whether closing began: nothing can be had any more, even if the system would not take the slab back. */
   closed = false;
   readonly #slab: Mmap;
@@ -63,6 +82,8 @@ export class PoolCore implements MappingHolder {
   readonly #recycler: SlotRecycler;
   readonly #housekeeping: Housekeeping;
   readonly #views = new SlotViews(this);
+  /** Those whose limiters want to hear of the end, and that hold something. */
+  readonly #limited = new Set<Tenancy>();
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, maxUnusedWarmSlots } = options;
@@ -131,28 +152,53 @@ export class PoolCore implements MappingHolder {
     return this.records.generation(lease.slot) === lease.generation;
   }
 
-  /** Takes a slot of the tenant's stripe and makes it the memory that the template describes. */
-  allocate(tenancy: Tenancy, template: MemoryTemplate): Lease {
-    const lease = this.#tryAllocate(tenancy, template);
-    if (lease !== undefined) return lease;
-    throw this.#exhausted(tenancy.stripe);
+  /** Takes a slot of the tenant's stripe and makes it the memory that the template describes; nothing if the stripe is full. */
+  tryAllocate(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+    try {
+      const lease = this.#take(tenancy, template);
+      if (lease !== undefined) return lease;
+      this.#reportFull(tenancy.stripe);
+      // Who heard of it may have given something back.
+      return this.#take(tenancy, template);
+    } finally {
+      this.#settle();
+    }
   }
 
-  /** The same, but nobody who waits is overtaken, and a full stripe is no error. */
+  /** The error for a stripe that is full. */
+  exhausted(stripe: number): PoolConcurrencyLimitError {
+    return this.shortage.error(stripe, this.#free.capacity(stripe));
+  }
+
+  #reportFull(stripe: number): void {
+    this.shortage.report(stripe, this.#free.capacity(stripe));
+  }
+
+  /** The same as {@link PoolCore.tryAllocate}, but nobody who waits is overtaken, and a full stripe is not told of. */
   allocateIfFirst(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
-    return this.#free.queue(tenancy.stripe).length === 0 ? this.#tryAllocate(tenancy, template) : undefined;
+    if (this.#free.queue(tenancy.stripe).length > 0) return undefined;
+    try {
+      return this.#take(tenancy, template);
+    } finally {
+      this.#settle();
+    }
   }
 
-  /** Waits for a slot, behind everybody else who does. `owner` is whom {@link PoolCore.rejectWaiting} finds it by. */
-  allocateInTurn(
-    tenancy: Tenancy,
-    template: MemoryTemplate,
-    owner: object,
-    signal?: AbortSignal,
-  ): Promise<Lease> {
-    const attempt = () => this.#tryAllocate(tenancy, template);
-    this.#exhausted(tenancy.stripe);
-    return this.#free.queue(tenancy.stripe).wait({ attempt, owner, signal });
+  /** Waits for a slot, behind everybody else who does. Rejects at once where none will ever come. */
+  allocateInTurn(tenancy: Tenancy, template: MemoryTemplate, turn: Turn): Promise<Lease> {
+    const { stripe } = tenancy;
+    const attempt = () => {
+      const lease = this.#take(tenancy, template);
+      if (lease !== undefined) turn.isServed = true;
+      return lease;
+    };
+    const giveUp = (lease: Lease) => this.release(lease);
+    const { owner, signal } = turn;
+    const lease = this.#free.queue(stripe).wait({ attempt, giveUp, owner, signal });
+    // In line first: who hears of it may give a slot back, abort, dispose and close, and all of that is heard in the line.
+    this.#reportFull(stripe);
+    this.#rejectIfHopeless(stripe);
+    return lease;
   }
 
   /**
@@ -162,24 +208,19 @@ export class PoolCore implements MappingHolder {
   release(lease: Lease): boolean {
     if (!this.holds(lease)) return false;
     const { tenancy, slot } = lease;
+    const { stripe } = tenancy;
+    const byteLength = this.records.byteLength(slot);
     const left = this.#endTenancy(tenancy, slot);
     try {
       if (left === 'none') this.#recycler.recycle(slot);
       else if (left === 'held') this.withheld.cool(slot);
       else this.withheld.retire(slot);
     } finally {
-      // Last: who hears of it may do anything, close the pool included.
-      if (onFree.hasSubscribers) onFree.publish({ slot, stripe: tenancy.stripe } satisfies FreeEvent);
+      sayGoodbye({ tenancy, slot, stripe, byteLength });
+      if (left === 'stolen') this.#rejectIfHopeless(stripe);
+      this.#settle();
     }
     return true;
-  }
-
-  /** Ends a tenancy that never came to be. Nothing is reset: the slot is laid over before its next use. */
-  abandon(lease: Lease): void {
-    if (!this.holds(lease)) return;
-    // Nobody was given the memory, so nobody has a view of it.
-    this.#endTenancy(lease.tenancy, lease.slot);
-    this.#recycler.giveBackUnknown(lease.slot);
   }
 
   /** What a store holds now. */
@@ -258,6 +299,7 @@ export class PoolCore implements MappingHolder {
   /** Drops what the decommit queue holds and gives its slots back. */
   flush(): void {
     this.#recycler.flush();
+    this.#settle();
   }
 
   /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
@@ -274,8 +316,10 @@ export class PoolCore implements MappingHolder {
 
   /** Forgets a module: slots that keep its image for it lose the image and become anybody's. Returns how many. */
   purge(key: MemoryKey): number {
-    this.flush();
-    return this.#housekeeping.purge(key);
+    this.#recycler.flush();
+    const purged = this.#housekeeping.purge(key);
+    this.#settle();
+    return purged;
   }
 
   relieve(mappings: number): number {
@@ -287,19 +331,44 @@ export class PoolCore implements MappingHolder {
    * collected. If the system refuses to take it, the pool is closed all the same, and calling this again tries again.
    */
   close(reason: () => unknown): void {
+    const ended = this.closed ? [] : this.#liveNow();
     if (!this.closed) this.#endAll(reason);
-    if (this.withheld.isEmpty) this.#slab.close();
-    else this.withheld.layOver();
-    this.#memory.close();
-    this.#images.clear();
-    mappingBudget().unregister(this);
-    this.#keys.dispose();
+    try {
+      if (this.withheld.isEmpty) this.#slab.close();
+      else this.withheld.layOver();
+      this.#memory.close();
+      this.#images.clear();
+      mappingBudget().unregister(this);
+      this.#keys.dispose();
+    } finally {
+      ended.forEach(sayGoodbye);
+    }
+  }
+
+  /** What ends with the pool, as far as somebody wants to hear of it. */
+  #liveNow(): Ended[] {
+    const { records, layout } = this;
+    const tenancies = new Map<number, Tenancy>();
+    for (const tenancy of this.#limited) {
+      for (const { slot } of this.leasesOf(tenancy)) tenancies.set(slot, tenancy);
+    }
+    const wanted = onFree.hasSubscribers && this.counters.get('liveMemories') > 0 ? layout.numSlots : 0;
+    const slots = wanted === 0 ? [...tenancies.keys()] : Array.from({ length: wanted }, (_, slot) => slot);
+    return slots
+      .filter((slot) => records.isLive(slot))
+      .map((slot) => ({
+        tenancy: tenancies.get(slot),
+        slot,
+        stripe: slot % layout.numStripes,
+        byteLength: records.byteLength(slot),
+      }));
   }
 
   #endAll(reason: () => unknown): void {
     this.closed = true;
     this.pages.close();
     this.#free.rejectAll(reason);
+    this.pending.endAll(reason);
     for (const slot of this.#views.slotsInUse()) {
       const left = this.#views.end(slot, () => this.#cooled(slot));
       if (left !== 'none') this.withheld.keep(slot, left);
@@ -318,8 +387,10 @@ export class PoolCore implements MappingHolder {
   #cooled(slot: number): void {
     if (!this.withheld.cooled(slot)) return;
     this.counters.add('cooledMemories', 1);
-    if (!this.closed) this.#recycler.recycle(slot);
-    else if (this.withheld.isEmpty) this.#closeLate();
+    if (!this.closed) {
+      this.#recycler.recycle(slot);
+      this.#settle();
+    } else if (this.withheld.isEmpty) this.#closeLate();
   }
 
   /** The slab of a closed pool goes when the last of its views is gone. */
@@ -333,7 +404,8 @@ export class PoolCore implements MappingHolder {
   }
 
   /** Takes a slot if there is one; those in the decommit queue count. */
-  #tryAllocate(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+  #take(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+    this.#assertGoesOn(tenancy);
     const slot = this.#free.take(tenancy.stripe, template.key) ?? this.#takeFlushed(tenancy, template);
     if (slot === undefined) return undefined;
     const { initialBytes, image, writes } = template;
@@ -342,23 +414,48 @@ export class PoolCore implements MappingHolder {
       for (const { offset, data } of writes) this.bytes.write(slot, offset, data);
     } catch (error) {
       // The record says UNKNOWN: whatever half was done is laid over before the slot's next use.
-      this.#free.putBack(slot);
+      this.#free.giveBack(slot, 0);
       throw explainRefusal(`allocate a memory in slot ${slot}`, error);
     }
     const generation = this.records.startTenancy(slot, initialBytes, tenancy.head);
     tenancy.head = slot + 1;
     tenancy.length++;
     this.counters.add('liveMemories', 1);
+    if (tenancy.limiter !== undefined) this.#limited.add(tenancy);
+    if (onAllocate.hasSubscribers) {
+      onAllocate.publish({
+        slot,
+        stripe: tenancy.stripe,
+        byteLength: initialBytes,
+      } satisfies AllocateEvent);
+    }
     return { tenancy, slot, generation };
   }
 
-  /** Takes one of those that wait for their pages to be dropped. */
-  #takeFlushed({ stripe }: Tenancy, { key }: MemoryTemplate): number | undefined {
-    if (this.queued === 0) return undefined;
-    this.flush();
-    // Who heard of a failure may have closed the pool.
+  /** Last in every operation that gives something back: who hears of it may do anything. */
+  #settle(): void {
+    this.#recycler.reportFailures();
+    this.#free.serve();
+  }
+
+  /** Who was told of something may have ended everything since. */
+  #assertGoesOn(tenancy: Tenancy): void {
+    if (tenancy.isOver) throw new StoreDisposedError('allocate a memory');
     if (this.closed) throw new PoolClosedError('allocate a memory');
-    return this.#free.take(stripe, key);
+  }
+
+  /** Nobody waits for what cannot come. */
+  #rejectIfHopeless(stripe: number): void {
+    if (!this.shortage.isForGood(stripe, this.#free.capacity(stripe))) return;
+    this.#free.queue(stripe).rejectAll(() => this.exhausted(stripe));
+  }
+
+  /** Takes one of those that wait for their pages to be dropped. */
+  #takeFlushed(tenancy: Tenancy, { key }: MemoryTemplate): number | undefined {
+    if (this.queued === 0) return undefined;
+    this.#recycler.flush();
+    this.#assertGoesOn(tenancy);
+    return this.#free.take(tenancy.stripe, key);
   }
 
   #endTenancy(tenancy: Tenancy, slot: number): ViewsLeft {
@@ -366,12 +463,10 @@ export class PoolCore implements MappingHolder {
     tenancy.head = this.records.endTenancy(slot, tenancy.head);
     tenancy.length--;
     tenancy.traces?.delete(slot);
+    if (tenancy.length === 0) this.#limited.delete(tenancy);
     this.counters.add('liveMemories', -1);
+    this.pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
     return left;
-  }
-
-  #exhausted(stripe: number): PoolConcurrencyLimitError {
-    return this.shortage.report(stripe, this.#free.capacity(stripe));
   }
 
   /** Writes the initial bytes that no image has, as far as they lie between `start` and `end`. */

@@ -9,7 +9,7 @@ import type { SlabLayout } from '@guardstripe/layout';
 import type { RestoreResult, RestoreStrategy, VirtualMemory } from '@guardstripe/mmap';
 import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
-import { reportFailure } from '../diagnostics.js';
+import { reportFailure, type FailureEvent } from '../diagnostics.js';
 import type { FreeSlots } from './free-slots.js';
 import type { ImageTable } from '../slots/image-table.js';
 import type { SlotMemory } from '../slots/memory.js';
@@ -57,6 +57,8 @@ export class SlotRecycler {
   readonly #reset: SlotReset;
   readonly #maxUnusedBytesResident: number;
   readonly #discards = new CallRate(MAX_DISCARDS_PER_SECOND);
+  /** Not told of yet: who hears of them may do anything, also take the slot that somebody is about to be told is free. */
+  readonly #failures: FailureEvent[] = [];
   /** Bytes that were added to those since they were last compared with the limit. */
   #uncheckedBytes = 0;
 
@@ -103,7 +105,7 @@ export class SlotRecycler {
       }
     } catch (error) {
       this.#giveBackFailed(slot);
-      reportFailure(slot, error);
+      this.#failures.push({ slot, error });
       return;
     }
     if (left === 0) this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
@@ -126,12 +128,6 @@ export class SlotRecycler {
       this.#counters.add('decommits', 1);
     }
     return dropped;
-  }
-
-  /** Gives a slot back as it is: it is laid over before its next use. */
-  giveBackUnknown(slot: number): void {
-    this.#records.putUnknown(slot);
-    this.#free.giveBack(slot, 0);
   }
 
   /** Drops what the decommit queue holds and gives its slots back. */
@@ -157,7 +153,7 @@ export class SlotRecycler {
         this.#giveBackClean(slot, strategies[i]!, written[i]!, resident[i]!);
       } else this.#giveBackFailed(slot);
     }
-    if (failure !== undefined) reportFailure(freed[0]!, failure);
+    if (failure !== undefined) this.#failures.push({ slot: freed[0]!, error: failure });
   }
 
   /**
@@ -171,7 +167,7 @@ export class SlotRecycler {
         this.#reset.drop(slot);
       } catch (error) {
         // Locked pages, for one. The slot is as clean as before.
-        reportFailure(slot, error);
+        this.#failures.push({ slot, error });
         return bytesResident;
       }
       trimmed += bytesResident;
@@ -179,6 +175,12 @@ export class SlotRecycler {
     });
     this.#counters.add('bytesTrimmed', trimmed);
     return trimmed;
+  }
+
+  /** Tells of what failed since this was called last. */
+  reportFailures(): void {
+    if (this.#failures.length === 0) return;
+    for (const { slot, error } of this.#failures.splice(0)) reportFailure(slot, error);
   }
 
   /** Forgets the queue and what is known of slots: the slab is about to go. */
@@ -208,11 +210,13 @@ export class SlotRecycler {
     this.#uncheckedBytes = 0;
     this.#free.putBack(slot, bytesResident);
     this.trim(this.#maxUnusedBytesResident - slack);
-    this.#free.serve(slot);
+    this.#free.noteFree(slot);
   }
 
   #giveBackFailed(slot: number): void {
     this.#counters.add('failedResets', 1);
-    this.giveBackUnknown(slot);
+    // It is laid over before its next use.
+    this.#records.putUnknown(slot);
+    this.#free.giveBack(slot, 0);
   }
 }

@@ -49,18 +49,28 @@ export class Shortage implements CollectorUser {
     this.#pool.orphans.collect(gc);
   }
 
-  /** Tells of a full stripe, has a collection made if that may help, and makes the error. */
-  report(stripe: number, capacity: number): PoolConcurrencyLimitError {
-    const withheld = this.#pool.withheld.countIn(stripe);
-    if (withheld.cooling > 0) {
+  /** Whether no slot of the stripe will ever be free: it has none, or all are retired. */
+  isForGood(stripe: number, capacity: number): boolean {
+    return this.#pool.withheld.countIn(stripe).retired === capacity;
+  }
+
+  /** The error for an allocation that does not wait. */
+  error(stripe: number, capacity: number): PoolConcurrencyLimitError {
+    const { layout, withheld } = this.#pool;
+    return new PoolConcurrencyLimitError(stripe, capacity, layout.numStripes, withheld.countIn(stripe));
+  }
+
+  /** Tells of a full stripe, and has a collection made if that may help. Who hears of it may do anything. */
+  report(stripe: number, capacity: number): void {
+    const coolingMemories = this.#pool.withheld.countIn(stripe).cooling;
+    if (coolingMemories > 0) {
       this.#isFelt = true;
       this.collector.request();
-      this.#warn(withheld.cooling, capacity);
+      this.#warn(coolingMemories, capacity);
     }
     if (onExhausted.hasSubscribers) {
-      onExhausted.publish({ stripe, capacity, coolingMemories: withheld.cooling } satisfies ExhaustedEvent);
+      onExhausted.publish({ stripe, capacity, coolingMemories } satisfies ExhaustedEvent);
     }
-    return new PoolConcurrencyLimitError(stripe, capacity, this.#pool.layout.numStripes, withheld);
   }
 
   #warn(cooling: number, capacity: number): void {

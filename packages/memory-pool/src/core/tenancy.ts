@@ -1,4 +1,5 @@
 /** Who holds what: a store's side and a memory's side of it. */
+import type { MemoryLimiter } from '../limiter.js';
 
 /** What a store is to the pool: a stripe, and the head of the list of the slots it holds. Knows nothing of the store. */
 export interface Tenancy {
@@ -7,6 +8,10 @@ export interface Tenancy {
   head: number;
   /** Slots on the list. */
   length: number;
+  /** Whether the store was disposed: nothing is allocated for it any more. */
+  isOver: boolean;
+  /** Weakly: a limiter may know the store, which must not be kept by what is told of its end. */
+  readonly limiter: WeakRef<MemoryLimiter> | undefined;
   /** Whether the leak net watches the store, or will when the turn ends. */
   watched: boolean;
   /** Where the memory in each slot was allocated, if the pool traces that. */

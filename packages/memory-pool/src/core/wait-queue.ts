@@ -1,11 +1,9 @@
 /** Who waits for a slot of one stripe: first come, first served, and whoever leaves costs the others nothing. */
+import type { AbortSignalLike } from '@guardstripe/common';
 
-interface Waiter<T> {
+interface Waiter<T> extends WaitRequest<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (reason: unknown) => void;
-  /** Takes the slot; undefined while there is none. */
-  readonly attempt: () => T | undefined;
-  readonly owner: object;
   /** Undoes the abort listener. */
   readonly forget: () => void;
 }
@@ -14,15 +12,16 @@ interface Waiter<T> {
 export interface WaitRequest<T> {
   /** Tries to take what is waited for; `undefined` means not yet, a throw rejects this waiter alone. */
   readonly attempt: () => T | undefined;
+  /** Gives back what an attempt took for somebody who left while it ran. */
+  readonly giveUp: (value: T) => void;
   /** Whom {@link WaitQueue.rejectOwner} finds the waiter by. */
   readonly owner: object;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /** A queue of promises. A `Set` keeps insertion order and lets anyone leave from the middle in constant time. */
 export class WaitQueue<T> {
   readonly #waiters = new Set<Waiter<T>>();
-  #serving = false;
 
   /** How many wait. */
   get length(): number {
@@ -31,43 +30,45 @@ export class WaitQueue<T> {
 
   /** Waits behind everybody else. Rejects with `signal.reason` when it is aborted. */
   wait(request: WaitRequest<T>): Promise<T> {
-    const { signal, attempt, owner } = request;
+    const { signal } = request;
     return new Promise<T>((resolve, reject) => {
-      const onAbort = () => {
-        this.#waiters.delete(waiter);
-        reject(signal?.reason);
-      };
+      const onAbort = () => this.#reject(waiter, signal?.reason);
       const forget = () => signal?.removeEventListener('abort', onAbort);
-      const waiter: Waiter<T> = { resolve, reject, attempt, owner, forget };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const waiter: Waiter<T> = { ...request, resolve, reject, forget };
       this.#waiters.add(waiter);
+      // An aborted signal tells nobody any more.
+      if (signal?.aborted === true) onAbort();
+      else signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
   /**
-   * Lets those in front try, until one finds nothing. Call it when something came free. A call from inside an attempt
-   * does nothing: the outer one goes on as long as attempts succeed.
+   * Lets those in front try, until one finds nothing. Attempts run code of others, which may free, abort and wait here: whoever
+   * came is behind, and whoever left while their attempt ran gives back what it took. Not to be called from an attempt;
+   * {@link FreeSlots.serve} sees to that.
    */
   serve(): void {
-    if (this.#serving) return;
-    this.#serving = true;
-    try {
-      for (const waiter of this.#waiters) if (!this.#serveOne(waiter)) return;
-    } finally {
-      this.#serving = false;
-    }
+    for (const waiter of this.#waiters) if (!this.#serveOne(waiter)) return;
   }
 
   /** Returns whether the next in line may try. */
   #serveOne(waiter: Waiter<T>): boolean {
+    const { attempt, giveUp, signal } = waiter;
+    if (signal?.aborted === true) {
+      // Another listener of the signal gave something back, and ours comes after it.
+      this.#reject(waiter, signal.reason);
+      return true;
+    }
+    let value: T | undefined;
     try {
-      const value = waiter.attempt();
-      if (value === undefined) return false;
-      this.#leave(waiter);
-      waiter.resolve(value);
+      value = attempt();
     } catch (error) {
       this.#reject(waiter, error);
+      return true;
     }
+    if (value === undefined) return !this.#waiters.has(waiter);
+    if (!this.#leave(waiter)) giveUp(value);
+    else waiter.resolve(value);
     return true;
   }
 
@@ -82,12 +83,13 @@ export class WaitQueue<T> {
   }
 
   #reject(waiter: Waiter<T>, reason: unknown): void {
-    this.#leave(waiter);
-    waiter.reject(reason);
+    if (this.#leave(waiter)) waiter.reject(reason);
   }
 
-  #leave(waiter: Waiter<T>): void {
-    this.#waiters.delete(waiter);
+  /** Returns whether it was still there. */
+  #leave(waiter: Waiter<T>): boolean {
+    if (!this.#waiters.delete(waiter)) return false;
     waiter.forget();
+    return true;
   }
 }
