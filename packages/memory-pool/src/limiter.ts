@@ -54,7 +54,8 @@ export interface MemoryLimiter {
   ): boolean | PromiseLike<boolean>;
 
   /**
-   * Told that the memory is smaller than before: {@link PooledMemory.reset} took back what it had grown by.
+   * Told that the memory is smaller than before: {@link PooledMemory.reset} took back what it had grown by. What it throws is an uncaught
+   * exception.
    *
    * @param oldBytes - bytes it had
    * @param newBytes - bytes it has
@@ -172,6 +173,11 @@ export function tellFailed(
   error: unknown,
 ): void {
   unharmed(() => limiter.memoryGrowFailed?.(currentBytes, desiredBytes, error));
+}
+
+/** Tells a limiter of a memory that went back to a smaller size. */
+export function tellShrunk(limiter: MemoryLimiter, oldBytes: number, newBytes: number): void {
+  unharmed(() => limiter.memoryShrunk?.(oldBytes, newBytes));
 }
 
 /** Tells a limiter of a memory that ended. */

@@ -12,7 +12,7 @@ import {
 } from '@guardstripe/common';
 import { onGrow, onReset, type GrowEvent, type ResetEvent } from './diagnostics.js';
 import { MemoryFreedError } from './errors.js';
-import { ask, askNow, tellFailed, type Growth, type MemoryLimiter } from './limiter.js';
+import { ask, askNow, tellFailed, tellShrunk, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
 import { byteLengthOf } from './slots/host-bytes.js';
 import type { MemoryTemplate } from './module/template.js';
@@ -202,7 +202,10 @@ export class PooledMemory implements Disposable {
       onReset.publish({ slot: this.slot, oldByteLength, newByteLength } satisfies ResetEvent);
     }
     // Last: it may do anything.
-    if (newByteLength !== oldByteLength) this.#owner.limiter?.memoryShrunk?.(oldByteLength, newByteLength);
+    const { limiter } = this.#owner;
+    if (limiter !== undefined && newByteLength !== oldByteLength) {
+      tellShrunk(limiter, oldByteLength, newByteLength);
+    }
   }
 
   /**
