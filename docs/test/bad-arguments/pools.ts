@@ -26,7 +26,7 @@ const store = pool.openStore();
 const memory = store.allocate({ module });
 const state = () => ({ ...pool.metrics(), byteLength: memory.byteLength });
 const makeAndClose = (config: object) => MemoryPool.create(config).close();
-const free = (one: { free(): void }) => one.free();
+const free = (one: { free(): void } | undefined) => one?.free();
 
 const SIZES = { maxMemorySize: PAGE, memoryReservation: PAGE, memoryGuardSize: PAGE };
 
@@ -147,6 +147,15 @@ export const POOLS: Readonly<Record<string, Entry>> = {
         memoryIndex: optional(NUMBER),
         signal: optional(NOTHING),
         noSuchOption: NOTHING,
+      }),
+    ],
+  },
+  'Store.tryAllocate': {
+    tries: [
+      ...args((options) => free(store.tryAllocate(options)), [{ module }], [NOTHING], state),
+      ...fields((options) => free(store.tryAllocate(options)), [{ module }], 0, {
+        module: NOTHING,
+        memoryIndex: optional(NUMBER),
       }),
     ],
   },

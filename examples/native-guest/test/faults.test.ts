@@ -171,7 +171,7 @@ describeGuests('a guest that goes wrong', () => {
       const next = faultsInstance(module, pool);
       tenants.splice(1, 0, next);
       expect(next.pooledMemory.slot).toBe(slot);
-      const bytes = Buffer.from(next.pooledMemory.buffer);
+      const bytes = Buffer.from(next.pooledMemory.unsafeBuffer);
       expect(bytes.toString('latin1', 16, 27)).toBe('guardstripe');
       expect([...bytes.subarray(40_000, 40_004)]).toEqual([1, 2, 3, 4]);
       expect(bytes.reduce((sum, byte) => sum + (byte === 0 ? 0 : 1), 0)).toBe(11 + 4);

@@ -15,7 +15,7 @@ const NAME = 'limiter.memoryGrowing';
 /**
  * What a store's `limiter` must be.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`
  */
 export function checkLimiter(limiter: unknown): asserts limiter is MemoryLimiter | undefined {
   if (limiter === undefined) return;
@@ -119,8 +119,8 @@ export interface Asker {
 }
 
 /**
- * Asks a limiter that may take its time; returns nothing if it said yes at once. Who gives up meanwhile does not wait for the answer; if that grants something, the limiter
- * is told that it was in vain.
+ * Asks a limiter that may take its time; returns nothing if it said yes at once. Who gives up meanwhile does not wait for the
+ * answer; if that grants something, the limiter is told that it was in vain.
  *
  * @throws {@link MemoryLimitError} if it says no, `TypeError` `ERR_INVALID_RETURN_VALUE` if it says neither yes nor no,
  * whatever it throws itself, and what the asker was told when it gave up

@@ -278,8 +278,8 @@ export class Mmap implements Disposable {
   }
 
   /**
-   * Keeps pages in memory, all of the range (without arguments, of the map) or, after a refusal, none of it. Pages without access cannot be brought in and
-   * refuse (`ENOMEM`), as does a range beyond `RLIMIT_MEMLOCK`.
+   * Keeps pages in memory, all of the range (without arguments, of the map) or, after a refusal, none of it. Pages without access
+   * cannot be brought in and refuse (`ENOMEM`), as does a range beyond `RLIMIT_MEMLOCK`.
    */
   lock(offset = 0, byteLength = this.byteLength - offset, options: LockOptions = {}): void {
     lock(this.#mapping, offset, byteLength, options);

@@ -32,7 +32,10 @@ const INDEX_BITS = 11;
 const INDEX_MASK = (1 << INDEX_BITS) - 1;
 const GENERATION_MASK = 0x3_ffff;
 
-/** A thread's name among all that the process ever had: never 0, a 32-bit integer, and not used again before 2^18 others had its record, and below 2^30. */
+/**
+ * A thread's name among all that the process ever had: never 0, a 32-bit integer, and not used again before 2^18 others had its
+ * record, and below 2^30.
+ */
 export type ThreadId = number;
 
 /** What is asked of the kernel. */

@@ -127,8 +127,7 @@ export class PageRestorer implements Disposable {
    * @throws {@link SystemError} if no way was open. The range is then as after {@link PageRestorer.writeBack}, and
    *   another restore may succeed.
    * @throws `Error` `ERR_RESTORER_CLOSED` after `close()`; `ERR_RESTORER_IMAGE_DETACHED` if the bytes of an image are
-   *   gone that is not
-   * mapped.
+   *   gone that is not mapped.
    * @throws {@link MmapClosedError} if the map was closed.
    */
   restore(): RestoreResult {
