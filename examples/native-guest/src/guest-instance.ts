@@ -179,6 +179,8 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
 
 function memoryOf(instance: GuestInstance, pooled: PooledMemory): GuestMemory {
   return {
+    // For synchronous use, as a guest's memory mostly is: the slot is reused at once. What is handed to a stream, a socket or `fs` must
+    // be the safe `pooledMemory.buffer`.
     get buffer() {
       return pooled.unsafeBuffer;
     },

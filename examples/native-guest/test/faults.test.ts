@@ -91,13 +91,13 @@ describeGuests('a guest that goes wrong', () => {
     pool = smallPool();
     tenants = [1, 2, 3, 4, 5].map(() => faultsInstance(module, pool));
     for (const [index, { pooledMemory }] of tenants.entries()) {
-      new Uint8Array(pooledMemory.buffer).fill(index + 1);
+      new Uint8Array(pooledMemory.unsafeBuffer).fill(index + 1);
     }
   });
   afterEach(() => pool?.close({ force: true }));
 
   const bytesOf = ({ pooledMemory }: GuestInstance): string =>
-    createHash('sha256').update(new Uint8Array(pooledMemory.buffer)).digest('hex');
+    createHash('sha256').update(new Uint8Array(pooledMemory.unsafeBuffer)).digest('hex');
   const bytesOfOthers = (slot: number): string[] =>
     tenants.filter(({ pooledMemory }) => pooledMemory.slot !== slot).map(bytesOf);
 
@@ -129,7 +129,7 @@ describeGuests('a guest that goes wrong', () => {
   it('keeps what it wrote before it was stopped, as WebAssembly has it', () => {
     const [guest] = tenants as [GuestInstance];
     trapOf(() => guest.exports['fill_up']?.(PAGE - 100, 9));
-    const bytes = new Uint8Array(guest.pooledMemory.buffer);
+    const bytes = new Uint8Array(guest.pooledMemory.unsafeBuffer);
     expect([...bytes.subarray(PAGE - 101)]).toEqual([1, ...Array.from({ length: 100 }, () => 9)]);
   });
 

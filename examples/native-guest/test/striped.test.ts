@@ -52,13 +52,13 @@ describeGuests(
       stores = Array.from({ length: NUM_TENANTS }, () => pool.openStore());
       tenants = stores.map((store) => faultsInstance(module, pool, { store }));
       for (const [index, { pooledMemory }] of tenants.entries()) {
-        new Uint8Array(pooledMemory.buffer).fill(index + 1);
+        new Uint8Array(pooledMemory.unsafeBuffer).fill(index + 1);
       }
     });
     afterEach(() => pool?.close({ force: true }));
 
     const bytesOf = ({ pooledMemory }: GuestInstance): string =>
-      createHash('sha256').update(new Uint8Array(pooledMemory.buffer)).digest('hex');
+      createHash('sha256').update(new Uint8Array(pooledMemory.unsafeBuffer)).digest('hex');
 
     /** The address, in wasm's 32 bits, at which a guest finds the start of another's memory; `undefined` if out of reach. */
     const reach = (from: GuestInstance, to: GuestInstance): number | undefined => {
@@ -143,7 +143,7 @@ describeGuests(
     it('leaves the keys as they were, after a return, a trap and an error of the host', () => {
       const open = (): boolean[] => {
         // The host's own access to every tenant is the proof: with a closed key it would kill the process.
-        return tenants.map(({ pooledMemory }) => new Uint8Array(pooledMemory.buffer)[5] !== undefined);
+        return tenants.map(({ pooledMemory }) => new Uint8Array(pooledMemory.unsafeBuffer)[5] !== undefined);
       };
       const before = currentMask();
       const [guest] = tenants as [GuestInstance];
@@ -172,9 +172,9 @@ describeGuests(
       const asking = faultsInstance(module, pool, {
         store,
         ask: () =>
-          tenants.reduce((sum, { pooledMemory }) => sum + (new Uint8Array(pooledMemory.buffer)[9] ?? 0), 0),
+          tenants.reduce((sum, { pooledMemory }) => sum + (new Uint8Array(pooledMemory.unsafeBuffer)[9] ?? 0), 0),
       });
-      new Uint8Array(asking.pooledMemory.buffer)[210] = 42;
+      new Uint8Array(asking.pooledMemory.unsafeBuffer)[210] = 42;
       expect(asking.exports['ask_then_load']?.(0)).toBe(42);
       // And it is back in its own stripe afterwards.
       const victim = tenants.find((tenant) => reach(asking, tenant) !== undefined);
@@ -188,7 +188,7 @@ describeGuests(
         old.free();
         const { pooledMemory } = faultsInstance(module, pool, { store: stores[index] ?? pool.openStore() });
         expect(pooledMemory.slot).toBe(slot);
-        const bytes = Buffer.from(pooledMemory.buffer);
+        const bytes = Buffer.from(pooledMemory.unsafeBuffer);
         expect(bytes.toString('latin1', 16, 27)).toBe('guardstripe');
         expect(bytes.reduce((sum, byte) => sum + (byte === 0 ? 0 : 1), 0)).toBe(15);
       }
