@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export type { AbortSignalLike } from '@guardstripe/common';
+export type { AbortSignalLike, UrlLike } from '@guardstripe/common';
 export type { Feature, MemoryPoolConfig, ResolvedConfig, Size } from './config.js';
 export type {
   AllocateEvent,

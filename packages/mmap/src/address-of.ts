@@ -10,7 +10,7 @@ import { ffi } from './platform/ffi.js';
  * @throws `TypeError` for what is no typed array or `DataView`, `RangeError` for an empty or detached one: it is nowhere.
  * @throws {@link FfiUnavailableError} where koffi cannot load its native library.
  */
-export function addressOf(bytes: NodeJS.ArrayBufferView): number {
+export function addressOf(bytes: ArrayBufferView): number {
   if (!ArrayBuffer.isView(bytes))
     throw invalidArgType('bytes', 'an instance of TypedArray or DataView', bytes);
   if (bytes.byteLength === 0) throw bytesOutOfRange('bytes.byteLength', 'at least 1', 0);

@@ -20,7 +20,8 @@ export {
   ViewUnsupportedError,
 } from './errors.js';
 export type { SystemCall } from './errors.js';
-export type { FileLike, FromFileOptions, UrlLike } from './operations/file-range.js';
+export type { UrlLike } from '@guardstripe/common';
+export type { FileLike, FromFileOptions } from './operations/file-range.js';
 export type { MmapHold } from './operations/hold.js';
 export type { PageAccess } from './operations/page-access.js';
 export type { LockOptions } from './operations/hints.js';

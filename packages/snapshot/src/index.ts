@@ -5,6 +5,7 @@
  * @packageDocumentation
  */
 
+export type { AbortSignalLike } from '@guardstripe/common';
 export {
   CallOnStackError,
   InstancePoolClosedError,

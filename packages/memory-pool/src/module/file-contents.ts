@@ -11,11 +11,12 @@ import {
   invalidArgValue,
   isInstance,
   isReadable,
+  type UrlLike,
 } from '@guardstripe/common';
 import { FileChangedError } from '../errors.js';
 
 /** Where a file's bytes are read from: a path, a file URL, an open descriptor, or an open `FileHandle` of `node:fs/promises`. */
-export type FileSource = string | URL | number | { readonly fd: number };
+export type FileSource = string | UrlLike | number | { readonly fd: number };
 
 /** A file that was opened, or was open, and the part of it that is wanted. */
 export interface OpenFile {

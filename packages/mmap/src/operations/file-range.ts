@@ -20,6 +20,7 @@ import {
   isReadable,
   readOptions,
   size,
+  type UrlLike,
 } from '@guardstripe/common';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 
@@ -76,11 +77,6 @@ const OPTIONS = [
 const MAX_GRANULE_BYTES = 2 ** 34;
 
 type Settings = Required<Omit<FromFileOptions, 'byteLength'>> & { readonly byteLength: number | undefined };
-
-/** `URL`, where the project knows it. */
-export type UrlLike = typeof globalThis extends { URL: { prototype: infer T } }
-  ? T
-  : { readonly href: string };
 
 /** A file: its descriptor, something that has one such as a `FileHandle` of `node:fs/promises`, or its path, also as bytes. */
 export type FileLike = number | string | UrlLike | Uint8Array | { readonly fd: number };

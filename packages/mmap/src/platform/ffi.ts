@@ -34,7 +34,7 @@ export interface Ffi {
    * Where the bytes of a buffer or a view of one are. They stay there, but only as long as the buffer is reachable.
    * Shared buffers are to be passed as views: Node 22.12 knows no others.
    */
-  addressOf: (bytes: ArrayBuffer | NodeJS.ArrayBufferView) => number;
+  addressOf: (bytes: ArrayBuffer | ArrayBufferView) => number;
   /** An array buffer over foreign memory. */
   view: (address: number, byteLength: number) => ArrayBuffer;
 }

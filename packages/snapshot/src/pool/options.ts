@@ -6,6 +6,7 @@ import {
   checkObject,
   invalidArgType,
   readOptions,
+  type AbortSignalLike,
 } from '@guardstripe/common';
 
 import { readSnapshotOptions, type SnapshotOptions } from '../options.js';
@@ -46,7 +47,7 @@ export interface PoolSettings<T> {
 /** Options of {@link InstancePool.acquire}. */
 export interface AcquireOptions {
   /** Gives up waiting, with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignalLike;
 }
 
 const NAMES = ['create', 'size', 'prepare', 'target', 'fork', 'snapshot', 'onDiscard'] as const;
