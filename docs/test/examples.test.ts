@@ -40,7 +40,7 @@ describe('the examples in the documentation', () => {
     return undefined;
   };
 
-  it.each(examples)('runs as it stands: $where', ({ where, code, page }, context) => {
+  it.for(examples)('runs as it stands: $where', ({ where, code, page }, context) => {
     const obstacle = code.includes('koffi') ? obstacleOf(page) : undefined;
     if (obstacle !== undefined) {
       if (process.env['GUARDSTRIPE_FORBID_SKIPS'] === '1') throw new Error(obstacle);
