@@ -172,7 +172,10 @@ describeGuests(
       const asking = faultsInstance(module, pool, {
         store,
         ask: () =>
-          tenants.reduce((sum, { pooledMemory }) => sum + (new Uint8Array(pooledMemory.unsafeBuffer)[9] ?? 0), 0),
+          tenants.reduce(
+            (sum, { pooledMemory }) => sum + (new Uint8Array(pooledMemory.unsafeBuffer)[9] ?? 0),
+            0,
+          ),
       });
       new Uint8Array(asking.pooledMemory.unsafeBuffer)[210] = 42;
       expect(asking.exports['ask_then_load']?.(0)).toBe(42);
