@@ -35,3 +35,4 @@ export { parseBytes } from './parse-bytes.ts';
 export { hex, size } from './sizes.ts';
 export type { AbortSignalLike, UrlLike } from './platform-types.ts';
 export { received, shown } from './received.ts';
+export { showAs } from './show-as.ts';

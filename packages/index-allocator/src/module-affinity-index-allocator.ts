@@ -11,7 +11,7 @@
  * The state is one typed array, see `state.ts`; the lists in it are in `lists.ts`. This file holds the policy
  * and the checks.
  */
-import { checkFunction, checkInteger } from '@guardstripe/common';
+import { checkFunction, checkInteger, showAs } from '@guardstripe/common';
 import { openState } from './attach.js';
 import { claimBatch, isUsedSlot, readBatch } from './batch.js';
 import {
@@ -60,6 +60,13 @@ export class ModuleAffinityIndexAllocator {
   readonly maxUnusedWarmSlots: number;
   readonly #words: Int32Array;
   readonly #bucketShift: number;
+
+  static {
+    showAs(
+      this.prototype,
+      ({ length, capacity }) => `ModuleAffinityIndexAllocator { ${length} of ${capacity} slots used }`,
+    );
+  }
 
   /**
    * Makes an empty allocator, or takes up the one in `options.buffer`. A new state costs no time, whatever the

@@ -1,6 +1,7 @@
 /**
  * The allocator for slots that no module comes back to: stacks, tables, anything that is the same for everybody.
  */
+import { showAs } from '@guardstripe/common';
 import { ModuleAffinityIndexAllocator } from './module-affinity-index-allocator.js';
 import type { AllocatorOptions } from './types.js';
 
@@ -11,6 +12,13 @@ import type { AllocatorOptions } from './types.js';
  */
 export class SimpleIndexAllocator {
   readonly #inner: ModuleAffinityIndexAllocator;
+
+  static {
+    showAs(
+      this.prototype,
+      ({ length, capacity }) => `SimpleIndexAllocator { ${length} of ${capacity} slots used }`,
+    );
+  }
 
   /**
    * @param capacity number of slots, an integer from 0 to 134,217,727 (`MAX_CAPACITY`)

@@ -1,5 +1,12 @@
 /** The pool's public face. */
-import { checkBoolean, checkInstance, checkInteger, readOptions } from '@guardstripe/common';
+import {
+  checkBoolean,
+  checkInstance,
+  checkInteger,
+  formatBytes,
+  readOptions,
+  showAs,
+} from '@guardstripe/common';
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
 import { readConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
@@ -68,6 +75,8 @@ export interface PoolMetrics {
 /** What is behind a pool's face, for tests that check the books. */
 export let poolCoreOf: (pool: MemoryPool) => PoolCore;
 
+let makePool: (config: ResolvedConfig, core: PoolCore) => MemoryPool;
+
 /** A pool of linear memories: one reserved slab, many guarded slots, reset and reused. */
 export class MemoryPool implements Disposable {
   /** The settings, with every default filled in. */
@@ -78,6 +87,14 @@ export class MemoryPool implements Disposable {
 
   static {
     poolCoreOf = (pool) => pool.#core;
+    // Not by name: a class that names itself is renamed by the bundler, and its name shows in stack traces.
+    makePool = (config, core) => new this(config, core);
+    showAs(this.prototype, (pool) => {
+      const { numSlots, numStripes, maxMemoryBytes } = pool.layout;
+      const stripes = numStripes === 1 ? '' : ` in ${numStripes} stripes`;
+      const state = pool.closed ? 'closed' : `${pool.#core.counters.get('liveMemories')} live`;
+      return `MemoryPool { ${numSlots} slots of ${formatBytes(maxMemoryBytes)}${stripes}, ${state} }`;
+    });
   }
 
   private constructor(config: ResolvedConfig, core: PoolCore) {
@@ -115,7 +132,7 @@ export class MemoryPool implements Disposable {
           decommitBatchSize: resolved.decommitBatchSize,
           maxUnusedBytesResident: resolved.maxUnusedBytesResident,
         });
-        return new MemoryPool(resolved, core);
+        return makePool(resolved, core);
       } catch (error) {
         slab.close();
         throw error;

@@ -4,9 +4,11 @@ import {
   checkByteRange,
   checkInstance,
   checkInteger,
+  hex,
   invalidArgType,
   outOfRange,
   readOptions,
+  showAs,
   size,
   type AbortSignalLike,
 } from '@guardstripe/common';
@@ -46,6 +48,14 @@ export class PooledMemory implements Disposable {
   readonly #template: MemoryTemplate;
   /** Keeps the store: as long as one of its memories can be reached, none of them comes back by itself. */
   readonly #owner: MemoryOwner;
+
+  static {
+    showAs(this.prototype, ({ slot, address, byteLength, freed }) =>
+      freed
+        ? `PooledMemory { slot ${slot}, freed }`
+        : `PooledMemory { ${size(byteLength)} at ${hex(address)}, slot ${slot} }`,
+    );
+  }
 
   /** @internal Memories come from {@link Store.allocate}. */
   constructor(core: PoolCore, lease: Lease, template: MemoryTemplate, owner: MemoryOwner) {

@@ -5,6 +5,7 @@ import {
   checkObject,
   isInstance,
   readOptions,
+  showAs,
   type AbortSignalLike,
 } from '@guardstripe/common';
 import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
@@ -45,6 +46,12 @@ export class Store implements Disposable {
   readonly limiter: MemoryLimiter | undefined;
   readonly #host: StoreHost;
   readonly #tenancy: Tenancy;
+
+  static {
+    showAs(this.prototype, ({ stripe, liveMemories, disposed }) =>
+      disposed ? 'Store { disposed }' : `Store { stripe ${stripe}, ${liveMemories} live }`,
+    );
+  }
 
   /** @internal Stores come from {@link MemoryPool.openStore}. */
   constructor(host: StoreHost, tenancy: Tenancy, limiter: MemoryLimiter | undefined) {

@@ -16,6 +16,7 @@ import {
   isReadable,
   readOptions,
   size,
+  showAs,
 } from '@guardstripe/common';
 import { checkVirtualMemory } from './checks.js';
 import { MemoryImageClosedError } from './errors.js';
@@ -51,6 +52,12 @@ export class MemoryImage implements Disposable {
   readonly #virtualMemory: VirtualMemory;
   readonly #fd: number;
   #closed = false;
+
+  static {
+    showAs(this.prototype, ({ byteLength, closed }) =>
+      closed ? 'MemoryImage { closed }' : `MemoryImage { ${size(byteLength)} }`,
+    );
+  }
 
   /** @internal */
   constructor(token: typeof TOKEN, virtualMemory: VirtualMemory, fd: number, byteLength: number) {

@@ -13,6 +13,7 @@ import {
   readOptions,
   hex,
   size,
+  showAs,
 } from '@guardstripe/common';
 import type { Advice } from './operations/advice.js';
 import {
@@ -68,12 +69,10 @@ export class Mmap implements Disposable {
     mappingOf = (map) => map.#mapping;
     // Not by name: a class that names itself is renamed by the bundler, and its name shows in messages.
     make = (pages) => new this(TOKEN, pages);
-    // Not a method: its name is a symbol of Node's, which the published types do not know.
-    const inspectMap = function (this: Mmap): string {
-      const { address, byteLength, isOpen } = this.#mapping;
+    showAs(this.prototype, (map) => {
+      const { address, byteLength, isOpen } = map.#mapping;
       return `Mmap { ${size(byteLength)} at ${hex(address)}, ${isOpen ? 'open' : 'closed'} }`;
-    };
-    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: inspectMap });
+    });
   }
 
   private constructor(token: typeof TOKEN, pages: MappedPages) {

@@ -2,7 +2,7 @@
  * Protection keys as something owned. The hardware has fifteen for a process, shared by everything in it; a lease holds
  * some of them and gives them back.
  */
-import { checkInstance, checkInteger, checkObject } from '@guardstripe/common';
+import { checkInstance, checkInteger, checkObject, showAs } from '@guardstripe/common';
 import { Mmap, SystemError, type Access } from '@guardstripe/mmap';
 import { KeyInUseError, KeyReleasedError, KeysExhaustedError } from './errors.js';
 import { MAX_KEYS, type KeyRegistry, type Taken } from './registry/key-registry.js';
@@ -45,6 +45,11 @@ export class ProtectionKey {
 
   static {
     takenOf = (key) => key.#hold.taken[key.stripe]!;
+    showAs(
+      this.prototype,
+      ({ id, stripe, released }) =>
+        `ProtectionKey { ${id}, stripe ${stripe}${released ? ', given back' : ''} }`,
+    );
   }
 
   /** @internal Keys come from {@link keys}. */

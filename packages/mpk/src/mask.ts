@@ -5,6 +5,7 @@ import {
   invalidArgType,
   invalidReturnValue,
   isInstance,
+  showAs,
 } from '@guardstripe/common';
 import { KeyReleasedError } from './errors.js';
 import { ProtectionKey, takenOf } from './keys.js';
@@ -28,9 +29,9 @@ let make: (openBits: number, open: readonly OpenKey[]) => ProtectionMask;
  */
 export class ProtectionMask {
   /** No key of ours is open: only memory without a colour can be touched. */
-  static readonly zero: ProtectionMask = new ProtectionMask(TOKEN, 0, []);
+  static readonly zero: ProtectionMask = new this(TOKEN, 0, []);
   /** Every key that a lease holds is open, those that are taken later included. */
-  static readonly all: ProtectionMask = new ProtectionMask(TOKEN, 0xffff_ffff, []);
+  static readonly all: ProtectionMask = new this(TOKEN, 0xffff_ffff, []);
   /** The rights bits of the open keys, unsigned: masks with the same bits open the same keys. */
   readonly openBits: number;
   readonly #open: readonly OpenKey[];
@@ -39,6 +40,7 @@ export class ProtectionMask {
 
   static {
     make = (openBits, open) => new this(TOKEN, openBits, open);
+    showAs(this.prototype, ({ openBits }) => `ProtectionMask { opens 0x${openBits.toString(16)} of PKRU }`);
   }
 
   private constructor(token: typeof TOKEN, openBits: number, open: readonly OpenKey[]) {

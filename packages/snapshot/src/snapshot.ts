@@ -1,5 +1,5 @@
 /** Snapshots of instances: taking them, and going back. */
-import { size } from '@guardstripe/common';
+import { showAs, size } from '@guardstripe/common';
 import type { VirtualMemory } from '@guardstripe/mmap';
 
 import {
@@ -44,9 +44,8 @@ interface Home {
 
 const TOKEN = Symbol('Snapshot');
 
-function inspectSnapshot(this: Snapshot): string {
-  const held = `${size(this.savedBytes)} of ${size(this.byteLength)}, ${this.method}`;
-  return `Snapshot { ${this.closed ? 'closed' : held} }`;
+function inspectSnapshot({ closed, savedBytes, byteLength, method }: Snapshot): string {
+  return `Snapshot { ${closed ? 'closed' : `${size(savedBytes)} of ${size(byteLength)}, ${method}`} }`;
 }
 
 /**
@@ -72,10 +71,7 @@ export class Snapshot implements Disposable {
   #closed = false;
 
   static {
-    // Not a method: its name is a symbol of Node's, which the published types do not know.
-    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-      value: inspectSnapshot,
-    });
+    showAs(this.prototype, inspectSnapshot);
   }
 
   /** @internal */

@@ -1,5 +1,5 @@
 /** A module's memories, ready to be allocated. */
-import { checkInteger, invalidArgType } from '@guardstripe/common';
+import { checkInteger, invalidArgType, showAs } from '@guardstripe/common';
 import { host } from '@guardstripe/mmap';
 import { ModuleClosedError, ModuleNotPoolableError } from '../errors.js';
 import type { ImageFile } from './image.js';
@@ -66,6 +66,13 @@ export class PoolModule implements Disposable {
   #templates: readonly (MemoryTemplate | undefined)[];
   readonly #file: ImageFile | undefined;
   #closed = false;
+
+  static {
+    showAs(this.prototype, ({ id, numDefinedMemories, closed }) => {
+      const memories = `${numDefinedMemories} ${numDefinedMemories === 1 ? 'memory' : 'memories'}`;
+      return `PoolModule { ${memories} of its own, id ${id}${closed ? ', closed' : ''} }`;
+    });
+  }
 
   /** @internal Modules come from {@link describeModule} and {@link describeMemory}. */
   constructor(id: number, entries: readonly ModuleEntry[], file: ImageFile | undefined) {

@@ -46,18 +46,18 @@ const OWNED = 1;
 /** A system call failed halfway through a change. */
 const TAINTED = 2;
 
+/** Bytes that the records of so many slots take. */
+export function recordBytes(numSlots: number): number {
+  return numSlots * RECORD_BYTES;
+}
+
 /** The records of all slots of a pool. Callers pass slots of the pool only; nothing here checks a bound. */
 export class SlotRecords {
   readonly #floats: Float64Array;
   readonly #words: Int32Array;
 
-  /** Bytes that the records of so many slots take. */
-  static bytesFor(numSlots: number): number {
-    return numSlots * RECORD_BYTES;
-  }
-
   /** @param buffer - where they are; zeros for slots that nobody has used */
-  constructor(numSlots: number, buffer: ArrayBufferLike = new ArrayBuffer(SlotRecords.bytesFor(numSlots))) {
+  constructor(numSlots: number, buffer: ArrayBufferLike = new ArrayBuffer(recordBytes(numSlots))) {
     this.#floats = new Float64Array(buffer);
     this.#words = new Int32Array(buffer);
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SlotRecords, SlotState } from '../../src/slots/records.js';
+import { recordBytes, SlotRecords, SlotState } from '../../src/slots/records.js';
 
 const MOST = Number.MAX_SAFE_INTEGER;
 
@@ -97,7 +97,7 @@ describe('SlotRecords', () => {
 });
 
 function bufferWithGeneration(generation: number): ArrayBuffer {
-  const buffer = new ArrayBuffer(SlotRecords.bytesFor(1));
+  const buffer = new ArrayBuffer(recordBytes(1));
   new Float64Array(buffer)[0] = generation;
   return buffer;
 }

@@ -1,0 +1,29 @@
+import { inspect } from 'node:util';
+import { expect, it } from 'vitest';
+import { showAs } from '../src/index.js';
+
+class Box {
+  readonly #bytes: number;
+
+  static {
+    showAs(this.prototype, (box) => `Box { ${box.#bytes} bytes }`);
+  }
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+}
+
+it('shows an instance in words, also inside of others', () => {
+  expect(inspect(new Box(3))).toBe('Box { 3 bytes }');
+  expect(inspect({ box: new Box(4) })).toBe('{ box: Box { 4 bytes } }');
+});
+
+it('names the class of what is no instance', () => {
+  expect(inspect(Box.prototype)).toBe('[Box]');
+  expect(inspect(Object.create(Box.prototype))).toBe('[Box]');
+});
+
+it('adds nothing that is counted among the keys', () => {
+  expect(Object.keys(Box.prototype)).toEqual([]);
+});
