@@ -25,7 +25,8 @@ const IMAGE_PAGES = IMAGE_BYTES / PAGE;
 const DIRTY_COUNTS = [0, 1, 4, 16, 64];
 
 const WAYS = {
-  drop: {},
+  default: {},
+  drop: { linearMemoryKeepResident: 0 },
   scan: { linearMemoryKeepResident: MIB, pagemapScan: 'enable' },
   write: { linearMemoryKeepResident: MIB, pagemapScan: 'disable' },
 } as const satisfies Record<string, MemoryPoolConfig>;
@@ -60,17 +61,18 @@ export async function recycle(
   const data = imageContents(IMAGE_BYTES);
   const bytes = moduleBytes(MIB / WASM_PAGE, data);
   using module = describeModule(bytes);
-  const ways: Way[] = scan ? ['drop', 'scan', 'write'] : ['drop', 'write'];
+  const ways: Way[] = scan ? ['default', 'drop', 'scan', 'write'] : ['default', 'drop', 'write'];
+  const modes = ways.filter((way) => way !== 'default');
   const results: RecycleResult[] = [];
   for (const count of DIRTY_COUNTS) {
     const pages = dirtyPages(count);
     const cProcess = c?.start(MIB, IMAGE_BYTES);
     const guests = ways.map((way) => nativeGuest(way, module, pages));
     const viewers = ways.filter((way) => way !== 'write').map((way) => viewGuest(way, module, pages));
-    const bare = ways.filter((way) => way !== 'write').map((way) => bareCalls(way, module, data, pages));
-    const all = [...bare, ...guests, ...viewers];
+    const bare = modes.filter((way) => way !== 'write').map((way) => bareCalls(way, module, data, pages));
+    const all = [...bare, ...guests, ...viewers, copyingGuest(module, pages)];
     const contenders = [
-      ...ways.flatMap((way) => cProcess?.contender(`C: ${way}`, way, pages) ?? []),
+      ...modes.flatMap((way) => cProcess?.contender(`C: ${way}`, way, pages) ?? []),
       ...all.map(({ contender }) => contender),
       ...engine(bytes, data, pages),
     ];
@@ -178,6 +180,23 @@ function viewGuest(way: Way, module: PoolModule, pages: readonly number[]): Gues
   return { contender, end: () => pool.close() };
 }
 
+/** Through copying access, with the default settings: no view is made. */
+function copyingGuest(module: PoolModule, pages: readonly number[]): Guest {
+  const pool = openPool('default');
+  const store = pool.openStore();
+  const request = { module };
+  const bytes = new Uint8Array(1);
+  const contender = inProcess('pool: default, memory.write', (iterations) => {
+    for (let i = 0; i < iterations; i++) {
+      const memory = store.allocate(request);
+      bytes[0] = i;
+      for (const page of pages) memory.write(page * PAGE, bytes);
+      memory.free();
+    }
+  });
+  return { contender, end: () => pool.close() };
+}
+
 /** What JavaScript has without a pool. */
 function engine(bytes: Uint8Array<ArrayBuffer>, data: Uint8Array, pages: readonly number[]): Contender[] {
   const compiled = new WebAssembly.Module(bytes);
@@ -230,15 +249,15 @@ export function printRecycle(results: readonly RecycleResult[]): void {
     return cells.includes(undefined) ? [] : [[title, ...(cells as string[])]];
   };
   const figures = results.map(({ dirtyPages }) => String(dirtyPages));
-  const viewed = names.includes('pool: scan, with a view')
-    ? 'pool: scan, with a view'
-    : 'pool: drop, with a view';
+  const viewed = 'pool: default, with a view';
   printTable(
     'The same as ratios (medians over the rounds, each round with its own reference)',
     ['dirty pages', ...figures],
     [
       ...compared('calls only: drop / C: drop', 'calls only: drop', 'C: drop'),
       ...compared('calls only: scan / C: scan', 'calls only: scan', 'C: scan'),
+      ...compared('pool: default / C: scan', 'pool: default', 'C: scan'),
+      ...compared('pool: default / calls only: scan', 'pool: default', 'calls only: scan'),
       ...compared('pool: drop / C: drop', 'pool: drop', 'C: drop'),
       ...compared('pool: scan / C: scan', 'pool: scan', 'C: scan'),
       ...compared('pool: write / C: write', 'pool: write', 'C: write'),
