@@ -5,17 +5,22 @@ import { describeMemory, MemoryPool } from '@guardstripe/memory-pool';
 import { memoryImage, Mmap } from '@guardstripe/mmap';
 import { ProtectionMask } from '@guardstripe/mpk';
 import { snapshot } from '@guardstripe/snapshot';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 
-using pool = MemoryPool.create({ totalMemories: 3, maxMemorySize: 2 ** 20, memoryProtectionKeys: 'disable' });
+const pool = MemoryPool.create({ totalMemories: 3, maxMemorySize: 2 ** 20, memoryProtectionKeys: 'disable' });
 const store = pool.openStore();
 const module = describeMemory({ initial: 1 });
 const memory = store.allocate({ module });
 const freed = store.allocate({ module });
 freed.free();
-using map = Mmap.anonymous(4096);
-using image = memoryImage(Uint8Array.of(1));
-using taken = snapshot(new WebAssembly.Memory({ initial: 1 }));
+const map = Mmap.anonymous(4096);
+const image = memoryImage(Uint8Array.of(1));
+const { Memory } = Reflect.get(globalThis, 'WebAssembly') as { Memory: new (type: object) => never };
+const taken = snapshot(new Memory({ initial: 1 }));
+afterAll(() => {
+  pool.close({ force: true });
+  for (const owner of [map, image, taken, module]) owner.close();
+});
 
 it.each([
   [pool, /^MemoryPool \{ 3 slots of 1 MiB, 1 live \}$/],
@@ -31,8 +36,10 @@ it.each([
   [taken, /^Snapshot \{ /],
 ] as const)('shows %o', (instance, shown) => {
   expect(inspect(instance)).toMatch(shown);
-  // Nothing that is no instance ends the program that prints it.
-  expect(inspect(Object.getPrototypeOf(instance))).toBe(`[${instance.constructor.name}]`);
+  // What only looks like an instance does not end the program that prints it.
+  expect(inspect(Object.create(Object.getPrototypeOf(instance) as object))).toBe(
+    `[${instance.constructor.name}]`,
+  );
 });
 
 it('keeps the names of classes in stack traces', () => {
