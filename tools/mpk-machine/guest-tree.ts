@@ -13,7 +13,7 @@ const ROOT_FILES = [
   'vitest.config.ts',
   'tools/plain-line-reporter.ts',
 ];
-const ROOT_IMPORTS = ['vitest', 'fast-check'];
+const ROOT_IMPORTS = ['vitest', 'fast-check', '@guardstripe/common'];
 const MOUNT_POINTS = ['/bin', '/dev', '/proc', '/root', '/sys', '/tmp', '/usr/bin', '/var/tmp', GUEST_OUT];
 const NOT_COPIED_OF_OURS: ReadonlySet<string> = new Set(['node_modules', 'out', 'coverage']);
 const NOT_COPIED: ReadonlySet<string> = new Set(['node_modules']);
