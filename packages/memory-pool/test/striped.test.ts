@@ -268,7 +268,7 @@ describeWithKeys('entering a store', () => {
   it('refuses a function that returns a promise', () => {
     const { stores, before } = setUp();
     expect(() => stores[0].enter(() => Promise.resolve())).toThrow(
-      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }) as Error,
+      expect.objectContaining({ code: 'ERR_INVALID_RETURN_VALUE' }) as Error,
     );
     expect(bits()).toBe(before);
   });
