@@ -11,7 +11,9 @@ export const TESTED_FOLDERS: readonly string[] = ['packages/mpk', 'packages/memo
 /** Test files that are the same on any processor, and take minutes on an emulated one. */
 const SAME_ANYWHERE: readonly string[] = [
   // memory-pool: reading modules, counting to a million, pools of one stripe, and what starts a process for each test.
-  'test/wasm/**',
+  'test/{wasm,module}/**',
+  'test/{fuzz,config,plan-and-pool,what-comes-back}.test.ts',
+  'test/slots/views.test.ts',
   'test/**/{soak,every-call-fails,slab,leak-net,guards}.test.ts',
   'test/cli/**',
   // native-guest: what compares with V8, and what starts many processes and threads.
