@@ -47,7 +47,7 @@ export function poolFigures(): string {
       `${time(median(four, 'C: scan'))}: a C program that makes the same system calls`,
     ],
     [
-      'the same with a JavaScript view',
+      'the same with a JavaScript view (`unsafeBuffer`)',
       time(view),
       `${time(instance)}: \`new WebAssembly.Instance\`, ${times(instance / view)} as long`,
     ],
