@@ -176,7 +176,7 @@ describeWithKeys('withMask', () => {
   });
 
   it('refuses a function that returns a promise, and restores', () => {
-    const code = 'ERR_INVALID_ARG_TYPE';
+    const code = 'ERR_INVALID_RETURN_VALUE';
     expect(() => withMask(only(a), () => Promise.resolve(1))).toThrow(
       expect.objectContaining({ code }) as Error,
     );
