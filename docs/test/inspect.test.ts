@@ -53,7 +53,7 @@ it('keeps the names of classes in stack traces', () => {
   ]);
   let stack = '';
   try {
-    MemoryPool.create({ totalMemories: -1 });
+    MemoryPool.create(null as never);
   } catch (error) {
     ({ stack = '' } = error as Error);
   }
