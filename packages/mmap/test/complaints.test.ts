@@ -186,6 +186,10 @@ describe('worker threads', () => {
     expect(JSON.parse(stdout)).toEqual({ leftDescriptors: 0 });
   });
 
+  it('koffi declares everything at the first use: a worker that is terminated later takes nobody along', () => {
+    expect(fixtureJson('worker-declares.mjs')).toEqual({ atFirst: expect.any(Number), later: 0 });
+  });
+
   it('a posted view is a copy or refused; a worker makes its own view of the address', async () => {
     using map = Mmap.anonymous(3 * pageSize);
     const bytes = new Uint8Array(map.view());

@@ -5,8 +5,8 @@
  */
 
 import { SystemError } from '../../errors.js';
-import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
+import { lazily } from './lazily.js';
 import { openForReading, readProc } from './proc.js';
 import type { Access, AccessRun } from '../virtual-memory.js';
 
@@ -34,7 +34,7 @@ const RWX_BITS = 7n;
 
 type QueryCall = (fd: number, request: number, query: BigUint64Array) => number;
 
-let query: QueryCall | undefined;
+const query = lazily<QueryCall>('int ioctl(int fd, unsigned long request, void *query)');
 
 /** The runs of a range, in order; a gap is the system's `ENOMEM`, as `mprotect` has it. */
 export function accessOf(address: number, byteLength: number): AccessRun[] {
@@ -75,7 +75,6 @@ export function parseMappings(maps: string): Mapped[] {
 
 /** Asks mapping by mapping; nothing where the kernel cannot be asked. */
 export function queryMappings(address: number, end: number): Mapped[] | undefined {
-  query ??= ffi().declare<QueryCall>('int ioctl(int fd, unsigned long request, void *query)');
   const found: Mapped[] = [];
   const fd = openForReading('/proc/self/maps');
   try {
@@ -84,7 +83,7 @@ export function queryMappings(address: number, end: number): Mapped[] | undefine
       const words = new BigUint64Array(PROCMAP_QUERY_BYTES / 8);
       words.set([BigInt(PROCMAP_QUERY_BYTES), BigInt(COVERING_OR_NEXT_VMA), BigInt(at)]);
       // Refused at the first mapping: an older kernel. Later: nothing is mapped from there on.
-      if (query(fd, PROCMAP_QUERY, words) !== 0) return found.length === 0 ? undefined : found;
+      if (query()(fd, PROCMAP_QUERY, words) !== 0) return found.length === 0 ? undefined : found;
       const [, , , start = 0n, mappedEnd = 0n, flags = 0n] = words;
       found.push({ start: Number(start), end: Number(mappedEnd), bits: Number(flags & RWX_BITS) });
       at = Number(mappedEnd);

@@ -12,6 +12,7 @@ import { ffi } from '../ffi.js';
 import { KIND_DESCRIPTOR, NOWHERE, WHAT } from '../../process/ledger.js';
 import { processState } from '../../process/process-state.js';
 import { probed } from '../probe.js';
+import { lazily } from './lazily.js';
 import { openForThread } from './proc.js';
 import type { DirtyPages } from '../virtual-memory.js';
 
@@ -49,6 +50,16 @@ interface Scratch {
 /** Runs a function on the address of a fresh page that can be read and written, and unmaps it. */
 export type WithPage = <T>(use: (address: number, byteLength: number) => T) => T;
 
+const pagemapIoctl = lazily<(fd: number, request: number, argument: number) => number>(
+  'int ioctl(int fd, unsigned long request, uintptr_t argument)',
+);
+const madviseProcess = lazily<
+  (call: number, fd: number, ranges: number, count: number, advice: number, flags: number) => number
+>('long syscall(long number, long pidfd, uintptr_t ranges, size_t count, long advice, long flags)');
+const pidfdOpen = lazily<(call: number, pid: number, flags: number) => number>(
+  'long syscall(long number, long pid, long flags)',
+);
+
 type Scan = (address: number, byteLength: number, maxPages: number, into: DirtyPages) => void;
 /** Returns how many bytes, from the first range on, were dropped; fewer than all is no error. */
 type Decommit = (addresses: Float64Array, byteLengths: Float64Array, from: number, count: number) => number;
@@ -85,9 +96,7 @@ function get(words: Uint32Array, index: number): number {
 
 function scanner({ address: scratchAddress, words }: Scratch, withPage: WithPage): Scan {
   const c = ffi();
-  const ioctl = c.declare<(fd: number, request: number, argument: number) => number>(
-    'int ioctl(int fd, unsigned long request, uintptr_t argument)',
-  );
+  const ioctl = pagemapIoctl();
   const fd = openForThread('/proc/self/pagemap');
   // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
   // category_anyof_mask, return_mask. The kernel writes walk_end only, so what never changes is put there once.
@@ -120,9 +129,7 @@ function scanner({ address: scratchAddress, words }: Scratch, withPage: WithPage
 
 function decommitter({ address: scratchAddress, words }: Scratch, withPage: WithPage): Decommit {
   const c = ffi();
-  const processMadvise = c.declare<
-    (call: number, fd: number, ranges: number, count: number, advice: number, flags: number) => number
-  >('long syscall(long number, long pidfd, uintptr_t ranges, size_t count, long advice, long flags)');
+  const processMadvise = madviseProcess();
   let pidfd = PIDFD_SELF;
   const refused = () =>
     new SystemError(c.errno(), { syscall: 'process_madvise', details: { advice: MADV_DONTNEED } });
@@ -153,14 +160,10 @@ function decommitter({ address: scratchAddress, words }: Scratch, withPage: With
 }
 
 function openPidfd(): number {
-  const c = ffi();
-  const pidfdOpen = c.declare<(call: number, pid: number, flags: number) => number>(
-    'long syscall(long number, long pid, long flags)',
-  );
   const ledger = processState()?.ledger;
   const entry = ledger?.claim(KIND_DESCRIPTOR) ?? NOWHERE;
-  const pidfd = pidfdOpen(SYS_PIDFD_OPEN, process.pid, 0);
+  const pidfd = pidfdOpen()(SYS_PIDFD_OPEN, process.pid, 0);
   if (ledger !== undefined && pidfd >= 0) ledger.values[entry + WHAT] = pidfd + 1;
-  if (pidfd < 0) throw new SystemError(c.errno(), { syscall: 'pidfd_open' });
+  if (pidfd < 0) throw new SystemError(ffi().errno(), { syscall: 'pidfd_open' });
   return pidfd;
 }

@@ -25,6 +25,14 @@ const W_OK = 2;
 const AT_EACCESS = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 
+const open = lazily<(path: string, flags: number) => number>('int open(const char *path, int flags)');
+const lseek = lazily<(fd: number, offset: number, from: number) => number>(
+  'int64_t lseek(int fd, int64_t offset, int from)',
+);
+const write = lazily<(fd: number, bytes: Uint8Array, byteLength: number) => number>(
+  'intptr_t write(int fd, const void *bytes, size_t length)',
+);
+
 /** The primitives of this file. */
 export type FilePrimitives = Pick<
   VirtualMemory,
@@ -72,23 +80,16 @@ export function filePrimitives(): FilePrimitives {
 /** For file systems without `fallocate`: appends until the file is long enough. Whatever others append meanwhile stays. */
 function appendZeros(fd: number, byteLength: number): void {
   const c = ffi();
-  const open = c.declare<(path: string, flags: number) => number>('int open(const char *path, int flags)');
-  const lseek = c.declare<(fd: number, offset: number, from: number) => number>(
-    'int64_t lseek(int fd, int64_t offset, int from)',
-  );
-  const write = c.declare<(fd: number, bytes: Uint8Array, byteLength: number) => number>(
-    'intptr_t write(int fd, const void *bytes, size_t length)',
-  );
   // A description of its own: appending is a flag of it, and its position is nobody else's.
   const path = `/proc/self/fd/${fd}`;
-  const own = open(path, O_WRONLY_APPEND_CLOEXEC);
+  const own = open()(path, O_WRONLY_APPEND_CLOEXEC);
   if (own === -1) throw new SystemError(c.errno(), { syscall: 'open', details: { path } });
   try {
     const zeros = new Uint8Array(CHUNK_BYTES);
     for (;;) {
-      const missing = byteLength - lseek(own, 0, SEEK_END);
+      const missing = byteLength - lseek()(own, 0, SEEK_END);
       if (missing <= 0) return;
-      if (write(own, zeros, Math.min(missing, CHUNK_BYTES)) === -1)
+      if (write()(own, zeros, Math.min(missing, CHUNK_BYTES)) === -1)
         throw new SystemError(c.errno(), { syscall: 'write', byteLength: missing, details: { path } });
     }
   } finally {

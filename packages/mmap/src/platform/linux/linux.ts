@@ -10,6 +10,7 @@ import { closeDescriptor } from './descriptor.js';
 import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
 import { createSealedFile } from './memory-file.js';
 import { copyPrimitives } from './copy.js';
+import { declareAllInWorkers } from './lazily.js';
 import { filePrimitives } from './files.js';
 import { pagePrimitives } from './pages.js';
 import { refused } from './refused.js';
@@ -111,12 +112,11 @@ export function linux(): VirtualMemory {
   };
   const bulk = bulkCalls(withPage);
   const { canWatch, ...restoring } = restorePrimitives(withPage);
+  const primitives = { ...pagePrimitives(), ...copyPrimitives(), ...filePrimitives(), ...restoring };
+  declareAllInWorkers();
 
   return {
-    ...pagePrimitives(),
-    ...copyPrimitives(),
-    ...filePrimitives(),
-    ...restoring,
+    ...primitives,
     pageSize,
     reserve: (byteLength) =>
       map(0, byteLength, PROTECTION.none, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),

@@ -7,6 +7,7 @@ import { fromNodeError, SystemError } from '../../errors.js';
 import type { ImageSource } from '../virtual-memory.js';
 import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
+import { lazily } from './lazily.js';
 
 const MFD_CLOEXEC = 0x1;
 const MFD_ALLOW_SEALING = 0x2;
@@ -25,17 +26,15 @@ const MAX_WRITE_BYTES = 0x4000_0000;
 type MemfdCreateCall = (name: string, flags: number) => number;
 type FcntlCall = (fd: number, command: number, type: 'int', value: number) => number;
 
-// Declared once: a worker that is terminated while koffi declares something ends the process.
-let memfdCreate: MemfdCreateCall | undefined;
-let fcntl: FcntlCall | undefined;
+const memfdCreate = lazily<MemfdCreateCall>('int memfd_create(const char *name, unsigned int flags)');
+const fcntl = lazily<FcntlCall>('int fcntl(int fd, int command, ...)');
 
 /** Opens an empty memory file that may be sealed. */
 export function createMemoryFile(name: string): number {
   const c = ffi();
-  memfdCreate ??= c.declare<MemfdCreateCall>('int memfd_create(const char *name, unsigned int flags)');
   const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  let fd = memfdCreate(name, flags | MFD_NOEXEC_SEAL);
-  if (fd === -1 && c.errno() === EINVAL) fd = memfdCreate(name, flags);
+  let fd = memfdCreate()(name, flags | MFD_NOEXEC_SEAL);
+  if (fd === -1 && c.errno() === EINVAL) fd = memfdCreate()(name, flags);
   if (fd === -1)
     throw new SystemError(c.errno(), { syscall: 'memfd_create', details: { name, flags: hex(flags) } });
   return fd;
@@ -44,7 +43,6 @@ export function createMemoryFile(name: string): number {
 /** Writes an image into its empty file, zeros up to whole pages behind it, and seals it. Pages of zeros are left out: holes. */
 export function fillAndSeal(fd: number, source: ImageSource, name: string, pageSize: number): void {
   const c = ffi();
-  fcntl ??= c.declare<FcntlCall>('int fcntl(int fd, int command, ...)');
   try {
     // Zeros are left out only where nothing was written before: a piece may lie over an earlier one.
     let untouchedFrom = 0;
@@ -56,7 +54,7 @@ export function fillAndSeal(fd: number, source: ImageSource, name: string, pageS
       untouchedFrom = Math.max(untouchedFrom, position + bytes.byteLength);
     });
     ftruncateSync(fd, Math.ceil(source.byteLength / pageSize) * pageSize);
-    if (fcntl(fd, F_ADD_SEALS, 'int', IMAGE_SEALS) !== 0) {
+    if (fcntl()(fd, F_ADD_SEALS, 'int', IMAGE_SEALS) !== 0) {
       throw new SystemError(c.errno(), { syscall: 'fcntl', details: { fd, seals: hex(IMAGE_SEALS) } });
     }
   } catch (error) {

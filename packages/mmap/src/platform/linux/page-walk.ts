@@ -10,6 +10,7 @@
 
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
+import { lazily } from './lazily.js';
 import { PageKind, type PageRuns } from '../page-runs.js';
 import { openForThread } from './proc.js';
 
@@ -45,10 +46,12 @@ export interface PageWalks {
   readonly protect: (address: number, byteLength: number) => void;
 }
 
-/** Declares the calls. Nothing is tried. */
+const declaredIoctl = lazily<Ioctl>('int ioctl(int fd, unsigned long request, uintptr_t argument)');
+
+/** The calls. Nothing is tried. */
 export function pageWalks(): PageWalks {
   const c = ffi();
-  const ioctl = c.declare<Ioctl>('int ioctl(int fd, unsigned long request, uintptr_t argument)');
+  const ioctl = declaredIoctl();
   const pagemap = openForThread('/proc/self/pagemap');
   const words = new Uint32Array((PM_SCAN_ARG_BYTES + MAX_RUNS * PAGE_REGION_BYTES) / 4);
   const argument = c.addressOf(words.buffer);

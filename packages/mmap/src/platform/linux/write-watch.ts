@@ -9,6 +9,7 @@ import { openSync } from 'node:fs';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { closeDescriptor } from './descriptor.js';
+import { lazily } from './lazily.js';
 
 /** asm/unistd_64.h, asm-generic/unistd.h; no C library has a wrapper. */
 const SYS_USERFAULTFD = process.arch === 'x64' ? 323 : 282;
@@ -37,12 +38,17 @@ export interface WriteWatch {
   readonly unwatch: (address: number, byteLength: number) => void;
 }
 
+const ioctl = lazily<(fd: number, request: number, argument: number) => number>(
+  'int ioctl(int fd, unsigned long request, uintptr_t argument)',
+);
+const open = lazily<(call: number, flags: number) => number>('long syscall(long number, long flags)');
+const dup3 = lazily<(from: number, to: number, flags: number) => number>(
+  'int dup3(int from, int to, int flags)',
+);
+
 /** Opens a descriptor. Throws where the kernel has no asynchronous mode, or a sandbox or `vm.unprivileged_userfaultfd` refuses. */
 export function writeWatch(): WriteWatch {
   const c = ffi();
-  const ioctl = c.declare<(fd: number, request: number, argument: number) => number>(
-    'int ioctl(int fd, unsigned long request, uintptr_t argument)',
-  );
   // struct uffdio_api: api, features, ioctls. uffdio_register: start, len, mode, ioctls. uffdio_writeprotect: start, len, mode.
   const words = new Uint32Array(8);
   const argument = c.addressOf(words.buffer);
@@ -52,7 +58,7 @@ export function writeWatch(): WriteWatch {
     put(words, 0, address);
     put(words, 2, byteLength);
     words[4] = mode;
-    if (ioctl(fd, request, argument) !== 0) {
+    if (ioctl()(fd, request, argument) !== 0) {
       throw new SystemError(c.errno(), { syscall: 'ioctl(userfaultfd)', address, byteLength });
     }
   };
@@ -74,15 +80,11 @@ export function writeWatch(): WriteWatch {
 /** A worker thread closes with its end what `openSync` opened, so the descriptor takes the place of such a one. */
 function openUserfaultfd(): number {
   const c = ffi();
-  const open = c.declare<(call: number, flags: number) => number>('long syscall(long number, long flags)');
-  const dup3 = c.declare<(from: number, to: number, flags: number) => number>(
-    'int dup3(int from, int to, int flags)',
-  );
-  const opened = open(SYS_USERFAULTFD, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+  const opened = open()(SYS_USERFAULTFD, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
   if (opened < 0) throw new SystemError(c.errno(), { syscall: 'userfaultfd' });
   try {
     const fd = openSync('/dev/null', 'r');
-    if (dup3(opened, fd, O_CLOEXEC) < 0)
+    if (dup3()(opened, fd, O_CLOEXEC) < 0)
       throw new SystemError(c.errno(), { syscall: 'dup3', details: { fd } });
     return fd;
   } finally {
