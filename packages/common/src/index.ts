@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { bytesOf } from './bytes.ts';
 export {
   checkBoolean,
   checkByteRange,

@@ -3,11 +3,11 @@
  */
 
 import {
+  bytesOf,
   bytesOutOfRange,
   checkByteRange,
   checkBytes,
   checkFunction,
-  checkInstance,
   checkPages,
   hex,
   invalidArgType,
@@ -45,15 +45,23 @@ export interface MemoryImagePart {
 
 const TOKEN = Symbol('memoryImage');
 
+/** What an image is, whatever properties a caller put over it: past its end lies SIGBUS. */
+let readImage: (image: unknown) => { readonly fd: number; readonly byteLength: number };
+
 /** Made by {@link memoryImage}. Owns a file descriptor until it is closed. */
 export class MemoryImage implements Disposable {
-  /** Bytes of the image: those it was made of, filled up with zeros to whole pages. */
-  readonly byteLength: number;
+  readonly #byteLength: number;
   readonly #virtualMemory: VirtualMemory;
   readonly #fd: number;
   #closed = false;
 
   static {
+    readImage = (image) => {
+      const isOurs = typeof image === 'object' && image !== null && #fd in image;
+      if (!isOurs) throw invalidArgType('image', 'an instance of MemoryImage', image);
+      if (image.#closed) throw new MemoryImageClosedError();
+      return { fd: image.#fd, byteLength: image.#byteLength };
+    };
     showAs(this.prototype, ({ byteLength, closed }) =>
       closed ? 'MemoryImage { closed }' : `MemoryImage { ${size(byteLength)} }`,
     );
@@ -64,8 +72,13 @@ export class MemoryImage implements Disposable {
     if (token !== TOKEN) throw invalidArgType('token', 'that of this class: use memoryImage()', token);
     this.#virtualMemory = virtualMemory;
     this.#fd = fd;
-    this.byteLength = byteLength;
+    this.#byteLength = byteLength;
     watchForLeak(this, `MemoryImage with descriptor ${fd}`, () => virtualMemory.closeFile(fd));
+  }
+
+  /** Bytes of the image: those it was made of, filled up with zeros to whole pages. */
+  get byteLength(): number {
+    return this.#byteLength;
   }
 
   /**
@@ -126,8 +139,10 @@ export function memoryImage(source: Uint8Array | ImageSource, options: MemoryIma
 }
 
 function checkSource(source: unknown): ImageSource {
-  if (isInstance(source, Uint8Array))
-    return { byteLength: source.byteLength, fill: (write) => write(source, 0) };
+  if (isInstance(source, Uint8Array)) {
+    const bytes = bytesOf(source, 'source');
+    return { byteLength: bytes.byteLength, fill: (write) => write(bytes, 0) };
+  }
   if (typeof source !== 'object' || source === null || !isReadable(source) || ArrayBuffer.isView(source))
     throw invalidArgType('source', 'an instance of Uint8Array or an ImageSource', source);
   const { byteLength, fill } = source as Partial<ImageSource>;
@@ -143,10 +158,10 @@ function checkedSource(source: ImageSource, byteLength: number): ImageSource {
     fill(write) {
       let filling = true;
       try {
-        source.fill((bytes, position) => {
+        source.fill((piece, position) => {
           if (!filling)
             throw invalidArgValue('source', 'must be one that writes before fill() returns', source);
-          checkInstance(bytes, 'bytes', Uint8Array);
+          const bytes = bytesOf(piece, 'bytes');
           checkByteRange(position, bytes.byteLength, byteLength, 'position', 'bytes.byteLength');
           write(bytes, position);
         });
@@ -159,20 +174,18 @@ function checkedSource(source: ImageSource, byteLength: number): ImageSource {
 
 /** The part with its defaults filled in: whole pages inside of the image, past whose end a touch is a SIGBUS. */
 export function checkImagePart(
-  image: MemoryImage,
+  image: unknown,
   part: MemoryImagePart,
   pageSize: number,
-): Required<MemoryImagePart> {
+): Required<MemoryImagePart> & { readonly fd: number } {
+  // Options first: reading them may run the caller's code, which may close the image.
   const { imageOffset = 0, byteLength: asked } = readOptions(part, ['imageOffset', 'byteLength'], 'part');
+  const { fd, byteLength: imageBytes } = readImage(image);
   checkPages(imageOffset, 'part.imageOffset', pageSize, 0);
-  if (imageOffset > image.byteLength) {
-    throw bytesOutOfRange(
-      'part.imageOffset',
-      `at most the image's length, ${size(image.byteLength)}`,
-      imageOffset,
-    );
+  if (imageOffset > imageBytes) {
+    throw bytesOutOfRange('part.imageOffset', `at most the image's length, ${size(imageBytes)}`, imageOffset);
   }
-  const restBytes = image.byteLength - imageOffset;
+  const restBytes = imageBytes - imageOffset;
   const byteLength = asked === undefined ? restBytes : asked;
   checkPages(byteLength, 'part.byteLength', pageSize, 0);
   if (byteLength > restBytes) {
@@ -182,5 +195,5 @@ export function checkImagePart(
       byteLength,
     );
   }
-  return { imageOffset, byteLength };
+  return { fd, imageOffset, byteLength };
 }

@@ -7,7 +7,6 @@ import {
   checkBoolean,
   checkByteRange,
   checkBytes,
-  checkInstance,
   checkInteger,
   invalidArgType,
   readOptions,
@@ -29,7 +28,7 @@ import { mapFile, type FileLike, type FromFileOptions } from './operations/file-
 import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './operations/hints.js';
 import { MmapHold } from './operations/hold.js';
 import { Mapping, type MappedPages } from './mapping.js';
-import { checkImagePart, MemoryImage, type MemoryImagePart } from './memory-image.js';
+import { checkImagePart, type MemoryImage, type MemoryImagePart } from './memory-image.js';
 import { nameOf } from './operations/name.js';
 import { pageAccess, type PageAccess } from './operations/page-access.js';
 import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
@@ -220,11 +219,9 @@ export class Mmap implements Disposable {
     access: Access = 'read-write',
     part: MemoryImagePart = {},
   ): void {
-    checkInstance(image, 'image', MemoryImage);
     const mapping = this.#mapping;
-    const { imageOffset, byteLength } = checkImagePart(image, part, mapping.virtualMemory.pageSize);
+    const { fd, imageOffset, byteLength } = checkImagePart(image, part, mapping.virtualMemory.pageSize);
     const start = mapping.exactStartOf(offset, byteLength);
-    const { fd } = image;
     checkAccess(access);
     if (byteLength === 0) return;
     mapping.virtualMemory.mapFile(fd, imageOffset, start, byteLength, access, 'private');

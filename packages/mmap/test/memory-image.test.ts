@@ -34,6 +34,17 @@ describe('memoryImage', () => {
     expect([...read]).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0]);
   });
 
+  it('is not believed to be longer, or another file, than it is', () => {
+    using image = memoryImage(new Uint8Array(pageSize).fill(5));
+    using map = Mmap.anonymous(4 * pageSize);
+    Object.defineProperties(image, { byteLength: { value: 4 * pageSize }, fd: { value: 0 } });
+    map.mapImageAt(image, 0);
+    expect([map.read(0, 1)[0], map.read(pageSize, 1)[0]]).toEqual([5, 0]);
+    expect(() => map.mapImageAt(image, 0, 'read', { byteLength: 2 * pageSize })).toThrow(RangeError);
+    const fake = Object.create(image) as MemoryImage;
+    expect(() => map.mapImageAt(fake, 0)).toThrow(/"image".*MemoryImage/);
+  });
+
   it('may be empty', () => {
     using image = memoryImage(new Uint8Array(0));
     expect(image.byteLength).toBe(0);

@@ -1,6 +1,6 @@
 /** Bytes in and out of a map without a view: what cannot be touched is an error, not a signal. */
 
-import { checkByteRange, checkInstance } from '@guardstripe/common';
+import { bytesOf, checkByteRange } from '@guardstripe/common';
 
 import type { Mapping } from '../mapping.js';
 
@@ -13,17 +13,18 @@ export function read(mapping: Mapping, offset: number, byteLength: number): Uint
 }
 
 export function readInto(mapping: Mapping, target: Uint8Array, offset: number): void {
-  checkRange(mapping, target, 'target', offset);
-  if (target.byteLength !== 0) mapping.virtualMemory.readBytes(mapping.address + offset, target);
+  const into = checkRange(mapping, target, 'target', offset);
+  if (into.byteLength !== 0) mapping.virtualMemory.readBytes(mapping.address + offset, into);
 }
 
-export function write(mapping: Mapping, offset: number, bytes: Uint8Array): void {
-  checkRange(mapping, bytes, 'bytes', offset);
+export function write(mapping: Mapping, offset: number, source: Uint8Array): void {
+  const bytes = checkRange(mapping, source, 'bytes', offset);
   if (bytes.byteLength !== 0) mapping.virtualMemory.writeBytes(mapping.address + offset, bytes);
 }
 
-function checkRange(mapping: Mapping, bytes: unknown, name: string, offset: number): void {
+function checkRange(mapping: Mapping, given: unknown, name: string, offset: number): Uint8Array {
   mapping.assertOpen();
-  checkInstance(bytes, name, Uint8Array);
+  const bytes = bytesOf(given, name);
   checkByteRange(offset, bytes.byteLength, mapping.byteLength, 'offset', `${name}.byteLength`);
+  return bytes;
 }

@@ -1,6 +1,6 @@
 /** What a range goes back to: images at their places, and zeros everywhere else. */
 
-import { bytesOutOfRange, checkBytes, invalidArgType, isInstance } from '@guardstripe/common';
+import { bytesOf, bytesOutOfRange, checkBytes, invalidArgType } from '@guardstripe/common';
 import { ffi } from '../platform/ffi.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 
@@ -144,11 +144,12 @@ function between(unmapped: readonly Part[]): Droppable[] {
 
 function readImage(image: RestorerImage, minimum: number, pageSize: number): Part {
   if (typeof image !== 'object' || image === null) throw invalidArgType('images', 'objects', image);
-  const { offset, bytes, mapped } = image;
+  const { offset, bytes: given, mapped } = image;
   checkBytes(offset, 'offset');
+  const bytes = bytesOf(given, 'bytes');
   // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
-  if (!isInstance(bytes, Uint8Array) || !(bytes.buffer instanceof ArrayBuffer)) {
-    throw invalidArgType('bytes', 'a Uint8Array over an ArrayBuffer', bytes);
+  if (!(bytes.buffer instanceof ArrayBuffer)) {
+    throw invalidArgType('bytes', 'a Uint8Array over an ArrayBuffer', given);
   }
   if (typeof mapped !== 'boolean') throw invalidArgType('mapped', 'of type boolean', mapped);
   if (offset % pageSize !== 0)

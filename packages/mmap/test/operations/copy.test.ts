@@ -59,6 +59,24 @@ describe('read, readInto and write', () => {
     expect(map.read(pageSize, 0)).toHaveLength(0);
   });
 
+  it('believe no length but the real one', () => {
+    class Longer extends Uint8Array {
+      override get byteLength() {
+        return 4096;
+      }
+    }
+    using map = Mmap.anonymous(2 * pageSize);
+    map.write(0, new Uint8Array(pageSize).fill(1));
+    const { buffer } = new Uint8Array(4096);
+    map.readInto(new Longer(buffer, 0, 8));
+    expect([...new Uint8Array(buffer, 0, 9)]).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 0]);
+    map.write(pageSize, new Longer(buffer, 8, 8).fill(2));
+    expect([...map.read(pageSize, 9)]).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 0]);
+    const fake = Object.create(Uint8Array.prototype, { byteLength: { value: 8 } }) as Uint8Array;
+    expect(() => map.readInto(fake)).toThrow(/"target".*Uint8Array/);
+    expect(() => map.write(0, fake)).toThrow(/"bytes".*Uint8Array/);
+  });
+
   it('do so also where the kernel may not be asked to copy', () => {
     const real = platform();
     using map = Mmap.reserve(3 * pageSize);

@@ -1,0 +1,29 @@
+/** Bytes that a caller passes in, as they really are. */
+import { invalidArgType } from './errors.ts';
+
+/** Taken at load time, and asked instead of properties that a caller can put over the real ones. */
+function taken<R>(name: string | symbol): (bytes: unknown) => R {
+  const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+  const getter = Object.getOwnPropertyDescriptor(typedArray, name)!.get!;
+  return Function.prototype.call.bind(getter) as (bytes: unknown) => R;
+}
+
+/** Names the kind of a typed array of any realm; `undefined` for all else, a proxy of one included. */
+const kindOf = taken<string | undefined>(Symbol.toStringTag);
+const bufferOf = taken<ArrayBufferLike>('buffer');
+const byteOffsetOf = taken<number>('byteOffset');
+const byteLengthOf = taken<number>('byteLength');
+const Bytes = Uint8Array;
+
+/**
+ * The same bytes behind an array of our own. `instanceof` and `byteLength` say of a `Uint8Array` whatever a subclass or an own
+ * property makes them say, and native code that believes them reads and writes behind its end.
+ *
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no `Uint8Array`
+ */
+export function bytesOf(value: unknown, name: string): Uint8Array {
+  if (kindOf(value) !== 'Uint8Array') throw invalidArgType(name, 'an instance of Uint8Array', value);
+  const byteLength = byteLengthOf(value);
+  // A detached buffer has no bytes, and no array can be made over it.
+  return byteLength === 0 ? new Bytes(0) : new Bytes(bufferOf(value), byteOffsetOf(value), byteLength);
+}
