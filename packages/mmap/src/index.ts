@@ -32,6 +32,7 @@ export { memoryImage } from './memory-image.js';
 export type { MemoryImage, MemoryImageOptions, MemoryImagePart } from './memory-image.js';
 export { Mmap } from './mmap.js';
 export type { CloseOptions } from './mmap.js';
+export type { MmapPages } from './mmap-pages.js';
 export { PageScanner } from './operations/page-scanner.js';
 export type { PageRange } from './operations/decommit-many.js';
 export type { PageScannerOptions } from './operations/page-scanner.js';

@@ -1,41 +1,31 @@
 /**
  * A mapping with an owner: every range is checked before the kernel hears of it, and nothing can be reached through it
- * once it is closed. The class is the face; `mapping.ts` has the state and a picture of it.
+ * once it is closed. The class is the face, with its pages in `mmap-pages.ts`; `mapping.ts` has the state and a picture of it.
  */
 
 import {
   checkBoolean,
   checkByteRange,
   checkBytes,
-  checkInteger,
   invalidArgType,
   readOptions,
   hex,
   size,
   showAs,
 } from '@guardstripe/common';
-import type { Advice } from './operations/advice.js';
 import {
   mapAnonymous,
   mapReserved,
   type AnonymousOptions,
   type MmapOptions,
 } from './operations/anonymous.js';
-import { checkAccess } from './checks.js';
-import { decommitMany, type PageRange } from './operations/decommit-many.js';
 import { read, readInto, write } from './operations/copy.js';
 import { mapFile, type FileLike, type FromFileOptions } from './operations/file-range.js';
-import { advise, adviseAsync, lock, sync, syncAsync, unlock, type LockOptions } from './operations/hints.js';
 import { MmapHold } from './operations/hold.js';
 import { Mapping, type MappedPages } from './mapping.js';
-import { checkImagePart, type MemoryImage, type MemoryImagePart } from './memory-image.js';
-import { nameOf } from './operations/name.js';
-import { pageAccess, type PageAccess } from './operations/page-access.js';
-import { protectWhile, type ProtectionGuard } from './operations/protection-guard.js';
-import { residentBytes, residentPages, residentRanges } from './operations/residency.js';
+import { MmapPages } from './mmap-pages.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
 import { notOfThisMap, notOurs, recordOf } from './views/view.js';
-import type { Access } from './platform/virtual-memory.js';
 
 /** Options of {@link Mmap.close}. */
 export interface CloseOptions {
@@ -48,9 +38,6 @@ export interface CloseOptions {
 
 const TOKEN = Symbol('Mmap');
 
-/** For the classes of this package that work on a map. */
-export let mappingOf: (map: Mmap) => Mapping;
-
 let make: (pages: MappedPages) => Mmap;
 
 /**
@@ -61,11 +48,10 @@ let make: (pages: MappedPages) => Mmap;
  * otherwise, before any system call); an empty range is a no-op. Each throws {@link MmapClosedError} after `close()`
  * and {@link SystemError} when the system refuses; the asynchronous ones reject.
  */
-export class Mmap implements Disposable {
+export class Mmap extends MmapPages implements Disposable {
   readonly #mapping: Mapping;
 
   static {
-    mappingOf = (map) => map.#mapping;
     // Not by name: a class that names itself is renamed by the bundler, and its name shows in messages.
     make = (pages) => new this(TOKEN, pages);
     showAs(this.prototype, (map) => {
@@ -79,7 +65,9 @@ export class Mmap implements Disposable {
       const wanted = 'that of this class: use Mmap.reserve, .anonymous, .accessibleReserved or .fromFile';
       throw invalidArgType('token', wanted, token);
     }
-    this.#mapping = new Mapping(pages);
+    const mapping = new Mapping(pages);
+    super(mapping);
+    this.#mapping = mapping;
   }
 
   /**
@@ -138,178 +126,6 @@ export class Mmap implements Disposable {
     return !this.#mapping.isOpen;
   }
 
-  /** Lets the range be read and written. */
-  makeAccessible(offset: number, byteLength: number): void {
-    this.protect(offset, byteLength, 'read-write');
-  }
-
-  /** Makes any touch of the range fault. Contents stay. */
-  makeInaccessible(offset: number, byteLength: number): void {
-    this.protect(offset, byteLength, 'none');
-  }
-
-  /** Sets what the range allows. Contents stay. */
-  protect(offset: number, byteLength: number, access: Access): void;
-  /** Sets what the whole map allows. */
-  protect(access: Access): void;
-  protect(...args: [Access] | [offset: number, byteLength: number, access: Access]): void {
-    const mapping = this.#mapping;
-    const [offset, byteLength, access] = args.length === 1 ? [0, mapping.byteLength, args[0]] : args;
-    const start = mapping.startOf(offset, byteLength);
-    checkAccess(access);
-    if (byteLength !== 0)
-      mapping.virtualMemory.protect(start, mapping.endOf(offset, byteLength) - start, access);
-  }
-
-  /**
-   * Sets what the range allows and its protection key, in one system call. Keys are had from `@guardstripe/mpk`; key 0 is
-   * every page's default.
-   */
-  protectWithKey(offset: number, byteLength: number, access: Access, key: number): void {
-    const mapping = this.#mapping;
-    const start = mapping.startOf(offset, byteLength);
-    checkAccess(access);
-    checkInteger(key, 'key');
-    if (byteLength === 0) return;
-    mapping.virtualMemory.protectWithKey(start, mapping.endOf(offset, byteLength) - start, access, key);
-  }
-
-  /**
-   * Sets what the range allows, until the returned guard is restored or disposed: then each page allows again what it
-   * allowed before, wherever that came from. The map cannot be resized meanwhile.
-   *
-   * ```text
-   * { using _ = map.protectWhile(0, map.byteLength, 'read'); nobodyWrites(); }
-   * ```
-   *
-   * @throws `Error` `ERR_MMAP_UNKNOWN_ACCESS` for pages that can be written and executed, made so by others.
-   */
-  protectWhile(offset: number, byteLength: number, access: Access): ProtectionGuard {
-    return protectWhile(this.#mapping, offset, byteLength, access);
-  }
-
-  /**
-   * Drops the range's pages: anonymous memory reads zeros again, an image or a private file map its original bytes.
-   * Locked pages refuse (`EINVAL`).
-   */
-  decommit(offset: number, byteLength: number): void {
-    const mapping = this.#mapping;
-    const start = mapping.startOf(offset, byteLength);
-    if (byteLength !== 0) mapping.virtualMemory.decommit(start, mapping.endOf(offset, byteLength) - start);
-  }
-
-  /**
-   * Drops the pages of many ranges, in one system call where the kernel can (Linux 6.13) and else one by one. All are checked
-   * before any is dropped. After a refusal of the system each may or may not have been.
-   */
-  decommitMany(ranges: Iterable<PageRange>): void {
-    decommitMany(this.#mapping, ranges);
-  }
-
-  /**
-   * Maps `image`, or a part of it, over the pages from `offset` on, copy-on-write. All of it must fit. What was there is
-   * gone, and so is a protection key on it.
-   *
-   * @param part which bytes of the image, in whole pages. Default all of them.
-   * @throws {@link MemoryImageClosedError} for a closed image.
-   */
-  mapImageAt(
-    image: MemoryImage,
-    offset: number,
-    access: Access = 'read-write',
-    part: MemoryImagePart = {},
-  ): void {
-    const mapping = this.#mapping;
-    const { fd, imageOffset, byteLength } = checkImagePart(image, part, mapping.virtualMemory.pageSize);
-    const start = mapping.exactStartOf(offset, byteLength);
-    checkAccess(access);
-    if (byteLength === 0) return;
-    mapping.virtualMemory.mapFile(fd, imageOffset, start, byteLength, access, 'private');
-    mapping.replaced(start, byteLength);
-  }
-
-  /** Replaces the range by fresh zero pages, whatever was mapped there. A protection key on it is gone. */
-  remapAsZerosAt(offset: number, byteLength: number, access: Access = 'none'): void {
-    const mapping = this.#mapping;
-    const start = mapping.startOf(offset, byteLength);
-    checkAccess(access);
-    if (byteLength === 0) return;
-    const mapBytes = mapping.endOf(offset, byteLength) - start;
-    mapping.virtualMemory.mapZeros(start, mapBytes, access);
-    mapping.replaced(start, mapBytes);
-  }
-
-  /**
-   * Writes changed pages of a shared file map to the file, and waits until they are there. Takes any bytes; the pages that
-   * hold them are written whole. Without arguments, all of the map.
-   */
-  sync(offset?: number, byteLength?: number): void {
-    sync(this.#mapping, offset, byteLength);
-  }
-
-  /** {@link sync} on another thread. `close()` may be called meanwhile: the pages go when the call ends. */
-  syncAsync(offset?: number, byteLength?: number): Promise<void> {
-    return syncAsync(this.#mapping, offset, byteLength);
-  }
-
-  /** Tells the system how a range of pages will be used. See {@link Advice} for what there is. */
-  advise(offset: number, byteLength: number, advice: Advice): void;
-  /** Tells the system how the whole map will be used. */
-  advise(advice: Advice): void;
-  advise(...args: [Advice] | [offset: number, byteLength: number, advice: Advice]): void {
-    const [offset, byteLength, advice] = args.length === 1 ? [0, this.byteLength, args[0]] : args;
-    advise(this.#mapping, offset, byteLength, advice);
-  }
-
-  /**
-   * {@link advise} on another thread, for the hints that take their time: `'willneed'`, `'populate-read'`,
-   * `'populate-write'`, `'collapse'`, `'pageout'`. `close()` may be called meanwhile: the pages go when the call ends.
-   */
-  adviseAsync(offset: number, byteLength: number, advice: Advice): Promise<void>;
-  /** {@link advise} of the whole map, on another thread. */
-  adviseAsync(advice: Advice): Promise<void>;
-  adviseAsync(...args: [Advice] | [offset: number, byteLength: number, advice: Advice]): Promise<void> {
-    const [offset, byteLength, advice] = args.length === 1 ? [0, this.byteLength, args[0]] : args;
-    return adviseAsync(this.#mapping, offset, byteLength, advice);
-  }
-
-  /**
-   * Keeps pages in memory, all of the range (without arguments, of the map) or, after a refusal, none of it. Pages without access
-   * cannot be brought in and refuse (`ENOMEM`), as does a range beyond `RLIMIT_MEMLOCK`.
-   */
-  lock(offset = 0, byteLength = this.byteLength - offset, options: LockOptions = {}): void {
-    lock(this.#mapping, offset, byteLength, options);
-  }
-
-  /** Lets pages go again; without arguments, all of the map. One call undoes any number of locks. */
-  unlock(offset = 0, byteLength = this.byteLength - offset): void {
-    unlock(this.#mapping, offset, byteLength);
-  }
-
-  /**
-   * Bytes in memory now, in whole pages, among the pages that hold a range of any bytes. For a file map, those the system
-   * has cached, read through this map or not. Without arguments, of all of the map.
-   *
-   * @throws `Error` `ERR_MMAP_RESIDENCY_HIDDEN` for a file that this process may not write: the system says "all of it" then.
-   */
-  resident(offset?: number, byteLength?: number): number {
-    return residentBytes(this.#mapping, offset, byteLength);
-  }
-
-  /**
-   * For each page that holds a part of the range, 1 if it is in memory now and 0 if not.
-   *
-   * @throws `RangeError` for more than 2^28 pages; {@link residentRanges} answers for those.
-   */
-  residentPages(offset?: number, byteLength?: number): Uint8Array {
-    return residentPages(this.#mapping, offset, byteLength);
-  }
-
-  /** The pages that are in memory now, as {@link residentPages} finds them, in runs; for maps of any length. */
-  residentRanges(offset?: number, byteLength?: number): PageRange[] {
-    return residentRanges(this.#mapping, offset, byteLength);
-  }
-
   /**
    * Makes the map longer or shorter; it moves when there is no room behind it. Every view is detached, as growing a
    * `WebAssembly.Memory` does, and `address` read anew. New pages read zeros, or the file, and allow what the last page
@@ -319,20 +135,10 @@ export class Mmap implements Disposable {
    *
    * @param newByteLength whole pages; for a file map any number of bytes. At least one.
    * @throws `RangeError` past the end of the file, without `growFile`.
-   * @throws {@link MmapBusyError} while asynchronous calls run or a guard of {@link protectWhile} is not restored.
+   * @throws {@link MmapBusyError} while asynchronous calls run or a guard of {@link Mmap.protectWhile} is not restored.
    */
   resize(newByteLength: number, options: ResizeOptions = {}): void {
     resize(this.#mapping, newByteLength, options);
-  }
-
-  /**
-   * Names the range, by default all of it, in `/proc/self/maps`: `[anon:NAME]`. `null` takes the name away. For maps of no file.
-   *
-   * @param name at most 79 printable ASCII characters, none of ``[]\$` ``.
-   * @returns false where the kernel knows no names (before Linux 5.17, or built without them); nothing has changed then.
-   */
-  name(name: string | null, offset = 0, byteLength?: number): boolean {
-    return nameOf(this.#mapping, name, offset, byteLength);
   }
 
   /**
@@ -420,11 +226,6 @@ export class Mmap implements Disposable {
    */
   write(offset: number, bytes: Uint8Array): void {
     write(this.#mapping, offset, bytes);
-  }
-
-  /** What the pages that hold a range of bytes allow now, asked of the system. Without arguments, those of the map. */
-  pageAccess(offset?: number, byteLength?: number): PageAccess[] {
-    return pageAccess(this.#mapping, offset, byteLength);
   }
 
   /** {@link closeAsync}, for `await using`. */

@@ -2,7 +2,8 @@
 
 import { checkInteger, invalidArgType, invalidArgValue, isInstance, readOptions } from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
-import { mappingOf, Mmap } from '../mmap.js';
+import { Mmap } from '../mmap.js';
+import { mappingOf } from '../mmap-pages.js';
 import { platform } from '../platform/platform.js';
 import type { DirtyPages, VirtualMemory } from '../platform/virtual-memory.js';
 import type { PageRange } from './decommit-many.js';

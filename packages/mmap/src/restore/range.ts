@@ -9,7 +9,8 @@ import {
   isInstance,
 } from '@guardstripe/common';
 import type { Mapping } from '../mapping.js';
-import { mappingOf, Mmap } from '../mmap.js';
+import { Mmap } from '../mmap.js';
+import { mappingOf } from '../mmap-pages.js';
 
 /** Pages of a map. */
 export interface MapRange {
