@@ -4,8 +4,9 @@ import { invalidArgType } from './errors.ts';
 /** Taken at load time, and asked instead of properties that a caller can put over the real ones. */
 function taken<R>(name: string | symbol): (bytes: unknown) => R {
   const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
-  const getter = Object.getOwnPropertyDescriptor(typedArray, name)!.get!;
-  return Function.prototype.call.bind(getter) as (bytes: unknown) => R;
+  // eslint-disable-next-line typescript/unbound-method -- bound in the next statement
+  const getter: unknown = Object.getOwnPropertyDescriptor(typedArray, name)!.get;
+  return Function.prototype.call.bind(getter as () => R) as (bytes: unknown) => R;
 }
 
 /** Names the kind of a typed array of any realm; `undefined` for all else, a proxy of one included. */
