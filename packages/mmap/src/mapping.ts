@@ -179,8 +179,8 @@ export class Mapping {
     if (this.#state !== 'open') throw new MmapClosedError();
   }
 
-  /** Checks a range of whole pages; the address of its first page. */
-  startOf(offset: number, byteLength: number): number {
+  /** Checks a range that starts on a page, and may end within one; the address of its first page. */
+  openStartOf(offset: number, byteLength: number): number {
     this.assertOpen();
     checkByteRange(offset, byteLength, this.byteLength);
     const start = offset === 0 ? this.mapAddress : this.address + offset;
@@ -188,7 +188,15 @@ export class Mapping {
     if (start % granule !== 0) {
       throw bytesOutOfRange('offset', `0 or on a page boundary (pages of ${granule} bytes)`, offset);
     }
-    if (this.endOf(offset, byteLength) % granule !== 0 && byteLength !== 0) {
+    return start;
+  }
+
+  /** Checks a range of whole pages; the address of its first page. */
+  startOf(offset: number, byteLength: number): number {
+    const start = this.openStartOf(offset, byteLength);
+    const granule = this.granuleBytes;
+    const end = offset + byteLength;
+    if (end !== this.byteLength && (this.address + end) % granule !== 0 && byteLength !== 0) {
       const rule = `such that the range ends on a page boundary (pages of ${granule} bytes) or with the map`;
       throw bytesOutOfRange('byteLength', rule, byteLength);
     }
@@ -208,11 +216,12 @@ export class Mapping {
     return start;
   }
 
-  /** The address behind the last page of a checked range. */
+  /** The address behind the last page of a checked range, a part of a page counting as a whole one. */
   endOf(offset: number, byteLength: number): number {
-    return offset + byteLength === this.byteLength
+    const end = offset + byteLength;
+    return end === this.byteLength
       ? this.mapAddress + this.mapBytes
-      : this.address + offset + byteLength;
+      : Math.ceil((this.address + end) / this.granuleBytes) * this.granuleBytes;
   }
 
   /** Fresh pages lie in a range: whatever was known of the old ones is not so any more. */
@@ -227,13 +236,16 @@ export class Mapping {
     return { offset, byteLength: Math.min(this.byteLength, end - this.address) - offset };
   }
 
-  /** Checks a range of bytes; the pages that hold them, whole. No bytes, no pages. */
-  pagesAround(offset = 0, byteLength?: number): { start: number; byteLength: number } {
+  /** Checks a range of bytes; the pages that hold them, whole. No bytes, no pages. `pageSize` may be that of huge pages. */
+  pagesAround(
+    offset = 0,
+    byteLength?: number,
+    pageSize = this.virtualMemory.pageSize,
+  ): { start: number; byteLength: number } {
     this.assertOpen();
     checkBytes(offset, 'offset');
     const asked = byteLength === undefined ? Math.max(0, this.byteLength - offset) : byteLength;
     checkByteRange(offset, asked, this.byteLength);
-    const { pageSize } = this.virtualMemory;
     const first = this.address + offset;
     const start = first - (first % pageSize);
     const end = asked === 0 ? start : Math.ceil((first + asked) / pageSize) * pageSize;

@@ -29,24 +29,27 @@ export abstract class MmapPages {
     this.#mapping = mapping;
   }
 
-  /** Lets the range be read and written. */
+  /** Lets the range be read and written: {@link protect}. */
   makeAccessible(offset: number, byteLength: number): void {
     this.protect(offset, byteLength, 'read-write');
   }
 
-  /** Makes any touch of the range fault. Contents stay. */
+  /** Makes any touch of the range fault: {@link protect}. Contents stay. */
   makeInaccessible(offset: number, byteLength: number): void {
     this.protect(offset, byteLength, 'none');
   }
 
-  /** Sets what the range allows. Contents stay. */
+  /**
+   * Sets what the range allows. Contents stay. It must start on a page; where it ends within one, all of that page is meant, as
+   * `mprotect(2)` has it.
+   */
   protect(offset: number, byteLength: number, access: Access): void;
   /** Sets what the whole map allows. */
   protect(access: Access): void;
   protect(...args: [Access] | [offset: number, byteLength: number, access: Access]): void {
     const mapping = this.#mapping;
     const [offset, byteLength, access] = args.length === 1 ? [0, mapping.byteLength, args[0]] : args;
-    const start = mapping.startOf(offset, byteLength);
+    const start = mapping.openStartOf(offset, byteLength);
     checkAccess(access);
     if (byteLength !== 0)
       mapping.virtualMemory.protect(start, mapping.endOf(offset, byteLength) - start, access);
@@ -66,7 +69,7 @@ export abstract class MmapPages {
   }
 
   /**
-   * Sets what the range allows, until the returned guard is restored or disposed: then each page allows again what it
+   * {@link protect} until the returned guard is restored or disposed: then each page allows again what it
    * allowed before, wherever that came from. The map cannot be resized meanwhile.
    *
    * ```text
@@ -143,7 +146,10 @@ export abstract class MmapPages {
     return syncAsync(this.#mapping, offset, byteLength);
   }
 
-  /** Tells the system how a range of pages will be used. See {@link Advice} for what there is. */
+  /**
+   * Tells the system how a range will be used. See {@link Advice} for what there is. Takes any bytes; the advice is of the
+   * pages that hold them. `'free'` alone, which lets go of bytes, takes whole pages.
+   */
   advise(offset: number, byteLength: number, advice: Advice): void;
   /** Tells the system how the whole map will be used. */
   advise(advice: Advice): void;
@@ -165,15 +171,18 @@ export abstract class MmapPages {
   }
 
   /**
-   * Keeps pages in memory, all of the range (without arguments, of the map) or, after a refusal, none of it. Pages without access
-   * cannot be brought in and refuse (`ENOMEM`), as does a range beyond `RLIMIT_MEMLOCK`.
+   * Keeps in memory the pages that hold a range of any bytes, all of them (without arguments, of the map) or, after a refusal,
+   * none. Pages without access cannot be brought in and refuse (`ENOMEM`), as does a range beyond `RLIMIT_MEMLOCK`.
    */
-  lock(offset = 0, byteLength = this.#mapping.byteLength - offset, options: LockOptions = {}): void {
+  lock(offset?: number, byteLength?: number, options: LockOptions = {}): void {
     lock(this.#mapping, offset, byteLength, options);
   }
 
-  /** Lets pages go again; without arguments, all of the map. One call undoes any number of locks. */
-  unlock(offset = 0, byteLength = this.#mapping.byteLength - offset): void {
+  /**
+   * Lets the pages go that hold a range of any bytes, their other bytes too; without arguments, all of the map. One call undoes any
+   * number of locks.
+   */
+  unlock(offset?: number, byteLength?: number): void {
     unlock(this.#mapping, offset, byteLength);
   }
 

@@ -70,11 +70,20 @@ describe('lengths of huge mappings', () => {
   });
 
   it('ranges count in huge pages', () => {
-    const { virtualMemory } = pretended(2 * MiB);
+    const { virtualMemory, calls } = pretended(2 * MiB);
     using map = Mmap.anonymous(5 * MiB, { hugePages: true, virtualMemory });
     expect(() => map.protect(pageSize, 2 * MiB, 'read')).toThrow(/page boundary \(pages of 2097152/);
     expect(() => map.decommit(0, pageSize)).toThrow(RangeError);
-    expect(() => map.advise(MiB, 4 * MiB, 'cold')).toThrow(RangeError);
+    expect(() => map.advise(MiB, MiB, 'free')).toThrow(RangeError);
+    calls.length = 0;
+    map.lock(3 * MiB - 1, 1);
+    map.unlock(MiB, 2 * MiB);
+    map.protect(0, pageSize, 'read');
+    expect(calls).toEqual([
+      ['lock', map.address + 2 * MiB, 2 * MiB, false],
+      ['unlock', map.address, 4 * MiB],
+      ['protect', map.address, 2 * MiB, 'read'],
+    ]);
     expect(map.residentPages(pageSize, 1)).toHaveLength(1);
     map.resize(3 * MiB);
     expect(map.byteLength).toBe(3 * MiB);

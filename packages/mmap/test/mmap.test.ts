@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { memoryImage, Mmap, platform, type Access } from '../src/index.js';
+import { memoryImage, Mmap, platform, type Access, type ProtectionGuard } from '../src/index.js';
 import { isMapped, permissionsAt } from './support/process-maps.js';
 
 const { pageSize } = platform();
@@ -198,8 +198,6 @@ describe('pages', () => {
 
   const BAD_RANGES = [
     [1, pageSize],
-    [0, 100],
-    [pageSize, pageSize + 1],
     [0, 4 * pageSize],
     [3 * pageSize, pageSize],
     [4 * pageSize, 0],
@@ -228,6 +226,40 @@ describe('pages', () => {
         expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }) as Error,
       );
     expect(bytes.every((byte) => byte === 2)).toBe(true);
+  });
+
+  it.each([
+    [0, 100],
+    [pageSize, pageSize + 1],
+  ])('offset %d, length %d ends within a page: what is protected is all of it', (offset, byteLength) => {
+    using map = Mmap.anonymous(3 * pageSize);
+    map.write(0, new Uint8Array(map.byteLength).fill(2));
+    const end = Math.ceil((offset + byteLength) / pageSize) * pageSize;
+    for (const protect of [
+      () => map.protect(offset, byteLength, 'none'),
+      () => map.makeInaccessible(offset, byteLength),
+      () => map.protectWhile(offset, byteLength, 'none'),
+    ]) {
+      const guard: unknown = protect();
+      expect(map.pageAccess().find(({ access }) => access === 'none')).toEqual({
+        offset,
+        byteLength: end - offset,
+        access: 'none',
+      });
+      (guard as ProtectionGuard | undefined)?.restore();
+      map.makeAccessible(offset, byteLength);
+      expect(map.pageAccess()).toEqual([{ offset: 0, byteLength: map.byteLength, access: 'read-write' }]);
+    }
+    // What loses bytes, or says who may reach them, takes whole pages only.
+    for (const call of [
+      () => map.protectWithKey(offset, byteLength, 'none', 0),
+      () => map.decommit(offset, byteLength),
+      () => map.decommitMany([{ offset, byteLength }]),
+      () => map.remapAsZerosAt(offset, byteLength, 'read-write'),
+      () => map.advise(offset, byteLength, 'free'),
+    ])
+      expect(call).toThrow(/page boundary/);
+    expect(map.read(0, map.byteLength).every((byte) => byte === 2)).toBe(true);
   });
 
   it('refuses an image that does not fit, is closed, or is none', () => {

@@ -10,6 +10,12 @@ export interface LockOptions {
   readonly onFault?: boolean;
 }
 
+/** Whole pages, by address. */
+interface PageRun {
+  readonly start: number;
+  readonly byteLength: number;
+}
+
 export function sync(mapping: Mapping, offset?: number, byteLength?: number): void {
   const pages = mapping.pagesAround(offset, byteLength);
   if (pages.byteLength !== 0) mapping.virtualMemory.sync(pages.start, pages.byteLength);
@@ -21,11 +27,17 @@ export async function syncAsync(mapping: Mapping, offset?: number, byteLength?: 
   await mapping.holdDuring(async () => mapping.virtualMemory.syncAsync(pages.start, pages.byteLength));
 }
 
-export function advise(mapping: Mapping, offset: number, byteLength: number, advice: Advice): void {
+/** The pages that a hint is about: those that hold the bytes, unless it lets go of what they hold. */
+function advised(mapping: Mapping, offset: number, byteLength: number, advice: Advice): PageRun {
+  if (advice !== 'free') return mapping.pagesAround(offset, byteLength, mapping.granuleBytes);
   const start = mapping.startOf(offset, byteLength);
+  return { start, byteLength: byteLength === 0 ? 0 : mapping.endOf(offset, byteLength) - start };
+}
+
+export function advise(mapping: Mapping, offset: number, byteLength: number, advice: Advice): void {
+  const pages = advised(mapping, offset, byteLength, advice);
   checkAdvice(advice);
-  if (byteLength !== 0)
-    mapping.virtualMemory.advise(start, mapping.endOf(offset, byteLength) - start, advice);
+  if (pages.byteLength !== 0) mapping.virtualMemory.advise(pages.start, pages.byteLength, advice);
 }
 
 export async function adviseAsync(
@@ -34,27 +46,33 @@ export async function adviseAsync(
   byteLength: number,
   advice: Advice,
 ): Promise<void> {
-  const start = mapping.startOf(offset, byteLength);
+  const pages = advised(mapping, offset, byteLength, advice);
   checkAdvice(advice);
-  if (byteLength === 0) return;
-  const pagesBytes = mapping.endOf(offset, byteLength) - start;
-  await mapping.holdDuring(async () => mapping.virtualMemory.adviseAsync(start, pagesBytes, advice));
+  if (pages.byteLength === 0) return;
+  await mapping.holdDuring(async () =>
+    mapping.virtualMemory.adviseAsync(pages.start, pages.byteLength, advice),
+  );
 }
 
-export function lock(mapping: Mapping, offset: number, byteLength: number, options: LockOptions): void {
+export function lock(
+  mapping: Mapping,
+  offset: number | undefined,
+  byteLength: number | undefined,
+  options: LockOptions,
+): void {
   // Options first: reading them may run the caller's code, which may close the map.
   const { onFault = false } = readOptions(options, ['onFault']);
   checkBoolean(onFault, 'options.onFault');
-  const start = mapping.startOf(offset, byteLength);
-  if (byteLength === 0) return;
-  const pagesBytes = mapping.endOf(offset, byteLength) - start;
+  const pages = mapping.pagesAround(offset, byteLength, mapping.granuleBytes);
+  if (pages.byteLength === 0) return;
   const { locked, mapAddress, virtualMemory } = mapping;
-  const from = start - mapAddress;
+  const from = pages.start - mapAddress;
+  const end = from + pages.byteLength;
   try {
-    virtualMemory.lock(start, pagesBytes, onFault);
+    virtualMemory.lock(pages.start, pages.byteLength, onFault);
   } catch (error) {
     // The kernel may have locked a part, and locked pages refuse to be dropped later: all or nothing, but for older locks.
-    for (const gap of locked.gaps(from, from + pagesBytes)) {
+    for (const gap of locked.gaps(from, end)) {
       try {
         virtualMemory.unlock(mapAddress + gap.start, gap.end - gap.start);
       } catch {
@@ -63,13 +81,13 @@ export function lock(mapping: Mapping, offset: number, byteLength: number, optio
     }
     throw error;
   }
-  locked.add(from, from + pagesBytes);
+  locked.add(from, end);
 }
 
-export function unlock(mapping: Mapping, offset: number, byteLength: number): void {
-  const start = mapping.startOf(offset, byteLength);
-  if (byteLength === 0) return;
-  const end = mapping.endOf(offset, byteLength);
-  mapping.virtualMemory.unlock(start, end - start);
-  mapping.locked.delete(start - mapping.mapAddress, end - mapping.mapAddress);
+export function unlock(mapping: Mapping, offset: number | undefined, byteLength: number | undefined): void {
+  const pages = mapping.pagesAround(offset, byteLength, mapping.granuleBytes);
+  if (pages.byteLength === 0) return;
+  mapping.virtualMemory.unlock(pages.start, pages.byteLength);
+  const from = pages.start - mapping.mapAddress;
+  mapping.locked.delete(from, from + pages.byteLength);
 }

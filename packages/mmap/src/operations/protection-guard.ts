@@ -76,7 +76,7 @@ export function protectWhile(
   byteLength: number,
   access: Access,
 ): ProtectionGuard {
-  const start = mapping.startOf(offset, byteLength);
+  const start = mapping.openStartOf(offset, byteLength);
   checkAccess(access);
   if (byteLength === 0) return new ProtectionGuard(mapping, { start: 0, end: 0, before: [] });
   const pagesBytes = mapping.endOf(offset, byteLength) - start;

@@ -154,6 +154,20 @@ describe('advise', () => {
     expect(flags()).toEqual([false, false, false]);
   });
 
+  it('takes any bytes: the hint is of the pages that hold them', async () => {
+    using map = Mmap.anonymous(6 * pageSize);
+    const populated = () => [...map.residentPages()];
+    map.advise(2 * pageSize - 1, 2, 'populate-write');
+    expect(populated()).toEqual([0, 1, 1, 0, 0, 0]);
+    await map.adviseAsync(4 * pageSize + 1, 1, 'populate-write');
+    expect(populated()).toEqual([0, 1, 1, 0, 1, 0]);
+    map.advise(pageSize / 2, 0, 'populate-write');
+    expect(populated()).toEqual([0, 1, 1, 0, 1, 0]);
+    expect(() => map.advise(1, pageSize, 'free')).toThrow(/page boundary/);
+    await expect(map.adviseAsync(0, 1, 'free')).rejects.toThrow(/page boundary/);
+    expect(() => map.advise(0, 6 * pageSize + 1, 'cold')).toThrow(RangeError);
+  });
+
   it('populates now what would be faulted in later', async () => {
     using map = Mmap.anonymous(64 * pageSize);
     map.advise(pageSize, 2 * pageSize, 'populate-write');
@@ -191,6 +205,32 @@ describe('lock', () => {
     map.unlock(pageSize, 2 * pageSize);
     map.decommit(pageSize, 2 * pageSize);
     expect(map.resident()).toBe(0);
+  });
+
+  it('takes any bytes, and locks and unlocks the pages that hold them', () => {
+    using map = Mmap.anonymous(6 * pageSize);
+    const locked = () =>
+      [0, 1, 2, 3, 4, 5].map((page) =>
+        Number(mappingDetails(map.address + page * pageSize)?.flags.includes('lo')),
+      );
+    map.lock(2 * pageSize - 1, 2);
+    expect(locked()).toEqual([0, 1, 1, 0, 0, 0]);
+    map.lock(5 * pageSize + 7);
+    expect(locked()).toEqual([0, 1, 1, 0, 0, 1]);
+    map.unlock(2 * pageSize + 9, 1);
+    expect(locked()).toEqual([0, 1, 0, 0, 0, 1]);
+    map.lock(pageSize / 2, 0);
+    expect(locked()).toEqual([0, 1, 0, 0, 0, 1]);
+    map.unlock();
+    expect(locked()).toEqual([0, 0, 0, 0, 0, 0]);
+    for (const [offset, byteLength] of [
+      [6 * pageSize, 1],
+      [-1, 1],
+      [0, 0.5],
+    ] as const) {
+      expect(() => map.lock(offset, byteLength)).toThrow(RangeError);
+      expect(() => map.unlock(offset, byteLength)).toThrow(RangeError);
+    }
   });
 
   it('onFault waits for the first touch', () => {
