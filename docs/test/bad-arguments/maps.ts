@@ -175,7 +175,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
         (...all) => map.resize(...(all as unknown as Parameters<typeof map.resize>)),
         [4 * pageSize, {}],
         1,
-        { growFile: optional(FLAG), noSuchOption: NOTHING },
+        { growFile: optional(FLAG), shrinkFile: optional(FLAG), noSuchOption: NOTHING },
         state,
       ),
     ],

@@ -180,11 +180,17 @@ export class ViewNotDetachableError extends Error {
   }
 }
 
-/** A map of a file cannot be made longer without a descriptor of the file, nor where it is no longer the file's. */
+/** Neither a map of a file nor the file can change without a descriptor of it, nor where the map is no longer the file's. */
 export function notResizable(): Coded {
   const message =
-    'A map of a file can be made longer only if made with { resizable: true } and never partly replaced';
+    'A map of a file can be made longer, and its file shorter, only if made with { resizable: true } and never partly replaced';
   return withCode(new Error(message), 'ERR_MMAP_NOT_RESIZABLE');
+}
+
+/** A touch of what would be cut off ends the process: SIGBUS. */
+export function fileMappedElsewhere(address: number, byteLength: number): Coded {
+  const message = `The file cannot be cut there: this process has mapped what lies behind, ${size(byteLength)} at ${hex(address)}`;
+  return withCode(new Error(message), 'ERR_MMAP_FILE_MAPPED');
 }
 
 /** The kernel answers "all of it" for the files of others, so that nobody can watch what they read. */

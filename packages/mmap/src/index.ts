@@ -63,6 +63,7 @@ export type {
   Access,
   AccessRun,
   DirtyPages,
+  FileRun,
   ImageSource,
   Sharing,
   VirtualMemory,

@@ -44,8 +44,8 @@ let make: (pages: MappedPages) => Mmap;
  * A range of mapped pages. Made by {@link Mmap.reserve}, {@link Mmap.anonymous}, {@link Mmap.accessibleReserved} and
  * {@link Mmap.fromFile}; given back by {@link Mmap.close} or `using`.
  *
- * Offsets and lengths are bytes. Operations on pages take ranges of whole pages inside of the map (`RangeError`
- * otherwise, before any system call); an empty range is a no-op. Each throws {@link MmapClosedError} after `close()`
+ * Offsets and lengths are bytes. Ranges must lie inside of the map, and begin and end with a page where an operation does not
+ * say that it takes any bytes (`RangeError` otherwise, before any system call); an empty range is a no-op. Each throws {@link MmapClosedError} after `close()`
  * and {@link SystemError} when the system refuses; the asynchronous ones reject.
  */
 export class Mmap extends MmapPages implements Disposable {
@@ -130,11 +130,12 @@ export class Mmap extends MmapPages implements Disposable {
    * Makes the map longer or shorter; it moves when there is no room behind it. Every view is detached, as growing a
    * `WebAssembly.Memory` does, and `address` read anew. New pages read zeros, or the file, and allow what the last page
    * does. To grow, all pages must be of one kind: same access, no image over a part of them (`EFAULT` otherwise); and of
-   * the usual size (`EINVAL` for huge pages). A file map can grow if made with `resizable`, and if no image or zeros were
-   * mapped over it.
+   * the usual size (`EINVAL` for huge pages). A file map can grow, and cut its file, if made with `resizable`, and if no image or
+   * zeros were mapped over it.
    *
    * @param newByteLength whole pages; for a file map any number of bytes. At least one.
    * @throws `RangeError` past the end of the file, without `growFile`.
+   * @throws `Error` `ERR_MMAP_FILE_MAPPED` with `shrinkFile`, while this process has mapped a part that would be lost.
    * @throws {@link MmapBusyError} while asynchronous calls run or a guard of {@link Mmap.protectWhile} is not restored.
    */
   resize(newByteLength: number, options: ResizeOptions = {}): void {

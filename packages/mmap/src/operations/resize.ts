@@ -14,30 +14,39 @@ import {
 } from '@guardstripe/common';
 import { fstatSync } from 'node:fs';
 
-import { fromNodeError, MmapBusyError, notResizable } from '../errors.js';
+import { fileMappedElsewhere, fromNodeError, MmapBusyError, notResizable } from '../errors.js';
 import type { Mapping } from '../mapping.js';
 import { layZeros, withhold } from '../views/withheld.js';
 
 /** Options of {@link Mmap.resize}. */
 export interface ResizeOptions {
   /**
-   * Make the file longer when the map ends behind its end; zeros are read there. Needs a shared, read-write map. A file is never
-   * made shorter. Default false: past the end of the file is a `RangeError`.
+   * Make the file longer when the map ends behind its end; zeros are read there. Needs a shared, read-write map. Default false: past
+   * the end of the file is a `RangeError`.
    */
   readonly growFile?: boolean;
+  /**
+   * Cut the file where the map ends, whatever lies behind. Needs a shared, read-write map made with `resizable`. Refused where
+   * this process has mapped a part that would be lost (`ERR_MMAP_FILE_MAPPED`); other processes are not asked. Default false: the
+   * file stays as long as it is.
+   */
+  readonly shrinkFile?: boolean;
 }
 
 export function resize(mapping: Mapping, newByteLength: number, options: ResizeOptions): void {
   // Options first: reading them may run the caller's code, which may close the map.
-  const { growFile = false } = readOptions(options, ['growFile']);
+  const { growFile = false, shrinkFile = false } = readOptions(options, ['growFile', 'shrinkFile']);
   checkBoolean(growFile, 'options.growFile');
+  checkBoolean(shrinkFile, 'options.shrinkFile');
   mapping.assertOpen();
   const newFileBytes = checkNewLength(mapping, newByteLength, growFile);
+  const cut = shrinkFile ? checkCut(mapping, newByteLength) : undefined;
   const numHolders = mapping.guards.size + mapping.pins;
   if (mapping.pendingCalls > 0 || numHolders > 0) throw new MmapBusyError(mapping.pendingCalls, numHolders);
   const granule = mapping.granuleBytes;
   const newMapBytes = Math.ceil((mapping.leadBytes + newByteLength) / granule) * granule;
   const { mapAddress: oldAddress, mapBytes: oldMapBytes, byteLength: oldByteLength } = mapping;
+  if (cut !== undefined && newMapBytes < oldMapBytes) cutUnder(mapping, newMapBytes, cut);
   if (newMapBytes === oldMapBytes) {
     mapping.endViews();
     mapping.moveTo(oldAddress, oldMapBytes, newByteLength);
@@ -46,6 +55,8 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
     if (newMapBytes > oldMapBytes && mapping.hasReplacedPages) zeroEnd(mapping, oldMapBytes);
     // Last, so that no refused call leaves a longer file behind.
     if (newFileBytes !== undefined) growTo(mapping, newFileBytes);
+    if (cut !== undefined && newMapBytes >= oldMapBytes)
+      mapping.virtualMemory.truncateFile(cut.fd, cut.fileBytes);
   } catch (error) {
     const { mapAddress, mapBytes } = mapping;
     if (oldMapBytes === 0) mapping.virtualMemory.unmap(mapAddress, mapBytes);
@@ -126,6 +137,58 @@ function checkNewLength(mapping: Mapping, newByteLength: number, growFile: boole
     throw bytesOutOfRange('newByteLength', rule, newByteLength);
   }
   return offset + newByteLength;
+}
+
+/** Where a file is to end. */
+interface Cut {
+  readonly fd: number;
+  readonly fileBytes: number;
+}
+
+/** Refuses to cut a file that the map may not change, or of which somebody in this process would lose pages. */
+function checkCut(mapping: Mapping, newByteLength: number): Cut {
+  const { file, virtualMemory, mapAddress, mapBytes } = mapping;
+  if (file?.writesFile !== true || mapBytes === 0) {
+    throw invalidArgValue('options.shrinkFile', 'must be false for a map that cannot write its file', true);
+  }
+  const { fd, offset } = file;
+  if (fd === undefined || mapping.hasReplacedPages) throw notResizable();
+  const fileBytes = offset + newByteLength;
+  const end = Math.ceil(fileBytes / mapping.granuleBytes) * mapping.granuleBytes;
+  for (const run of virtualMemory.mappingsOfFile(mapAddress)) {
+    const isOurs = run.address >= mapAddress && run.address < mapAddress + mapBytes;
+    if (isOurs || run.fileOffset + run.byteLength <= end) continue;
+    throw fileMappedElsewhere(run.address, run.byteLength);
+  }
+  return { fd, fileBytes };
+}
+
+/**
+ * Cuts a file under the end of its own map. Zero pages lie there first: nobody meets a page that the file has lost, not a pending
+ * operation on a view, nor another thread. After a refusal the file's pages lie there again.
+ */
+function cutUnder(mapping: Mapping, newMapBytes: number, { fd, fileBytes }: Cut): void {
+  const { virtualMemory, mapAddress, mapBytes, leadBytes, file } = mapping;
+  const [address, lostBytes] = [mapAddress + newMapBytes, mapBytes - newMapBytes];
+  const before = virtualMemory.accessOf(address, lostBytes);
+  layZeros(virtualMemory, address, lostBytes);
+  mapping.locked.delete(newMapBytes, mapBytes);
+  try {
+    virtualMemory.truncateFile(fd, fileBytes);
+  } catch (error) {
+    const { offset, access, sharing } = file!;
+    try {
+      virtualMemory.mapFile(fd, offset - leadBytes + newMapBytes, address, lostBytes, access, sharing);
+      for (const run of before) {
+        if (run.access !== access && run.access !== 'other')
+          virtualMemory.protect(run.address, run.byteLength, run.access);
+      }
+    } catch {
+      // The first refusal is the one that explains. What could not be put back reads zeros.
+      mapping.hasReplacedPages = true;
+    }
+    throw error;
+  }
 }
 
 /** A sum with what lies before, rounded up, must be a number still. */

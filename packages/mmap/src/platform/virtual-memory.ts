@@ -49,6 +49,14 @@ export interface AccessRun {
   readonly access: Access | 'other';
 }
 
+/** A run of pages that show a file. */
+export interface FileRun {
+  readonly address: number;
+  readonly byteLength: number;
+  /** Byte of the file at `address`. */
+  readonly fileOffset: number;
+}
+
 /** A platform's page-level primitives. Every call throws a {@link SystemError} when the system refuses. */
 export interface VirtualMemory {
   /** Bytes of a page; every address and length below is a multiple of it. */
@@ -170,6 +178,10 @@ export interface VirtualMemory {
    * room on the disk but for the last.
    */
   extendFile(fd: number, byteLength: number): void;
+  /** Cuts a file, or makes it longer by zeros (`ftruncate`). Touching a mapped page behind its end raises SIGBUS from then on. */
+  truncateFile(fd: number, byteLength: number): void;
+  /** All mappings of this process of the file that is mapped at `address`, that one included. */
+  mappingsOfFile(address: number): FileRun[];
   /** Bytes of a file's pages where those are huge (hugetlbfs); else `undefined`. */
   hugePageBytesOfFile(fd: number): number | undefined;
   /** Whether this process may write a file now, whatever the descriptor was opened for. */

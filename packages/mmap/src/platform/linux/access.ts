@@ -8,7 +8,7 @@ import { SystemError } from '../../errors.js';
 import { closeDescriptor } from './descriptor.js';
 import { lazily } from './lazily.js';
 import { openForReading, readProc } from './proc.js';
-import type { Access, AccessRun } from '../virtual-memory.js';
+import type { Access, AccessRun, FileRun } from '../virtual-memory.js';
 
 /** A mapping's bounds and its `rwx` bits: read 1, write 2, execute 4. */
 interface Mapped {
@@ -71,6 +71,23 @@ export function parseMappings(maps: string): Mapped[] {
     found.push({ start: Number(`0x${start}`), end: Number(`0x${end}`), bits });
   }
   return found;
+}
+
+/** Of the mappings that `/proc/self/maps` lists, those of the file that is mapped at an address: same device, same inode. */
+export function mappingsOfFile(address: number, maps = readProc('/proc/self/maps')): FileRun[] {
+  const byFile = new Map<string, FileRun[]>();
+  let wanted: FileRun[] = [];
+  // 7f0000000000-7f0000001000 r--s 00002000 fe:01 1234   /path
+  for (const match of maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) (\S+ \d+)/gm)) {
+    const [start = 0, end = 0, fileOffset = 0] = match.slice(1, 4).map((digits) => Number(`0x${digits}`));
+    const file = match[4]!;
+    if (file.endsWith(' 0')) continue;
+    const runs = byFile.get(file) ?? [];
+    byFile.set(file, runs);
+    runs.push({ address: start, byteLength: end - start, fileOffset });
+    if (start <= address && address < end) wanted = runs;
+  }
+  return wanted;
 }
 
 /** Asks mapping by mapping; nothing where the kernel cannot be asked. */

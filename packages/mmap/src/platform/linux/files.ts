@@ -1,6 +1,8 @@
 /** Linux calls on descriptors of files that are mapped. */
 
-import { SystemError } from '../../errors.js';
+import { ftruncateSync } from 'node:fs';
+
+import { fromNodeError, SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import type { VirtualMemory } from '../virtual-memory.js';
 import { closeDescriptor } from './descriptor.js';
@@ -36,7 +38,7 @@ const write = lazily<(fd: number, bytes: Uint8Array, byteLength: number) => numb
 /** The primitives of this file. */
 export type FilePrimitives = Pick<
   VirtualMemory,
-  'duplicateFile' | 'extendFile' | 'hugePageBytesOfFile' | 'mayWriteFile'
+  'duplicateFile' | 'extendFile' | 'truncateFile' | 'hugePageBytesOfFile' | 'mayWriteFile'
 >;
 
 export function filePrimitives(): FilePrimitives {
@@ -63,6 +65,13 @@ export function filePrimitives(): FilePrimitives {
       if (errno !== EOPNOTSUPP)
         throw new SystemError(errno, { syscall: 'fallocate', byteLength, details: { fd } });
       appendZeros(fd, byteLength);
+    },
+    truncateFile(fd, byteLength) {
+      try {
+        ftruncateSync(fd, byteLength);
+      } catch (error) {
+        throw fromNodeError(error);
+      }
     },
     hugePageBytesOfFile(fd) {
       const words = new BigUint64Array(STATFS_WORDS);

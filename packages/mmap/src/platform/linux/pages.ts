@@ -8,7 +8,7 @@ import { hex } from '@guardstripe/common';
 import type { Advice } from '../../operations/advice.js';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
-import { accessOf } from './access.js';
+import { accessOf, mappingsOfFile } from './access.js';
 import { lazily } from './lazily.js';
 import { refused } from './refused.js';
 import { readProc } from './proc.js';
@@ -70,6 +70,7 @@ export type PagePrimitives = Pick<
   | 'unlock'
   | 'resident'
   | 'accessOf'
+  | 'mappingsOfFile'
   | 'resize'
   | 'resizeInPlace'
   | 'moveLeavingRange'
@@ -80,7 +81,13 @@ export type PagePrimitives = Pick<
 
 /** All of them. Functions are declared at their first use: most processes need few. */
 export function pagePrimitives(): PagePrimitives {
-  return { ...writeBackAndHints(), ...locksAndResidency(), ...shapes(), accessOf };
+  return {
+    ...writeBackAndHints(),
+    ...locksAndResidency(),
+    ...shapes(),
+    accessOf,
+    mappingsOfFile: (address) => mappingsOfFile(address),
+  };
 }
 
 function resizeRefused(
