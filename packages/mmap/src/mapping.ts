@@ -13,14 +13,15 @@
  * part of one. The first page is then reached by a range that starts at offset 0, the last by one that ends at `byteLength`.
  */
 
-import { bytesOutOfRange, checkByteRange, checkBytes, hex, size } from '@guardstripe/common';
+import { bytesOutOfRange, checkByteRange, checkBytes } from '@guardstripe/common';
 import { MmapClosedError, ViewNotDetachableError } from './errors.js';
-import { forgetLeak, watchForLeak } from './leak-net.js';
+import { forgetLeak } from './leak-net.js';
+import { closeFile, Lifetime } from './lifetime.js';
 import { PageSet } from './operations/page-set.js';
 import type { Access, Sharing, VirtualMemory } from './platform/virtual-memory.js';
 import { ViewLedger } from './views/ledger.js';
 import { RangeViews } from './views/range-views.js';
-import { abandon, giveBack, Reach } from './views/withheld.js';
+import { giveBack, Reach } from './views/withheld.js';
 
 /** The file behind a map. */
 export interface MappedFile {
@@ -64,56 +65,6 @@ export interface MappedPages {
   /** What starts and lengths are multiples of, where that is not the page size: bytes of a huge page. */
   readonly granuleBytes?: number;
   readonly file?: MappedFile;
-}
-
-/** What goes back to the system in the end. Knows nothing of its owner: the leak net holds it. */
-interface Resources {
-  readonly virtualMemory: VirtualMemory;
-  mapAddress: number;
-  mapBytes: number;
-  fd: number | undefined;
-  /** Who may reach the range through views of before. */
-  reach: Reach;
-  /** Views are out, so that an alias of one may be. */
-  isExposed: boolean;
-}
-
-/** For pages that nobody closed. Their views died with them: whether one of them was stolen, nobody has seen. */
-function giveBackLeaked(resources: Resources): void {
-  const { virtualMemory, mapAddress, mapBytes, reach, isExposed } = resources;
-  // An empty file.
-  if (mapBytes === 0) return;
-  if (isExposed) abandon(virtualMemory, mapAddress, mapBytes);
-  else giveBack(virtualMemory, mapAddress, mapBytes, reach);
-}
-
-function closeFile(resources: Resources): void {
-  const { fd } = resources;
-  // Forgotten first: close(2) frees the number even when it reports an error.
-  resources.fd = undefined;
-  if (fd !== undefined) resources.virtualMemory.closeFile(fd);
-}
-
-/**
- * Stands for the mapped pages. The mapping holds it, and so does every view (through its ledger): it is collected when
- * the last of them is gone, and not before may the pages go.
- */
-class Lifetime {
-  readonly resources: Resources;
-
-  constructor(resources: Resources) {
-    this.resources = resources;
-    this.watch();
-  }
-
-  watch(): void {
-    const { resources } = this;
-    const what = `Mmap of ${size(resources.mapBytes)} at ${hex(resources.mapAddress)}`;
-    watchForLeak(this, what, () => {
-      giveBackLeaked(resources);
-      closeFile(resources);
-    });
-  }
 }
 
 /**
