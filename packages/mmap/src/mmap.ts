@@ -1,6 +1,7 @@
 /**
  * A mapping with an owner: every range is checked before the kernel hears of it, and nothing can be reached through it
- * once it is closed. The class is the face, with its pages in `mmap-pages.ts`; `mapping.ts` has the state and a picture of it.
+ * once it is closed. The class is the face, with its pages in `mmap-pages.ts`; `mapping.ts` has the state and a picture
+ * of it.
  */
 
 import {
@@ -45,8 +46,8 @@ let make: (pages: MappedPages) => Mmap;
  * {@link Mmap.fromFile}; given back by {@link Mmap.close} or `using`.
  *
  * Offsets and lengths are bytes. Ranges must lie inside of the map, and begin and end with a page where an operation does not
- * say that it takes any bytes (`RangeError` otherwise, before any system call); an empty range is a no-op. Each throws {@link MmapClosedError} after `close()`
- * and {@link SystemError} when the system refuses; the asynchronous ones reject.
+ * say that it takes any bytes (`RangeError` otherwise, before any system call); an empty range is a no-op. Each throws
+ * {@link MmapClosedError} after `close()` and {@link SystemError} when the system refuses; the asynchronous ones reject.
  */
 export class Mmap extends MmapPages implements Disposable {
   readonly #mapping: Mapping;
