@@ -35,18 +35,20 @@ export function showMistake(message: string): void {
 }
 
 function showVerdict(plan: Plan): void {
-  const { settings, fits, liveMemories, boundBy } = plan;
+  const { settings, names, fits, slabFits, liveMemories, boundBy } = plan;
   const verdict = byId('verdict', HTMLElement);
   const wanted = count(settings.totalMemories);
   const one = settings.totalMemories === 1;
-  const fit = fits ? (one ? 'slot fits.' : 'slots fit.') : one ? 'slot does not fit.' : 'slots do not fit.';
+  const fit = slabFits
+    ? `${one ? 'slot fits' : 'slots fit'}${fits ? '' : ', but not all can be live'}.`
+    : `${one ? 'slot does' : 'slots do'} not fit.`;
   const bounds: Readonly<Record<Plan['boundBy'], string>> = {
-    totalMemories: 'as many as the settings ask for',
+    totalMemories: `as many as ${names.totalMemories} asks for`,
     'address space': 'more do not fit into the address space',
     mappings: 'then the process has no more mappings',
     memory: 'then the RAM is full',
   };
-  verdict.className = `verdict ${fits ? (boundBy === 'totalMemories' ? 'good' : 'warning') : 'error'}`;
+  verdict.className = `verdict ${fits ? 'good' : slabFits ? 'warning' : 'error'}`;
   verdict.replaceChildren(
     html('strong', {}, `${wanted} ${fit} `),
     `${liveMemories === 1 ? '1 memory' : `${count(liveMemories)} memories`} can be live at once: ${bounds[boundBy]}.`,
@@ -77,7 +79,8 @@ function showBounds(plan: Plan): void {
   );
 }
 
-function showAdvice({ advice }: Plan): void {
+function showAdvice({ advice, names }: Plan): void {
+  const nameOf = (setting: string) => (names as Readonly<Record<string, string>>)[setting] ?? setting;
   const list = byId('advice', HTMLElement);
   if (advice.length === 0) {
     list.replaceChildren(html('li', { class: 'good' }, 'Nothing stands out.'));
@@ -89,7 +92,7 @@ function showAdvice({ advice }: Plan): void {
         'li',
         { class: severity },
         html('span', { class: 'badge' }, severity),
-        html('span', {}, html('code', {}, setting), ` ${message}`),
+        html('span', {}, html('code', {}, nameOf(setting)), ` ${message}`),
       ),
     ),
   );

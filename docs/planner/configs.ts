@@ -1,5 +1,5 @@
 /** A plan's settings as the configuration of each runtime that understands them. */
-import { formatBytes, type KeySetting, type PlanSettings } from '@guardstripe/layout';
+import { formatBytes, WASMTIME_FLAGS, type KeySetting, type PlanSettings } from '@guardstripe/layout';
 
 /** One target: its name, and the text to copy. */
 export interface ConfigTarget {
@@ -27,6 +27,7 @@ const pool = MemoryPool.create({
   guardBeforeLinearMemory: ${settings.guardBeforeLinearMemory},
   maxUnusedWarmSlots: ${separated(settings.maxUnusedWarmSlots)},
   linearMemoryKeepResident: ${product(settings.linearMemoryKeepResident, '**')},
+  maxUnusedBytesResident: ${product(settings.maxUnusedBytesResident, '**')},
   memoryProtectionKeys: '${settings.memoryProtectionKeys}',
   maxMemoryProtectionKeys: ${settings.maxMemoryProtectionKeys},
 });
@@ -59,20 +60,19 @@ config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
 const FLAG_KEYS: Readonly<Record<KeySetting, string>> = { auto: 'auto', enable: 'y', disable: 'n' };
 
 function wasmtimeFlags(settings: PlanSettings): string {
-  const flags = {
-    'pooling-allocator': 'y',
-    'pooling-total-memories': settings.totalMemories,
-    'pooling-total-core-instances': settings.totalMemories,
-    'pooling-max-memory-size': settings.maxMemorySize,
-    'pooling-max-unused-warm-slots': settings.maxUnusedWarmSlots,
-    'pooling-memory-keep-resident': settings.linearMemoryKeepResident,
-    'pooling-memory-protection-keys': FLAG_KEYS[settings.memoryProtectionKeys],
-    'pooling-max-memory-protection-keys': settings.maxMemoryProtectionKeys,
-    'memory-reservation': settings.memoryReservation,
-    'memory-guard-size': settings.memoryGuardSize,
-    'guard-before-linear-memory': settings.guardBeforeLinearMemory ? 'y' : 'n',
+  const values: Partial<Record<keyof PlanSettings, unknown>> = {
+    ...settings,
+    guardBeforeLinearMemory: settings.guardBeforeLinearMemory ? 'y' : 'n',
+    memoryProtectionKeys: FLAG_KEYS[settings.memoryProtectionKeys],
   };
-  const lines = Object.entries(flags).map(([flag, value]) => `  -O ${flag}=${value} \\`);
+  const flags = [
+    'pooling-allocator=y',
+    `pooling-total-core-instances=${settings.totalMemories}`,
+    ...Object.entries(WASMTIME_FLAGS).flatMap(([setting, flag]) =>
+      flag === undefined ? [] : [`${flag}=${String(values[setting as keyof PlanSettings])}`],
+    ),
+  ];
+  const lines = flags.map((flag) => `  -O ${flag} \\`);
   return `wasmtime run \\\n${lines.join('\n')}\n  program.wasm\n`;
 }
 

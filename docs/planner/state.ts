@@ -20,10 +20,30 @@ export interface Field {
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-const { totalMemories, maxMemorySize, memoryReservation, memoryGuardSize } = DEFAULT_PLAN_SETTINGS;
+const {
+  totalMemories,
+  maxMemorySize,
+  memoryReservation,
+  memoryGuardSize,
+  linearMemoryKeepResident,
+  maxUnusedBytesResident,
+  maxUnusedWarmSlots,
+} = DEFAULT_PLAN_SETTINGS;
 
 /** Every field, in the order of the page. */
 export const FIELDS: readonly Field[] = [
+  {
+    name: 'embedding',
+    group: 'settings',
+    kind: 'choice',
+    label: 'Whose pool',
+    hint: "embedding: V8, in Node's process, leaves less address space and wants more mappings.",
+    initial: 'node',
+    choices: [
+      ['node', 'Guardstripe, in Node'],
+      ['wasmtime', 'Wasmtime, in a process of its own'],
+    ],
+  },
   {
     name: 'totalMemories',
     group: 'settings',
@@ -96,15 +116,23 @@ export const FIELDS: readonly Field[] = [
     kind: 'count',
     label: 'Warm slots',
     hint: 'maxUnusedWarmSlots: free slots kept for their modules.',
-    initial: '100',
+    initial: String(maxUnusedWarmSlots),
   },
   {
     name: 'linearMemoryKeepResident',
     group: 'settings',
     kind: 'bytes',
     label: 'Kept in RAM per free slot',
-    hint: 'linearMemoryKeepResident.',
-    initial: '0 B',
+    hint: 'linearMemoryKeepResident. Wasmtime keeps 0 unless it is told.',
+    initial: formatBytes(linearMemoryKeepResident),
+  },
+  {
+    name: 'maxUnusedBytesResident',
+    group: 'settings',
+    kind: 'bytes',
+    label: 'Kept in RAM by all free slots',
+    hint: 'maxUnusedBytesResident. Wasmtime has no such bound.',
+    initial: formatBytes(maxUnusedBytesResident),
   },
   {
     name: 'addressBits',

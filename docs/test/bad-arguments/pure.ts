@@ -29,12 +29,14 @@ const SLAB = layout.calculate(CONSTRAINTS);
 const page = layout.pageAlignedBytes(PAGE, PAGE);
 const place = layout.locate(SLAB, 0);
 const SETTINGS = {
+  embedding: optional(NOTHING),
   totalMemories: optional(NUMBER),
   maxMemorySize: optional(NUMBER),
   memoryReservation: optional(NUMBER),
   memoryGuardSize: optional(NUMBER),
   guardBeforeLinearMemory: optional(FLAG),
   linearMemoryKeepResident: optional(NUMBER),
+  maxUnusedBytesResident: optional(NUMBER),
   maxUnusedWarmSlots: optional(NUMBER),
   memoryProtectionKeys: optional(FLAG),
   maxMemoryProtectionKeys: optional(NUMBER),

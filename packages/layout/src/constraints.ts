@@ -5,9 +5,10 @@ import {
   checkInteger,
   checkObject,
   checkPageSize,
+  parseBytes,
   size,
 } from '@guardstripe/common';
-import { DEFAULT_PAGE_SIZE } from './defaults.js';
+import { DEFAULT_PAGE_SIZE, type Size } from './defaults.js';
 import { roundUpToPage, type PageAlignedBytes } from './page-aligned-bytes.js';
 
 /** What a slab has to satisfy. All byte counts are safe integers, at least 0, and multiples of the page size. */
@@ -36,28 +37,32 @@ export interface PageAlignedConstraints extends SlabConstraints {
   readonly pageSize: number;
 }
 
-/** The pool's limits that decide the slab. Every field may be left out. */
+/** The pool's limits that decide the slab. Every field may be left out; sizes are bytes, or text such as `'64MiB'`. */
 export interface SlabLimits {
   /** Slots in the slab. Default 1000. */
   readonly totalMemories?: number | undefined;
   /** Most bytes of one memory that may ever be accessible; not more than `memoryReservation`. Default 4 GiB. */
-  readonly maxMemorySize?: number | undefined;
+  readonly maxMemorySize?: Size | undefined;
 }
 
-/** The compiler's settings that decide the slab. Every field may be left out. */
+/** The compiler's settings that decide the slab. Every field may be left out; sizes are bytes, or text such as `'4GiB'`. */
 export interface SlabTunables {
   /** Bytes that compiled code takes to be reserved for a memory. Default 4 GiB. */
-  readonly memoryReservation?: number | undefined;
+  readonly memoryReservation?: Size | undefined;
   /** Bytes behind the reservation that must fault. Default 32 MiB. */
-  readonly memoryGuardSize?: number | undefined;
+  readonly memoryGuardSize?: Size | undefined;
   /** Whether the same guard stands before the first slot. Default true. */
   readonly guardBeforeLinearMemory?: boolean | undefined;
 }
 
-/** All settings that decide the slab, none left out. */
-export type SlabSettings = {
-  readonly [Field in keyof (SlabLimits & SlabTunables)]-?: NonNullable<(SlabLimits & SlabTunables)[Field]>;
-};
+/** All settings that decide the slab, none left out, sizes in bytes. */
+export interface SlabSettings {
+  readonly totalMemories: number;
+  readonly maxMemorySize: number;
+  readonly memoryReservation: number;
+  readonly memoryGuardSize: number;
+  readonly guardBeforeLinearMemory: boolean;
+}
 
 /** The settings that hold where none are given: the ones of Wasmtime on 64-bit machines. */
 export const DEFAULT_SLAB_SETTINGS: SlabSettings = Object.freeze({
@@ -99,18 +104,21 @@ export function slabConstraints(
     memoryGuardSize = DEFAULT_SLAB_SETTINGS.memoryGuardSize,
     guardBeforeLinearMemory = DEFAULT_SLAB_SETTINGS.guardBeforeLinearMemory,
   } = tunables;
+  const memoryBytes = parseBytes(maxMemorySize, 'maxMemorySize');
+  const reservationBytes = parseBytes(memoryReservation, 'memoryReservation');
+  const guardBytes = parseBytes(memoryGuardSize, 'memoryGuardSize');
   checkInteger(totalMemories, 'totalMemories');
   checkBoolean(guardBeforeLinearMemory, 'guardBeforeLinearMemory');
   const constraints: PageAlignedConstraints = {
-    expectedSlotBytes: roundUpToPage(memoryReservation, pageSize, 'memoryReservation'),
-    maxMemoryBytes: roundUpToPage(maxMemorySize, pageSize, 'maxMemorySize'),
+    expectedSlotBytes: roundUpToPage(reservationBytes, pageSize, 'memoryReservation'),
+    maxMemoryBytes: roundUpToPage(memoryBytes, pageSize, 'maxMemorySize'),
     numSlots: totalMemories,
     numPkeysAvailable,
-    guardBytes: roundUpToPage(memoryGuardSize, pageSize, 'memoryGuardSize'),
+    guardBytes: roundUpToPage(guardBytes, pageSize, 'memoryGuardSize'),
     guardBeforeSlots: guardBeforeLinearMemory,
     pageSize,
   };
-  checkFitsReservation(maxMemorySize, memoryReservation);
+  checkFitsReservation(memoryBytes, reservationBytes);
   return constraints;
 }
 

@@ -6,6 +6,7 @@
  */
 export { formatBytes, formatHexBytes, parseBytes } from '@guardstripe/common';
 export { calculate } from './calculate.js';
+export type { Size } from './defaults.js';
 export {
   DEFAULT_SLAB_SETTINGS,
   slabConstraints,
@@ -53,13 +54,16 @@ export {
   mappingsOfSlot,
   MAX_PROTECTION_KEYS,
 } from './process-bounds.js';
+export { WASMTIME_FLAGS } from './plan/names.js';
 export {
   DEFAULT_PLAN_SETTINGS,
   readFlags,
   readNamed,
   readSettings,
   WASMTIME_PLAN_SETTINGS,
+  type Embedding,
   type KeySetting,
+  type NamedSettings,
   type PlanInput,
   type PlanSettings,
 } from './plan/settings.js';

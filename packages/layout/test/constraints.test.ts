@@ -97,12 +97,23 @@ describe('slabConstraints()', () => {
         expect(() => slabConstraints(settings, settings)).toThrow(`"${field}"`);
         expect(() => slabConstraints(settings, settings)).toThrow(`Received ${value}`);
       }
-      for (const value of ['1', 1n, null, {}]) {
+      for (const value of ['1 MB', 1n, null, {}]) {
         const settings = { [field]: value } as unknown as SlabLimits & SlabTunables;
         expect(() => slabConstraints(settings, settings)).toThrow(TypeError);
       }
     },
   );
+
+  it('reads sizes as text', () => {
+    const limits = { totalMemories: 3, maxMemorySize: '1MiB' };
+    const tunables = { memoryReservation: '0x200000', memoryGuardSize: '64 KiB' };
+    expect(slabConstraints(limits, tunables)).toStrictEqual(
+      slabConstraints(
+        { ...limits, maxMemorySize: 2 ** 20 },
+        { memoryReservation: 2 ** 21, memoryGuardSize: 2 ** 16 },
+      ),
+    );
+  });
 
   it('refuses bad keys, page sizes, booleans and objects', () => {
     expect(() => slabConstraints({}, {}, -1)).toThrow(/"numPkeysAvailable"/);

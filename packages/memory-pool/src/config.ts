@@ -1,18 +1,19 @@
 /** The settings of a pool: defaults, validation, and what follows from them together. */
 import { checkObject, checkVirtualMemory, invalidArgType, outOfRange } from '@guardstripe/common';
 import { MAX_CAPACITY } from '@guardstripe/index-allocator';
-import { readNamed, settingReaders, type Reader } from '@guardstripe/layout';
+import {
+  DEFAULT_PLAN_SETTINGS,
+  readNamed,
+  settingReaders,
+  type Reader,
+  type Size,
+} from '@guardstripe/layout';
 import type { VirtualMemory } from '@guardstripe/mmap';
 
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
+export type { Size };
 
 /** Whether an optional feature is used: `'auto'` where it is there, `'enable'` or fail, `'disable'`. */
 export type Feature = 'auto' | 'enable' | 'disable';
-
-/** Bytes, a safe integer, or a size as text in binary units: `65536`, `'64KiB'`, `'4 GiB'`, `'0x10000'`. */
-export type Size = number | string;
 
 /**
  * What {@link MemoryPool.create} takes. It is read as the planner of the layout package reads it, so that one file of settings
@@ -86,25 +87,18 @@ export type ResolvedConfig = {
     : never;
 };
 
+/** Those that the planner knows, too, and a pool's own. */
+const { embedding: _, ...SHARED_DEFAULTS } = DEFAULT_PLAN_SETTINGS;
 const DEFAULTS: ResolvedConfig = {
-  totalMemories: 1000,
+  ...SHARED_DEFAULTS,
   maxMemoriesPerModule: 1,
-  maxMemorySize: 4 * GIB,
-  memoryReservation: 4 * GIB,
-  memoryGuardSize: 32 * MIB,
-  guardBeforeLinearMemory: true,
-  linearMemoryKeepResident: 4 * MIB,
-  linearMemoryWriteBack: 4 * MIB,
-  maxUnusedBytesResident: 128 * MIB,
-  maxUnusedWarmSlots: 100,
+  linearMemoryWriteBack: SHARED_DEFAULTS.linearMemoryKeepResident,
   decommitBatchSize: 1,
   pagemapScan: 'auto',
   writeWatch: 'auto',
   maxWaitingAllocations: 10_000,
   maxCollectionShare: 0.1,
   traceAllocations: false,
-  memoryProtectionKeys: 'auto',
-  maxMemoryProtectionKeys: 16,
 };
 
 /** `process_madvise` takes at most `UIO_MAXIOV` ranges a call (`linux/uio.h`). */

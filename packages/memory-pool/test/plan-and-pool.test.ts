@@ -1,16 +1,49 @@
 /** What the planner promises, the pool keeps: as many memories as it says, not one more, and the advised limit is enough. */
-import { MAPPINGS_LEFT_TO_NODE, mappingsForPools, plan, type PlanHost } from '@guardstripe/layout';
-import { platform, SystemError } from '@guardstripe/mmap';
+import {
+  DEFAULT_PLAN_SETTINGS,
+  MAPPINGS_LEFT_TO_NODE,
+  mappingsForPools,
+  plan,
+  readSettings,
+  type PlanHost,
+} from '@guardstripe/layout';
+import { platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
+import type { KeyLease, ProtectionMask } from '@guardstripe/mpk';
 import fc from 'fast-check';
 import { constants } from 'node:os';
 import { expect, it, vi } from 'vitest';
 import { MemoryPool, PoolCreationError, type MemoryPoolConfig } from '../src/index.js';
+import type { ResolvedConfig } from '../src/config.js';
+import { planSlab } from '../src/slab/slab.js';
 import type * as Budgets from '../src/slots/mapping-budget.js';
 import { HOST_PAGE, imageModule, PAGE, zeroModule } from './support/memories.js';
 
-const { budget } = vi.hoisted(() => ({
+const { budget, keysOfHost } = vi.hoisted(() => ({
   budget: { current: undefined as Budgets.MappingBudget | undefined },
+  keysOfHost: { current: 0 },
 }));
+/** Keys of a host that has some, whatever this one's: they colour nothing, and mappings are counted as if they did. */
+vi.mock(import('../src/slab/stripes.js'), async (original) => ({
+  ...(await original()),
+  takeKeys: (config: ResolvedConfig, system: VirtualMemory) => {
+    const { memoryProtectionKeys, maxMemoryProtectionKeys } = config;
+    const most =
+      memoryProtectionKeys === 'disable' ? 0 : Math.min(keysOfHost.current, maxMemoryProtectionKeys);
+    const { numStripes } = planSlab(config, system, most);
+    const taken = Array.from({ length: numStripes === 1 ? 0 : numStripes }, (_, stripe) => ({
+      id: stripe + 1,
+      stripe,
+      protect: () => undefined,
+    }));
+    return { keys: taken, dispose: () => undefined } as unknown as KeyLease;
+  },
+}));
+vi.mock(import('@guardstripe/mpk'), async (original) => {
+  const real = await original();
+  const mask = { or: () => mask } as unknown as ProtectionMask;
+  const ProtectionMask = Object.assign(Object.create(real.ProtectionMask) as object, { zero: mask });
+  return { ...real, ProtectionMask: ProtectionMask as typeof real.ProtectionMask };
+});
 vi.mock(import('../src/slots/mapping-budget.js'), async (original) => {
   const real = await original();
   return { ...real, mappingBudget: () => budget.current ?? real.mappingBudget() };
@@ -28,16 +61,19 @@ const settings = fc.record({
   memoryReservation: fc.constantFrom<number | string>('512KiB', 2 ** 20, '0x300000'),
   memoryGuardSize: fc.constantFrom<number | string>(0, '64KiB', 3 * PAGE),
   guardBeforeLinearMemory: fc.boolean(),
-  memoryProtectionKeys: fc.constant('disable' as const),
+  memoryProtectionKeys: fc.constantFrom('auto' as const, 'disable' as const),
+  maxMemoryProtectionKeys: fc.constantFrom(1, 3, 16),
 });
 const hosts = fc.record({
   maxMapCount: fc.integer({ min: MAPPINGS_LEFT_TO_NODE - 2, max: MAPPINGS_LEFT_TO_NODE + 100 }),
   largestReservationBytes: fc.integer({ min: 2 ** 20, max: 2 ** 26 }),
+  protectionKeys: fc.constantFrom(0, 2, 15),
 });
 
 /** A pool on a host with these bounds, whatever this one's are. */
 function poolOn(host: PlanHost, config: MemoryPoolConfig): MemoryPool {
   const counts = new OwnCounts();
+  keysOfHost.current = host.protectionKeys ?? 0;
   // As many others as the planner takes there to be.
   budget.current = new MappingBudget(
     host.maxMapCount,
@@ -47,24 +83,33 @@ function poolOn(host: PlanHost, config: MemoryPoolConfig): MemoryPool {
   const real = platform();
   const virtualMemory = Object.assign(Object.create(real) as typeof real, {
     reserve: (byteLength: number) => {
-      if (byteLength > (host.largestReservationBytes ?? Infinity))
+      if (byteLength > Number(host.largestReservationBytes))
         throw new SystemError(constants.errno.ENOMEM, { syscall: 'mmap' });
       return real.reserve(byteLength);
     },
+    protectWithKey: (...[address, byteLength, access]: Parameters<VirtualMemory['protectWithKey']>) =>
+      real.protect(address, byteLength, access),
   });
   return MemoryPool.create({ ...config, virtualMemory });
 }
 
-/** Allocates until the pool refuses; how many it held, and with what code it refused. */
+/** Allocates until the pool refuses in each stripe; how many it held, and with what code it refused. */
 function fill(pool: MemoryPool, hasImage: boolean): { held: number; code: unknown } {
-  const store = pool.openStore();
-  for (let held = 0; ; held++) {
-    try {
-      store.allocate({ module: hasImage ? withImage : withoutImage });
-    } catch (error) {
-      return { held, code: (error as { code?: unknown }).code };
+  let held = 0;
+  let code: unknown;
+  for (let stripe = 0; stripe < pool.layout.numStripes; stripe++) {
+    const store = pool.openStore();
+    for (let refused = false; !refused;) {
+      try {
+        store.allocate({ module: hasImage ? withImage : withoutImage });
+        held++;
+      } catch (error) {
+        refused = true;
+        code = (error as { code?: unknown }).code;
+      }
     }
   }
+  return { held, code };
 }
 
 const CODES: Readonly<Record<string, string>> = {
@@ -76,17 +121,20 @@ const CODES: Readonly<Record<string, string>> = {
 
 it('what can be live by the plan is what the pool holds, and the limit that it advises is enough', () => {
   const bounds = new Set<string>();
+  const stripes = new Set<number>();
   fc.assert(
     fc.property(settings, hosts, fc.boolean(), (config, host, hasImage) => {
       const planned = plan(config, host, { hasImage, residentBytesPerMemory: HOST_PAGE });
       bounds.add(planned.boundBy);
-      if (planned.fits) poolOn(host, config).close();
+      stripes.add(planned.layout.numStripes);
+      if (planned.slabFits) poolOn(host, config).close();
       else expect(() => poolOn(host, config)).toThrow(PoolCreationError);
 
       const { numSlots } = planned.layout;
       const fitting = { ...config, totalMemories: numSlots };
       using pool = poolOn(host, fitting);
-      expect(pool.layout.totalSlabBytes).toBe(planned.layout.totalSlabBytes);
+      expect({ ...pool.layout }).toEqual({ ...planned.layout });
+      expect(planned.fits).toBe(planned.slabFits && planned.liveMemories === config.totalMemories);
       expect(fill(pool, hasImage)).toEqual({ held: planned.liveMemories, code: CODES[planned.boundBy] });
 
       using raised = poolOn({ ...host, maxMapCount: planned.mapCountForAll }, fitting);
@@ -97,4 +145,31 @@ it('what can be live by the plan is what the pool holds, and the limit that it a
     { numRuns: 60 },
   );
   expect([...bounds].toSorted()).toEqual(Object.keys(CODES).toSorted());
+  expect([...stripes].toSorted((a, b) => a - b)).toEqual(expect.arrayContaining([1, 2, 3]));
+  expect(Math.max(...stripes)).toBeGreaterThan(3);
+});
+
+it('the settings of one are the settings of the other, through JSON, and back', () => {
+  fc.assert(
+    fc.property(settings, (config) => {
+      const planned = plan(config);
+      const fromPlan = JSON.parse(JSON.stringify(planned.settings)) as MemoryPoolConfig;
+      using pool = MemoryPool.create(fromPlan);
+      const fromPool = JSON.parse(JSON.stringify(pool.config)) as MemoryPoolConfig;
+      const { embedding: _, linearMemoryKeepResident: __, ...wanted } = readSettings(config);
+      expect(pool.config).toMatchObject(wanted);
+      expect(plan(fromPool).layout).toEqual(planned.layout);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+it('what is set nowhere is the same in both', () => {
+  const { embedding, linearMemoryKeepResident, ...shared } = DEFAULT_PLAN_SETTINGS;
+  using pool = MemoryPool.create({ pagemapScan: 'disable' });
+  expect(embedding).toBe('node');
+  expect(pool.config).toMatchObject(shared);
+  using scanning = MemoryPool.create();
+  const kept = platform().canScanDirtyPages ? linearMemoryKeepResident : 0;
+  expect(scanning.config).toMatchObject({ ...shared, linearMemoryKeepResident: kept });
 });

@@ -1,12 +1,12 @@
 /** What `slab-plan` does with its command line. */
 import { parseBytes } from '@guardstripe/common';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describeLocation } from '../describe-location.js';
 import { draw } from '../draw/draw.js';
 import { SlabTooLargeError } from '../errors.js';
 import { locate } from '../locate.js';
 import type { Plan } from '../plan/answer.js';
-import { plan } from '../plan/plan.js';
+import { planNamed } from '../plan/plan.js';
 import type { SlabLayout } from '../slab-layout.js';
 import { HELP } from './help.js';
 import {
@@ -26,6 +26,7 @@ import { UsageError } from './usage-error.js';
 const FITS = 0;
 const DOES_NOT_FIT = 1;
 const BAD_USAGE = 2;
+const NOT_ALL_LIVE = 3;
 
 /** Runs the command and returns its exit code. Answers go to standard output, one line of error to the other. */
 export function main(words: readonly string[]): number {
@@ -36,8 +37,8 @@ export function main(words: readonly string[]): number {
   });
   try {
     const line = readCommandLine(words);
-    if (line.values.help === true) {
-      process.stdout.write(HELP);
+    if (line.values.version === true) {
+      process.stdout.write(`${version()}\n`);
       return FITS;
     }
     return COMMANDS[line.command](line);
@@ -56,14 +57,27 @@ const COMMANDS: Readonly<Record<CommandLine['command'], (line: CommandLine) => n
   plan: planCommand,
   draw: drawCommand,
   locate: locateCommand,
+  help: helpCommand,
 };
 
+function helpCommand(): number {
+  process.stdout.write(HELP);
+  return FITS;
+}
+
+/** Of the package that this is a part of: its manifest lies beside the folder of the built command. */
+function version(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { readonly version: string }).version;
+}
+
 function planCommand({ values }: CommandLine): number {
-  const answer = plan(settingsOf(values), hostOf(values), usageOf(values));
+  const answer = planNamed(settingsOf(values), hostOf(values), usageOf(values));
   process.stdout.write(
     values.json === true ? json(planJson(answer)) : showPlan(answer, styleOf(process.stdout)),
   );
-  return answer.advice.some(({ severity }) => severity === 'error') ? DOES_NOT_FIT : FITS;
+  if (answer.fits) return FITS;
+  return answer.advice.some(({ severity }) => severity === 'error') ? DOES_NOT_FIT : NOT_ALL_LIVE;
 }
 
 function drawCommand({ values }: CommandLine): number {
@@ -112,9 +126,13 @@ function locateCommand({ operands, values }: CommandLine): number {
 /** The slab that was asked for, whether or not the host can hold it. */
 function layoutOf(values: Values): SlabLayout {
   const anyAddress = { largestReservationBytes: Infinity, addressSpaceLimitBytes: Infinity };
-  const { fits, layout } = plan(settingsOf(values), { ...hostOf(values), ...anyAddress });
-  if (!fits)
-    throw new SlabTooLargeError('The slab is larger than 8 PiB: lower totalMemories or memoryReservation');
+  const named = settingsOf(values);
+  const { slabFits, layout } = planNamed(named, { ...hostOf(values), ...anyAddress }, {});
+  const { totalMemories, memoryReservation } = named.names;
+  if (!slabFits)
+    throw new SlabTooLargeError(
+      `The slab is larger than 8 PiB: lower ${totalMemories} or ${memoryReservation}`,
+    );
   return layout;
 }
 

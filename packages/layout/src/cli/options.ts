@@ -5,10 +5,10 @@ import type { PlanUsage } from '../plan/answer.js';
 import type { PlanHost } from '../plan/host.js';
 import {
   DEFAULT_PLAN_SETTINGS,
-  readSettings,
+  readLayers,
   splitFlags,
   WASMTIME_PLAN_SETTINGS,
-  type PlanSettings,
+  type NamedSettings,
 } from '../plan/settings.js';
 import { readSettingsFile } from './settings-file.js';
 import { thisHost } from './this-host.js';
@@ -26,9 +26,11 @@ const OPTIONS = {
   'memory-guard-size': STRING,
   'guard-before-linear-memory': STRING,
   'linear-memory-keep-resident': STRING,
+  'max-unused-bytes-resident': STRING,
   'max-unused-warm-slots': STRING,
   'memory-protection-keys': STRING,
   'max-memory-protection-keys': STRING,
+  embedding: STRING,
   'this-host': BOOLEAN,
   'address-bits': STRING,
   'page-size': STRING,
@@ -45,6 +47,7 @@ const OPTIONS = {
   stripe: STRING,
   'memory-bytes': STRING,
   json: BOOLEAN,
+  version: BOOLEAN,
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -53,7 +56,7 @@ export type Values = ReturnType<typeof parseWords>['values'];
 
 /** The command line, its words told apart. */
 export interface CommandLine {
-  readonly command: 'plan' | 'draw' | 'locate';
+  readonly command: 'plan' | 'draw' | 'locate' | 'help';
   /** What stands behind the command. */
   readonly operands: readonly string[];
   readonly values: Values;
@@ -76,15 +79,16 @@ const ONLY_FOR: readonly (readonly [keyof Values, CommandLine['command']])[] = [
 export function readCommandLine(words: readonly string[]): CommandLine {
   const { values, positionals } = parseWords(words);
   const [command = 'plan', ...operands] = positionals;
+  if (values.help === true || command === 'help') return { command: 'help', operands, values };
   if (command !== 'plan' && command !== 'draw' && command !== 'locate') {
-    throw new UsageError(`unknown command ${JSON.stringify(command)}: plan, draw or locate`);
+    throw new UsageError(`unknown command ${JSON.stringify(command)}: plan, draw, locate or help`);
   }
   for (const [option, wanted] of ONLY_FOR) {
     if (values[option] !== undefined && command !== wanted) {
       throw new UsageError(`--${option} belongs to the command ${wanted}`);
     }
   }
-  const wantedOperands = command === 'locate' && values.help !== true ? 1 : 0;
+  const wantedOperands = command === 'locate' ? 1 : 0;
   if (operands.length < wantedOperands) throw new UsageError('locate needs an offset, such as 0x2400010');
   if (operands.length > wantedOperands) {
     throw new UsageError(`one word too many: ${JSON.stringify(operands[wantedOperands])}`);
@@ -105,13 +109,21 @@ function parseWords(words: readonly string[]) {
   }
 }
 
-/** The settings, from the file, Wasmtime's flags and our options. */
-export function settingsOf(values: Values): PlanSettings {
+/** The settings, from the file, Wasmtime's flags and our options, each called as it was typed. */
+export function settingsOf(values: Values): NamedSettings {
   const fromFile = values.settings === undefined ? {} : readSettingsFile(values.settings);
   const flags = splitFlags(values.wasmtime ?? []);
   const own = Object.entries(values).filter(([name]) => name in SETTING_OPTIONS);
-  const defaults = values.wasmtime === undefined ? DEFAULT_PLAN_SETTINGS : WASMTIME_PLAN_SETTINGS;
-  return readSettings(Object.fromEntries(own), readSettings(flags, readSettings(fromFile, defaults)));
+  const defaults =
+    values.wasmtime !== undefined && values.embedding === undefined ? WASMTIME_PLAN_SETTINGS : undefined;
+  return readLayers(
+    [
+      { settings: fromFile },
+      { settings: flags, prefix: '-O ' },
+      { settings: Object.fromEntries(own), prefix: '--' },
+    ],
+    defaults,
+  );
 }
 
 const SETTING_OPTIONS: Readonly<Record<string, true>> = Object.fromEntries(

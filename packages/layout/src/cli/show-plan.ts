@@ -10,12 +10,15 @@ export interface Style {
   readonly widthChars: number | undefined;
 }
 
-const BOUND_NAMES: readonly (readonly [PlanBound, string])[] = [
-  ['totalMemories', 'totalMemories'],
-  ['address space', 'address space'],
-  ['mappings', 'vm.max_map_count'],
-  ['memory', 'RAM'],
-];
+/** What each bound is called, in the words that the settings were given in. */
+function boundNames({ names }: Plan): readonly (readonly [PlanBound, string])[] {
+  return [
+    ['totalMemories', names.totalMemories],
+    ['address space', 'address space'],
+    ['mappings', 'vm.max_map_count'],
+    ['memory', 'RAM'],
+  ];
+}
 
 /** The whole answer. */
 export function showPlan(plan: Plan, style: Style): string {
@@ -25,14 +28,21 @@ export function showPlan(plan: Plan, style: Style): string {
 }
 
 function verdict(plan: Plan, style: Style): string {
-  const { fits, settings, liveMemories, boundBy, wantedSlabBytes, slabLimitBytes } = plan;
+  const { settings, liveMemories, boundBy, wantedSlabBytes, slabLimitBytes } = plan;
   const wanted = Number.isFinite(wantedSlabBytes) ? formatBytes(wantedSlabBytes) : 'more than 8 PiB';
-  const head = fits ? style.mark('good', 'Fits') : style.mark('error', 'Does not fit');
-  const bound = BOUND_NAMES.find(([name]) => name === boundBy)?.[1] ?? boundBy;
+  const bound = boundNames(plan).find(([name]) => name === boundBy)?.[1] ?? boundBy;
   return [
-    `${head}: ${plural(settings.totalMemories, 'slot')} take ${wanted} of address space, and ${formatBytes(slabLimitBytes)} can be had`,
+    `${headline(plan, style)}: ${plural(settings.totalMemories, 'slot')} take ${wanted} of address space, and ${formatBytes(slabLimitBytes)} can be had`,
     `${style.mark('bold', plural(liveMemories, 'memory', 'memories'))} can be live at once, bounded by ${bound}`,
   ].join('\n');
+}
+
+function headline({ fits, advice }: Plan, style: Style): string {
+  if (fits) return style.mark('good', 'Fits');
+  const canBeMade = advice.every(({ severity }) => severity !== 'error');
+  return canBeMade
+    ? style.mark('warning', 'Fits, but not all can be live')
+    : style.mark('error', 'Does not fit');
 }
 
 function slab({ layout, densityGain, keptResidentBytes, mappingsPerMemory }: Plan, style: Style): string {
@@ -60,21 +70,21 @@ function bounds(plan: Plan, style: Style): string {
     mappings: plan.liveByMappings,
     memory: plan.liveByMemory,
   };
-  const shown = BOUND_NAMES.map(([bound]) =>
+  const shown = boundNames(plan).map(([bound]) =>
     values[bound] === Infinity ? 'no bound' : formatCount(values[bound]),
   );
   const width = Math.max(...shown.map((text) => text.length));
   return table(
     style,
     'Most memories by',
-    BOUND_NAMES.map(([bound, name], i) => {
+    boundNames(plan).map(([bound, name], i) => {
       const line = (shown[i] ?? '').padStart(width);
       return [name, bound === plan.boundBy ? style.mark('bold', `${line}  <- the least`) : line];
     }),
   );
 }
 
-function costs({ costs, layout }: Plan, style: Style): string {
+function costs({ costs, layout, names }: Plan, style: Style): string {
   if (costs.length === 0 || layout.numSlots === 0) return '';
   const rows = costs.map((cost) => {
     const change =
@@ -82,7 +92,7 @@ function costs({ costs, layout }: Plan, style: Style): string {
         ? 'the same slab'
         : `${formatBytes(Math.abs(cost.savedBytes))} ${cost.savedBytes > 0 ? 'less' : 'more'}`;
     return [
-      `${cost.setting} ${show(cost.value)}`,
+      `${names[cost.setting]} ${show(cost.value)}`,
       `with ${show(cost.instead)}: ${change}, room for ${formatCount(cost.slotsByAddressSpace)} slots`,
     ] as const;
   });
@@ -93,11 +103,10 @@ function show(value: SettingCost['value']): string {
   return typeof value === 'number' ? formatBytes(value) : String(value);
 }
 
-function showAdvice({ severity, message, setting }: PlanAdvice, style: Style): string {
+function showAdvice({ severity, message }: PlanAdvice, style: Style): string {
   const label = `${severity}:`;
-  const text = `${message} [${setting}]`;
   const indent = ' '.repeat(label.length + 1);
-  const lines = style.widthChars === undefined ? [text] : wrap(text, style.widthChars - indent.length);
+  const lines = style.widthChars === undefined ? [message] : wrap(message, style.widthChars - indent.length);
   return `${style.mark(severity, label)} ${lines.join(`\n${indent}`)}`;
 }
 

@@ -9,16 +9,16 @@ import type { SlabLayout } from '../slab-layout.js';
 
 type Rule = (plan: BarePlan, host: ResolvedHost) => PlanAdvice | undefined;
 
-const slabDoesNotFit: Rule = ({ fits, settings, layout, wantedSlabBytes }, host) => {
-  if (fits) return undefined;
+const slabDoesNotFit: Rule = ({ slabFits, settings, names, layout, wantedSlabBytes }, host) => {
+  if (slabFits) return undefined;
   const { totalMemories, memoryReservation, maxMemorySize } = settings;
   const slab = Number.isFinite(wantedSlabBytes) ? `, ${formatBytes(wantedSlabBytes)} in all,` : '';
   const isLimited = host.slabLimitedBy === 'RLIMIT_AS';
   const room = isLimited ? 'what RLIMIT_AS leaves' : `one piece of ${host.addressBits} address bits`;
   const reservationIsSpare = memoryReservation > maxMemorySize;
   const lower = reservationIsSpare
-    ? 'memoryReservation'
-    : 'memoryReservation and maxMemorySize, both to what the modules need';
+    ? names.memoryReservation
+    : `${names.memoryReservation} and ${names.maxMemorySize}, both to what the modules need`;
   return {
     code: 'SLAB_DOES_NOT_FIT',
     severity: 'error',
@@ -26,7 +26,7 @@ const slabDoesNotFit: Rule = ({ fits, settings, layout, wantedSlabBytes }, host)
     message:
       `${formatCount(totalMemories)} slots${slab} do not fit into ${room}, ${formatBytes(host.slabLimitBytes)}; ` +
       `${formatCount(layout.numSlots)} do. ${isLimited ? 'Raise the limit (ulimit -v), lower' : 'Lower'} ` +
-      `totalMemories to that, or lower ${lower}.`,
+      `${names.totalMemories} to that, or lower ${lower}.`,
   };
 };
 
@@ -43,7 +43,7 @@ const fewMappings: Rule = ({ liveByMappings, mappingsPerMemory, mapCountForAll, 
   };
 };
 
-const littleMemory: Rule = ({ liveByMemory, layout }, host) => {
+const littleMemory: Rule = ({ names, liveByMemory, layout }, host) => {
   if (liveByMemory >= layout.numSlots) return undefined;
   return {
     code: 'LITTLE_MEMORY',
@@ -51,43 +51,47 @@ const littleMemory: Rule = ({ liveByMemory, layout }, host) => {
     setting: 'totalMemories',
     message:
       `Only ${formatCount(liveByMemory)} memories fit into ${formatBytes(host.memoryBytes)} of RAM as they are used: ` +
-      'lower totalMemories to that, so that the pool says no before the machine does.',
+      `lower ${names.totalMemories} to that, so that the pool says no before the machine does.`,
   };
 };
 
 /** A gain below this is not worth a key. */
 const WORTHWHILE_GAIN = 1.5;
 
-const keysGainNothing: Rule = ({ settings, layout, densityGain }, host) => {
+const keysGainNothing: Rule = ({ settings, names, layout, densityGain }, host) => {
   if (settings.memoryProtectionKeys === 'disable' || host.protectionKeys < 2) return undefined;
   if (densityGain >= WORTHWHILE_GAIN) return undefined;
-  const [setting, message] = whyNoGain(settings, layout);
+  const [setting, message] = whyNoGain(settings, names, layout);
   return { code: 'KEYS_GAIN_NOTHING', severity: 'warning', setting, message };
 };
 
-function whyNoGain(settings: PlanSettings, layout: SlabLayout): [PlanAdvice['setting'], string] {
+function whyNoGain(
+  settings: PlanSettings,
+  names: BarePlan['names'],
+  layout: SlabLayout,
+): [PlanAdvice['setting'], string] {
   if (settings.maxMemoryProtectionKeys < 2) {
     return [
       'maxMemoryProtectionKeys',
-      'Protection keys gain nothing: stripes take at least two keys, and maxMemoryProtectionKeys is ' +
+      `Protection keys gain nothing: stripes take at least two keys, and ${names.maxMemoryProtectionKeys} is ` +
         `${settings.maxMemoryProtectionKeys}.`,
     ];
   }
   if (settings.memoryGuardSize === 0) {
     return [
       'memoryGuardSize',
-      'Protection keys gain nothing: slots are striped only where there is a guard, and memoryGuardSize is 0.',
+      `Protection keys gain nothing: slots are striped only where there is a guard, and ${names.memoryGuardSize} is 0.`,
     ];
   }
   const reach = `${formatBytes(settings.memoryReservation)} reserved for it and ${formatBytes(settings.memoryGuardSize)} of guard`;
   return [
     'maxMemorySize',
     `Protection keys gain next to nothing: a memory may fill ${formatBytes(layout.maxMemoryBytes)} of the ${reach}, so no ` +
-      'neighbour fits in between. Lower maxMemorySize.',
+      `neighbour fits in between. Lower ${names.maxMemorySize}.`,
   ];
 }
 
-const keysUnused: Rule = ({ settings, costs, layout }, host) => {
+const keysUnused: Rule = ({ settings, names, costs, layout }, host) => {
   if (settings.memoryProtectionKeys !== 'disable' || host.protectionKeys < 2) return undefined;
   const cost = costs.find(({ setting }) => setting === 'memoryProtectionKeys');
   // What a worthwhile gain saves of the slab.
@@ -98,34 +102,34 @@ const keysUnused: Rule = ({ settings, costs, layout }, host) => {
     severity: 'note',
     setting: 'memoryProtectionKeys',
     message:
-      `The settings leave the host's ${host.protectionKeys} protection keys unused. With them the slab would be ` +
+      `Because of ${names.memoryProtectionKeys} the host's ${host.protectionKeys} protection keys are unused. With them the slab would be ` +
       `${formatBytes(cost.savedBytes)} smaller, and ${formatCount(cost.slotsByAddressSpace)} slots would fit.`,
   };
 };
 
-const noKeys: Rule = ({ settings }, host) => {
+const noKeys: Rule = ({ settings, names }, host) => {
   if (settings.memoryProtectionKeys !== 'enable' || host.protectionKeys > 0) return undefined;
   return {
     code: 'NO_KEYS',
     severity: 'error',
     setting: 'memoryProtectionKeys',
-    message:
-      "The host has no protection keys, and memoryProtectionKeys 'enable' insists on them; 'auto' does not.",
+    message: `The host has no protection keys, and ${names.memoryProtectionKeys} 'enable' insists on them; 'auto' does not.`,
   };
 };
 
-const noGuard: Rule = ({ settings }) => {
+const noGuard: Rule = ({ settings, names }) => {
   if (settings.memoryGuardSize > 0) return undefined;
   return {
     code: 'NO_GUARD',
     severity: 'warning',
     setting: 'memoryGuardSize',
     message:
-      'There is no guard behind a memory: compiled code must check every access that has a constant offset.',
+      `There is no guard behind a memory (${names.memoryGuardSize} is 0): compiled code must check every access that has a ` +
+      'constant offset.',
   };
 };
 
-const largePages: Rule = ({ settings }, host) => {
+const largePages: Rule = ({ settings, names }, host) => {
   const { maxMemorySize, memoryReservation, memoryGuardSize, linearMemoryKeepResident } = settings;
   const sizes = { maxMemorySize, memoryReservation, memoryGuardSize, linearMemoryKeepResident };
   const rounded = Object.entries(sizes).filter(([, bytes]) => bytes % host.pageSize !== 0);
@@ -133,7 +137,7 @@ const largePages: Rule = ({ settings }, host) => {
   if (host.pageSize <= DEFAULT_PAGE_SIZE || first === undefined) return undefined;
   const changes = rounded.map(
     ([name, bytes]) =>
-      `${name} from ${formatBytes(bytes)} to ${formatBytes(roundUpToPage(bytes, host.pageSize))}`,
+      `${names[name as keyof typeof sizes]} from ${formatBytes(bytes)} to ${formatBytes(roundUpToPage(bytes, host.pageSize))}`,
   );
   return {
     code: 'LARGE_PAGES',
@@ -143,15 +147,20 @@ const largePages: Rule = ({ settings }, host) => {
   };
 };
 
-const keepsMuchResident: Rule = ({ settings, keptResidentBytes }, host) => {
+const keepsMuchResident: Rule = ({ settings, names, keptResidentBytes }, host) => {
   if (keptResidentBytes <= host.memoryBytes / 4) return undefined;
+  const kept = `After a peak, free slots may keep ${formatBytes(keptResidentBytes)} of the ${formatBytes(host.memoryBytes)} of RAM: `;
+  const isBounded = keptResidentBytes === settings.maxUnusedBytesResident;
   return {
     code: 'KEEPS_MUCH_RESIDENT',
     severity: 'warning',
-    setting: 'linearMemoryKeepResident',
+    setting: isBounded ? 'maxUnusedBytesResident' : 'linearMemoryKeepResident',
     message:
-      `After a peak, free slots may keep ${formatBytes(keptResidentBytes)} in RAM: linearMemoryKeepResident, ` +
-      `${formatBytes(settings.linearMemoryKeepResident)}, in each slot that was used. maxUnusedWarmSlots does not bound it.`,
+      kept +
+      (isBounded
+        ? `as much as ${names.maxUnusedBytesResident} lets all of them together. Lower it.`
+        : `${names.linearMemoryKeepResident}, ${formatBytes(settings.linearMemoryKeepResident)}, in each slot that was used. ` +
+          `Lower it; ${names.maxUnusedWarmSlots} does not bound it.`),
   };
 };
 

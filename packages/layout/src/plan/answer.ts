@@ -1,12 +1,13 @@
 /** What a plan says. */
+import type { Size } from '../defaults.js';
 import type { SlabLayout } from '../slab-layout.js';
 import type { SettingCost } from './costs.js';
-import type { PlanSettings } from './settings.js';
+import type { NamedSettings, PlanSettings } from './settings.js';
 
 /** How a memory is used, for what it costs while it lives. Every field may be left out. */
 export interface PlanUsage {
   /** Bytes that a memory writes to while it lives; whole pages are counted. Default one page. */
-  readonly residentBytesPerMemory?: number | undefined;
+  readonly residentBytesPerMemory?: Size | undefined;
   /** Whether memories start from an image: it takes mappings of its own. Default true. */
   readonly hasImage?: boolean | undefined;
 }
@@ -18,8 +19,12 @@ export type PlanBound = 'totalMemories' | 'address space' | 'mappings' | 'memory
 export interface Plan {
   /** The settings with their defaults. */
   readonly settings: PlanSettings;
-  /** Whether the slab of all `totalMemories` slots can be reserved here. */
+  /** What each setting is called where it came from, as advice calls it: `pooling-total-memories`, `--total-memories`. */
+  readonly names: NamedSettings['names'];
+  /** Whether the pool can be made here, and all `totalMemories` be live at once. */
   readonly fits: boolean;
+  /** Whether the slab of all `totalMemories` slots can be reserved here, however many of them can be live. */
+  readonly slabFits: boolean;
   /** Bytes of address space that all `totalMemories` slots take; `Infinity` beyond the safe integers. */
   readonly wantedSlabBytes: number;
   /** Most bytes that the slab may have on the host. */
@@ -42,7 +47,7 @@ export interface Plan {
   readonly mapCountForAll: number;
   /** How many times as many slots fit into an address space as without stripes; 1 without. */
   readonly densityGain: number;
-  /** Most bytes that freed slots keep in RAM: after a peak, all that were ever used. */
+  /** Most bytes that freed slots keep in RAM together, after a peak that used as many as can be. */
   readonly keptResidentBytes: number;
   /** What each setting costs, as what would be without it. */
   readonly costs: readonly SettingCost[];
@@ -72,4 +77,4 @@ export interface PlanAdvice {
 }
 
 /** A plan before anything was said of it. */
-export type BarePlan = Omit<Plan, 'advice'>;
+export type BarePlan = Omit<Plan, 'advice' | 'fits'>;

@@ -2,21 +2,15 @@
  * What a person who sizes a pool wants to know: how many memories this host holds, what bounds them, what each setting
  * costs, and what to change. Pure: the host is plain data, so it runs in a browser.
  */
-import { checkBoolean, readOptions } from '@guardstripe/common';
+import { checkBoolean, parseBytes, readOptions } from '@guardstripe/common';
 import { roundUpToPage } from '../page-aligned-bytes.js';
-import {
-  mappingsForPools,
-  mappingsOfSlot,
-  MAPPINGS_LEFT_TO_NODE,
-  MAX_MAPPINGS_OF_SLOT,
-} from '../process-bounds.js';
+import { mappingsOfSlot, MAX_MAPPINGS_OF_SLOT } from '../process-bounds.js';
 import { adviseOn } from './advice.js';
 import type { Plan, PlanBound, PlanUsage } from './answer.js';
 import { costsOf } from './costs.js';
 import { resolveHost, type PlanHost, type ResolvedHost } from './host.js';
-import { readSettings, type PlanInput, type PlanSettings } from './settings.js';
+import { readLayers, type NamedSettings, type PlanInput, type PlanSettings } from './settings.js';
 import { layOut, MAX_SLOTS, slabBytes, slotsThatFit } from './slots.js';
-import type { SlabLayout } from '../slab-layout.js';
 
 /**
  * Plans a pool for a host.
@@ -28,36 +22,32 @@ import type { SlabLayout } from '../slab-layout.js';
  *   `maxMemorySize > memoryReservation`; `SlabTooLargeError` where not even one memory and its guard can be counted
  */
 export function plan(settings: PlanInput = {}, host: PlanHost = {}, usage: PlanUsage = {}): Plan {
-  const read = readSettings(settings);
-  const machine = resolveHost(host);
-  const { residentBytesPerMemory = machine.pageSize, hasImage = true } = readOptions(
-    usage,
-    ['residentBytesPerMemory', 'hasImage'],
-    'usage',
-  );
-  checkBoolean(hasImage, 'usage.hasImage');
-  const residentBytes = roundUpToPage(
-    residentBytesPerMemory,
-    machine.pageSize,
-    'usage.residentBytesPerMemory',
-  );
+  return planNamed(readLayers([{ settings }]), host, usage);
+}
 
-  const slotsByAddressSpace = slotsThatFit(read, machine, MAX_SLOTS);
-  const layout = layOut(read, machine, slotsThatFit(read, machine, read.totalMemories));
-  const wantedSlabBytes = slabBytes(read, machine, read.totalMemories);
-  const mappingsPerMemory = mappings(layout, hasImage);
-  const liveByMappings = Math.floor(mappingsForPools(machine.maxMapCount) / mappingsPerMemory);
+/** Plans with settings that were read already. */
+export function planNamed(named: NamedSettings, host: PlanHost, usage: PlanUsage): Plan {
+  const { settings, names } = named;
+  const machine = resolveHost(host, settings.embedding);
+  const { hasImage, residentBytes } = readUsage(usage, machine);
+
+  const slotsByAddressSpace = slotsThatFit(settings, machine, MAX_SLOTS);
+  const layout = layOut(settings, machine, slotsThatFit(settings, machine, settings.totalMemories));
+  const wantedSlabBytes = slabBytes(settings, machine, settings.totalMemories);
+  const mappingsPerMemory = hasImage ? MAX_MAPPINGS_OF_SLOT : mappingsOfSlot(1, 0, 0);
+  const mappingsForSlots = Math.max(machine.maxMapCount - machine.mappingsLeft, 0);
+  const liveByMappings = Math.floor(mappingsForSlots / mappingsPerMemory);
   const liveByMemory = residentBytes === 0 ? Infinity : Math.floor(machine.memoryBytes / residentBytes);
   const { liveMemories, boundBy } = smallest([
-    ['totalMemories', read.totalMemories],
+    ['totalMemories', settings.totalMemories],
     ['address space', layout.numSlots],
     ['mappings', liveByMappings],
     ['memory', liveByMemory],
   ]);
-  const keepResidentBytes = roundUpToPage(read.linearMemoryKeepResident, machine.pageSize, 'keepResident');
   const bare = {
-    settings: read,
-    fits: wantedSlabBytes <= machine.slabLimitBytes,
+    settings,
+    names,
+    slabFits: wantedSlabBytes <= machine.slabLimitBytes,
     wantedSlabBytes,
     slabLimitBytes: machine.slabLimitBytes,
     layout,
@@ -67,12 +57,34 @@ export function plan(settings: PlanInput = {}, host: PlanHost = {}, usage: PlanU
     liveMemories,
     boundBy,
     mappingsPerMemory,
-    mapCountForAll: layout.numSlots * mappingsPerMemory + MAPPINGS_LEFT_TO_NODE,
-    densityGain: densityGain(read, machine),
-    keptResidentBytes: keepResidentBytes * Math.min(layout.numSlots, liveByMappings),
-    costs: costsOf(read, machine, layout.numSlots),
+    mapCountForAll: layout.numSlots * mappingsPerMemory + machine.mappingsLeft,
+    densityGain: densityGain(settings, machine),
+    keptResidentBytes: keptResidentBytes(settings, machine, Math.min(layout.numSlots, liveByMappings)),
+    costs: costsOf(settings, machine, layout.numSlots),
   };
-  return { ...bare, advice: adviseOn(bare, machine) };
+  const advice = adviseOn(bare, machine);
+  const canBeMade = advice.every(({ severity }) => severity !== 'error');
+  return { ...bare, fits: canBeMade && liveMemories === settings.totalMemories, advice };
+}
+
+function readUsage(
+  usage: PlanUsage,
+  { pageSize }: ResolvedHost,
+): { readonly residentBytes: number; readonly hasImage: boolean } {
+  const { residentBytesPerMemory = pageSize, hasImage = true } = readOptions(
+    usage,
+    ['residentBytesPerMemory', 'hasImage'],
+    'usage',
+  );
+  checkBoolean(hasImage, 'usage.hasImage');
+  const name = 'usage.residentBytesPerMemory';
+  return { residentBytes: roundUpToPage(parseBytes(residentBytesPerMemory, name), pageSize, name), hasImage };
+}
+
+/** A slot's share in whole pages, of the slots that were ever used, and all together as far as the settings let them. */
+function keptResidentBytes(settings: PlanSettings, { pageSize }: ResolvedHost, usedSlots: number): number {
+  const ofSlot = roundUpToPage(settings.linearMemoryKeepResident, pageSize, 'linearMemoryKeepResident');
+  return Math.min(ofSlot * usedSlots, settings.maxUnusedBytesResident);
 }
 
 /** The first of the smallest: what the settings ask for before what the host lacks. */
@@ -95,12 +107,3 @@ function densityGain(settings: PlanSettings, machine: ResolvedHost): number {
 
 /** More slots than there are keys. */
 const MANY_SLOTS = 16;
-
-/**
- * What a slot takes at most, as {@link mappingsOfSlot} counts. In a striped slab pages that were shut again keep their key, which
- * makes them a mapping beside those that never had one; a pool meets those when it has the kernel count.
- */
-function mappings(layout: SlabLayout, hasImage: boolean): number {
-  const ofSlot = hasImage ? MAX_MAPPINGS_OF_SLOT : mappingsOfSlot(1, 0, 0);
-  return ofSlot + (layout.numStripes > 1 ? 1 : 0);
-}

@@ -1,4 +1,4 @@
-/** The settings that a plan is made from: their defaults, and their names in Wasmtime. */
+/** The settings that a plan is made from, their defaults, and how they are read by any of their names. */
 import {
   checkObject,
   checkString,
@@ -8,13 +8,19 @@ import {
   unknownName,
 } from '@guardstripe/common';
 import { DEFAULT_SLAB_SETTINGS } from '../constraints.js';
+import { bareName, canonicalName, WASMTIME_FLAGS } from './names.js';
 import { settingReaders, type Reader } from './readers.js';
 
 /** Whether protection keys are used: where they are there, always, or never. */
 export type KeySetting = 'auto' | 'enable' | 'disable';
 
+/** Whose pool it is: this project's in Node, whose V8 strews its heap over the addresses, or Wasmtime's in a process of its own. */
+export type Embedding = 'node' | 'wasmtime';
+
 /** A pool's settings, as far as they decide what fits. Byte counts are numbers. */
 export interface PlanSettings {
+  /** In what process the pool is. A pool itself passes this over: it is where it is. */
+  readonly embedding: Embedding;
   /** Slots in the slab. */
   readonly totalMemories: number;
   /** Most bytes of one memory that may ever be accessible. */
@@ -27,6 +33,8 @@ export interface PlanSettings {
   readonly guardBeforeLinearMemory: boolean;
   /** Bytes that each freed memory may keep in RAM. */
   readonly linearMemoryKeepResident: number;
+  /** Bytes that all freed memories together may keep in RAM. Wasmtime has no such bound. */
+  readonly maxUnusedBytesResident: number;
   /** Freed slots that are kept for their modules. */
   readonly maxUnusedWarmSlots: number;
   /** Whether neighbouring slots carry different keys. */
@@ -35,60 +43,65 @@ export interface PlanSettings {
   readonly maxMemoryProtectionKeys: number;
 }
 
-/** What holds where nothing is set: Wasmtime's defaults on 64-bit machines, keys where they are there. */
+/** What holds where nothing is set, for planner and pool: the slab of Wasmtime on 64-bit machines, keys where they are there. */
 export const DEFAULT_PLAN_SETTINGS: PlanSettings = Object.freeze({
+  embedding: 'node',
   ...DEFAULT_SLAB_SETTINGS,
-  linearMemoryKeepResident: 0,
+  linearMemoryKeepResident: 4 * 2 ** 20,
+  maxUnusedBytesResident: 128 * 2 ** 20,
   maxUnusedWarmSlots: 100,
   memoryProtectionKeys: 'auto',
   maxMemoryProtectionKeys: 16,
 });
 
-/** What holds in Wasmtime where nothing is set: the same, without keys. */
+/** What holds in Wasmtime where nothing is set: the same slab, without keys; free slots keep nothing, or whatever they are told. */
 export const WASMTIME_PLAN_SETTINGS: PlanSettings = Object.freeze({
   ...DEFAULT_PLAN_SETTINGS,
+  embedding: 'wasmtime',
+  linearMemoryKeepResident: 0,
+  maxUnusedBytesResident: Number.MAX_SAFE_INTEGER,
   memoryProtectionKeys: 'disable',
 });
 
-/** Settings by any of their names, see {@link readSettings}. */
-export type PlanInput = Partial<PlanSettings> | Readonly<Record<string, unknown>>;
+const DEFAULTS: Readonly<Record<Embedding, PlanSettings>> = {
+  node: DEFAULT_PLAN_SETTINGS,
+  wasmtime: WASMTIME_PLAN_SETTINGS,
+};
+
+/** Settings by any of their names, see {@link readSettings}; a pool's configuration is such an object, too. */
+export type PlanInput =
+  | { readonly [Name in keyof PlanSettings]?: PlanSettings[Name] | string | undefined }
+  | Readonly<Record<string, unknown>>;
 
 const { count, countUpTo, feature, flag, size } = settingReaders;
 
+const embedding: Reader = (value, name) => {
+  if (value !== 'node' && value !== 'wasmtime')
+    throw invalidArgValue(name, "must be one of: 'node', 'wasmtime'", value);
+  return value;
+};
+
 /** How each is read. */
 const READERS: Readonly<Record<keyof PlanSettings, Reader>> = {
+  embedding,
   totalMemories: count,
   maxMemorySize: size,
   memoryReservation: size,
   memoryGuardSize: size,
   guardBeforeLinearMemory: flag,
   linearMemoryKeepResident: size,
+  maxUnusedBytesResident: size,
   maxUnusedWarmSlots: count,
   memoryProtectionKeys: feature,
   // The hardware counts the default key among its sixteen, and so does Wasmtime's setting.
   maxMemoryProtectionKeys: countUpTo(16),
 };
 
-/** Names that do not follow from ours by spelling alone: the flag for resident bytes, and flags that Wasmtime gave up. */
-const SYNONYMS: ReadonlyMap<string, keyof PlanSettings> = new Map([
-  ['memoryKeepResident', 'linearMemoryKeepResident'],
-  ['staticMemoryMaximumSize', 'memoryReservation'],
-  ['staticMemoryGuardSize', 'memoryGuardSize'],
-]);
-
-/**
- * What a pool's configuration or Wasmtime's `-O` may hold beside, and what decides nothing here (Wasmtime 45,
- * `OptimizeOptions`; the second row is `@guardstripe/memory-pool`'s own).
- */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set(
-  `optLevel regallocAlgorithm memoryMayMove memoryReservationForGrowth tableLazyInit allocator decommitBatchSize
-   tableKeepResident memoryInitCow memoryGuaranteedDenseImageSize totalCoreInstances totalComponentInstances totalTables
-   totalStacks tableElements maxCoreInstanceSize asyncStackKeepResident maxComponentInstanceSize
-   maxCoreInstancesPerComponent maxMemoriesPerComponent maxTablesPerComponent maxTablesPerModule maxMemoriesPerModule
-   totalGcHeaps signalsBasedTraps dynamicMemoryGuardSize staticMemoryForced dynamicMemoryReservedForGrowth pagemapScan
-   maxWaitingAllocations traceAllocations virtualMemory linearMemoryWriteBack maxUnusedBytesResident writeWatch
-   maxCollectionShare`.split(/\s+/),
-);
+/** Settings, and what each is called in words to a person: as it was given, or else as its runtime calls it. */
+export interface NamedSettings {
+  readonly settings: PlanSettings;
+  readonly names: Readonly<Record<keyof PlanSettings, string>>;
+}
 
 /**
  * Reads settings by our names or by Wasmtime's: `totalMemories`, `total_memories`, `pooling-total-memories`, and values as
@@ -96,14 +109,47 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set(
  * passed over.
  *
  * @param settings - an object such as a configuration file holds, or a pool's configuration
- * @param defaults - what holds where nothing is set. Default {@link DEFAULT_PLAN_SETTINGS}
+ * @param defaults - what holds where nothing is set. Default {@link DEFAULT_PLAN_SETTINGS}, or {@link WASMTIME_PLAN_SETTINGS} where
+ *   `embedding` is `'wasmtime'`
  * @throws `TypeError` for an unknown setting, one that is there twice, or a wrong type; `RangeError` for a number out of range
  */
-export function readSettings(
-  settings: PlanInput = {},
-  defaults: PlanSettings = DEFAULT_PLAN_SETTINGS,
-): PlanSettings {
-  return readNamed(settings, READERS, defaults);
+export function readSettings(settings: PlanInput = {}, defaults?: PlanSettings): PlanSettings {
+  if (defaults !== undefined) checkObject(defaults, 'defaults');
+  return readLayers([{ settings }], defaults).settings;
+}
+
+/** Settings from one place, and what stands before their names there: `--`, `-O `. */
+export interface SettingsLayer {
+  readonly settings: object;
+  readonly prefix?: string;
+}
+
+/**
+ * Reads settings from several places, each of which wins over those before it, and remembers how each setting was called.
+ *
+ * @param layers - settings as {@link readSettings} takes them
+ * @param defaults - as there
+ */
+export function readLayers(layers: readonly SettingsLayer[], defaults?: PlanSettings): NamedSettings {
+  const given = new Map<string, Given>();
+  for (const { settings, prefix = '' } of layers) {
+    for (const [setting, { value, name }] of readGiven(settings, READERS))
+      given.set(setting, { value, name: `${prefix}${name}` });
+  }
+  const embedding = given.get('embedding')?.value as Embedding | undefined;
+  const base = defaults ?? DEFAULTS[embedding ?? 'node'];
+  const settings = { ...base, ...valuesOf<PlanSettings>(given) };
+  const nameOf = (setting: keyof PlanSettings) => {
+    const own = given.get(setting)?.name ?? setting;
+    return own === setting && settings.embedding === 'wasmtime' ? wasmtimeName(setting) : own;
+  };
+  const names = Object.keys(READERS).map((name) => [name, nameOf(name as keyof PlanSettings)]);
+  return { settings, names: Object.fromEntries(names) as NamedSettings['names'] };
+}
+
+function wasmtimeName(setting: keyof PlanSettings): string {
+  const flag = WASMTIME_FLAGS[setting];
+  return flag === undefined ? setting : `-O ${flag}`;
 }
 
 /**
@@ -120,17 +166,32 @@ export function readNamed<Settings extends object>(
   readers: Readonly<Record<keyof Settings & string, Reader>>,
   defaults: Settings,
 ): Settings {
+  checkObject(defaults, 'defaults');
+  return { ...defaults, ...valuesOf<Settings>(readGiven(settings, readers)) };
+}
+
+/** A setting as it was given: read, and its name there. */
+interface Given {
+  readonly value: unknown;
+  readonly name: string;
+}
+
+function readGiven(settings: object, readers: Readonly<Record<string, Reader>>): Map<string, Given> {
   checkObject(settings, 'settings');
   checkObject(readers, 'readers');
-  checkObject(defaults, 'defaults');
-  const read = new Map<string, unknown>();
+  const given = new Map<string, Given>();
   for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
-    const setting = settingOf(name, value, readers);
-    if (value === undefined || setting === undefined) continue;
-    if (read.has(setting)) throw invalidArgValue('settings', `must not have ${setting} twice`, name);
-    read.set(setting, readers[setting](value, name));
+    const setting = canonicalName(name, Object.keys(readers));
+    if (setting === undefined) throw unknownName(name, bareName(name), Object.keys(readers), value);
+    if (value === undefined || setting === null) continue;
+    if (given.has(setting)) throw invalidArgValue('settings', `must not have ${setting} twice`, name);
+    given.set(setting, { value: readers[setting]?.(value, name), name });
   }
-  return { ...defaults, ...(Object.fromEntries(read) as Partial<Settings>) };
+  return given;
+}
+
+function valuesOf<Settings>(given: ReadonlyMap<string, Given>): Partial<Settings> {
+  return Object.fromEntries([...given].map(([name, { value }]) => [name, value])) as Partial<Settings>;
 }
 
 /**
@@ -159,18 +220,4 @@ export function splitFlags(flags: readonly string[]): Readonly<Record<string, st
         : [pair.slice(0, equals).trim(), pair.slice(equals + 1).trim()];
     });
   return Object.fromEntries(pairs);
-}
-
-/** Our name for a setting; `undefined` for one that changes nothing. */
-function settingOf<Name extends string>(
-  name: string,
-  value: unknown,
-  readers: Readonly<Record<Name, Reader>>,
-): Name | undefined {
-  const camel = name.replaceAll(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  const bare = camel.replace(/^pooling(?=[A-Z])/, '').replace(/^[A-Z]/, (letter) => letter.toLowerCase());
-  const setting = SYNONYMS.get(bare) ?? bare;
-  if (Object.hasOwn(readers, setting)) return setting as Name;
-  if (WITHOUT_EFFECT.has(bare)) return undefined;
-  throw unknownName(name, bare, Object.keys(readers), value);
 }

@@ -42,7 +42,7 @@ describe('slab-plan: what is published', () => {
     expect(readFileSync(CLI, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
     expect(statSync(CLI).mode & 0o111).toBe(0o111);
     const library = readFileSync(fileURLToPath(new URL('../../dist/index.js', import.meta.url)), 'utf8');
-    expect(library).not.toMatch(/^import |require\(|process\.|from '/m);
+    expect(library).not.toMatch(/^import |require\(|process\.\w|from '/m);
     const manifest = JSON.parse(
       readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8'),
     ) as { bin: unknown };
@@ -70,6 +70,50 @@ describe('slab-plan plan', () => {
     expect(run(['--memory-protection-keys', 'enable']).status).toBe(1);
   });
 
+  it('ends with 3 where the pool can be made, but not all its memories can be live', () => {
+    const words = ['--total-memories', '100000', '--max-memory-size', '1MiB', '--memory-reservation', '1MiB'];
+    const { status, stdout, stderr } = run(words);
+    expect({ status, stderr }).toStrictEqual({ status: 3, stderr: '' });
+    expect(stdout).toMatch(
+      /^Fits, but not all can be live: 100,000 slots take [^\n]+\n15,742 memories can be live/,
+    );
+    expect(run([...words, '--max-map-count', 'none']).status).toBe(0);
+    expect(run([...words, '--json']).status).toBe(3);
+  });
+
+  it("-O and --embedding: Wasmtime's process and Wasmtime's words", () => {
+    const flags = ['-O', 'pooling-total-memories=20000'];
+    expect(run(flags).status).toBe(3);
+    expect(run(flags).stdout).toContain('84 TiB can be had');
+    expect(run([...flags, '--embedding', 'node']).stdout).toContain('63 TiB can be had');
+    expect(run(['--embedding=wasmtime', '--total-memories=20000']).stdout).toContain('84 TiB can be had');
+    const small = ['--address-bits', '39'];
+    expect(run([...flags, ...small]).stdout).toMatch(
+      /^error: .* Lower -O pooling-total-memories to that, or lower -O memory-reservation and -O pooling-max-/m,
+    );
+    expect(run([...flags, ...small]).stdout).toMatch(/^ {2}-O pooling-total-memories +20,000$/m);
+    expect(run(['--total-memories', '2000', ...small]).stdout).toMatch(
+      /^error: .* Lower --total-memories to that, or lower memoryReservation and maxMemorySize/m,
+    );
+    expect(run([...flags, '--settings', '-', ...small], '{"max_memory_size": "64MiB"}').stdout).toMatch(
+      /^error: .* or lower -O memory-reservation\.$/m,
+    );
+  });
+
+  it('its settings, as JSON, are settings again', () => {
+    const plain = run(['--keys', '15', '--max-memory-size', '64MiB', '--json']);
+    const first = JSON.parse(plain.stdout) as ReturnType<typeof plan>;
+    const again = run(['--keys', '15', '--settings', '-', '--json'], JSON.stringify(first.settings));
+    const names: unknown = expect.anything();
+    expect(JSON.parse(again.stdout)).toStrictEqual({ ...first, names });
+    const wasmtime = JSON.parse(run(['-O', 'pooling-total-memories=3', '--json']).stdout) as {
+      settings: object;
+    };
+    expect(run(['--settings', '-'], JSON.stringify(wasmtime.settings)).stdout).toBe(
+      run(['-O', 'pooling-total-memories=3']).stdout,
+    );
+  });
+
   it('--json is the plan of the library', () => {
     const flags = ['pooling-total-memories=20000', 'pooling-max-memory-size=0x4000000'];
     const host = { addressBits: 48, pageSize: 16_384, maxMapCount: 1_000_000, protectionKeys: 15 };
@@ -88,7 +132,7 @@ describe('slab-plan plan', () => {
     expect(answer).toStrictEqual(JSON.parse(JSON.stringify({ ...expected, layout: undefined })));
     expect(layout).toMatchObject(Object.fromEntries(Object.entries(expected.layout)));
     expect(layout.totalSlabBytes).toBe(expected.layout.totalSlabBytes);
-    expect(status).toBe(0);
+    expect(status).toBe(3);
     expect(answer.boundBy).toBe('memory');
   });
 
@@ -228,6 +272,7 @@ describe('slab-plan: bad usage and pipes', () => {
     [['--address-bits', '99'], 2, 'addressBits'],
     [['--page-size', '5000'], 2, 'pageSize'],
     [['--keys', '-1'], 2, '--keys'],
+    [['--embedding', 'deno'], 2, 'embedding'],
     [['--settings', join(scratch, 'missing.json')], 2, 'ENOENT'],
     [['--settings', scratch], 2, 'EISDIR'],
     [['--settings', notJson], 2, 'is not JSON'],
@@ -243,9 +288,19 @@ describe('slab-plan: bad usage and pipes', () => {
     expect(answer.stderr).toContain(text);
   });
 
-  it('--help names every command and option, and needs nothing else to be right', () => {
+  it('--version is that of the package', () => {
+    const manifest = readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(run(['--version'])).toStrictEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+    expect(run(['draw', '--version']).stdout).toBe(`${version}\n`);
+  });
+
+  it('help names every command and option, and needs nothing else to be right', () => {
     const { status, stdout } = run(['locate', '--help']);
     expect(status).toBe(0);
+    expect(run(['help'])).toStrictEqual({ status, stdout, stderr: '' });
+    expect(run(['help', 'draw']).stdout).toBe(stdout);
+    for (const code of [0, 1, 2, 3]) expect(stdout).toMatch(new RegExp(`^ {2}${code} {2}[a-z]`, 'm'));
     const source = readFileSync(fileURLToPath(new URL('../../src/cli/options.ts', import.meta.url)), 'utf8');
     const options = [...source.matchAll(/^ {2}'?([a-z-]+)'?: (?:STRING|BOOLEAN|\{ type)/gm)].map(
       ([, name]) => name,

@@ -8,6 +8,8 @@ import {
   type Plan,
   type PlanHost,
   type PlanInput,
+  type SlabLimits,
+  type SlabTunables,
 } from '../../src/index.js';
 import { GIB, MIB } from '../support/figures.js';
 
@@ -99,7 +101,7 @@ describe('known stories', () => {
     const plain = plan(readFlags(['pooling-max-memory-size=256MiB']), { protectionKeys: 15 });
     expect(plain.densityGain).toBe(1);
     expect(codes(plain)).toStrictEqual(['KEYS_UNUSED']);
-    expect(messageOf(plain, 'KEYS_UNUSED')).toMatch(/3\.6\d TiB smaller, and 240,027 slots would fit/);
+    expect(messageOf(plain, 'KEYS_UNUSED')).toMatch(/3\.6\d TiB smaller, and 320,041 slots would fit/);
     expect(codes(plan(readFlags([]), { protectionKeys: 15 }))).toStrictEqual([]);
   });
 
@@ -115,12 +117,18 @@ describe('known stories', () => {
   it('a million slots against the default map count', () => {
     const settings = { totalMemories: 1_000_000, maxMemorySize: 16 * MIB, memoryReservation: 16 * MIB };
     const answer = plan(settings);
-    expect(answer).toMatchObject({ fits: true, boundBy: 'mappings', mappingsPerMemory: 4 });
+    expect(answer).toMatchObject({
+      fits: false,
+      slabFits: true,
+      boundBy: 'mappings',
+      mappingsPerMemory: 4,
+    });
     expect(answer.liveMemories).toBe(Math.floor((65_530 - 2560) / 4));
     expect(answer.advice).toMatchObject([{ code: 'FEW_MAPPINGS', setting: 'vm.max_map_count' }]);
     expect(messageOf(answer, 'FEW_MAPPINGS')).toContain('sysctl -w vm.max_map_count=4002560');
     const raised = plan(settings, { maxMapCount: answer.mapCountForAll });
-    expect(raised).toMatchObject({ liveMemories: 1_000_000, boundBy: 'totalMemories', advice: [] });
+    expect(raised).toMatchObject({ fits: true, liveMemories: 1_000_000, boundBy: 'totalMemories' });
+    expect(raised.advice).toStrictEqual([]);
     expect(plan(settings, { maxMapCount: undefined }).liveByMappings).toBe(Infinity);
     expect(plan(settings, {}, { hasImage: false }).liveMemories).toBe(Math.floor((65_530 - 2560) / 2));
     expect(plan(settings, { maxMapCount: 100 }).liveMemories).toBe(0);
@@ -128,6 +136,35 @@ describe('known stories', () => {
 });
 
 describe('what else it answers', () => {
+  it('fits only if it can be made and all can be live', () => {
+    expect(plan({}, { memoryBytes: '3MiB' })).toMatchObject({
+      fits: false,
+      slabFits: true,
+      liveMemories: 768,
+    });
+    expect(plan({ memoryProtectionKeys: 'enable' })).toMatchObject({ fits: false, slabFits: true });
+    expect(plan({}, { addressBits: 39 })).toMatchObject({ fits: false, slabFits: false });
+    expect(plan()).toMatchObject({ fits: true, slabFits: true });
+  });
+
+  it('reads sizes as text, of host and usage too', () => {
+    const text = {
+      pageSize: '16KiB',
+      largestReservationBytes: '5 TiB',
+      addressSpaceLimitBytes: '6TiB',
+      memoryBytes: '8g',
+    };
+    const numbers = {
+      pageSize: 16_384,
+      largestReservationBytes: 5 * TIB,
+      addressSpaceLimitBytes: 6 * TIB,
+      memoryBytes: 8 * GIB,
+    };
+    expect(plan({}, text, { residentBytesPerMemory: '1MiB' })).toStrictEqual(
+      plan({}, numbers, { residentBytesPerMemory: MIB }),
+    );
+  });
+
   it("insisting on keys that are not there is an error, 'auto' is not", () => {
     expect(plan({ memoryProtectionKeys: 'enable' }).advice).toMatchObject([
       { code: 'NO_KEYS', severity: 'error' },
@@ -155,11 +192,32 @@ describe('what else it answers', () => {
     expect(plan({}, { memoryBytes: 0 }, { residentBytesPerMemory: 0 }).liveByMemory).toBe(Infinity);
   });
 
-  it('freed slots keep bytes resident, in whole pages, in every slot that was used', () => {
-    const answer = plan({ linearMemoryKeepResident: MIB - 1 }, { memoryBytes: 2 * GIB });
+  it('freed slots keep bytes resident, in whole pages, in every slot that was used, and all together within a bound', () => {
+    const settings = { linearMemoryKeepResident: MIB - 1, maxUnusedBytesResident: 2 * GIB };
+    const answer = plan(settings, { memoryBytes: 2 * GIB });
     expect(answer.keptResidentBytes).toBe(1000 * MIB);
-    expect(codes(answer)).toStrictEqual(['KEEPS_MUCH_RESIDENT']);
-    expect(codes(plan({ linearMemoryKeepResident: MIB }))).toStrictEqual([]);
+    expect(answer.advice).toMatchObject([
+      { code: 'KEEPS_MUCH_RESIDENT', setting: 'linearMemoryKeepResident' },
+    ]);
+    expect(codes(plan(settings))).toStrictEqual([]);
+    const few = plan({ ...settings, totalMemories: 100 }, { memoryBytes: 2 * GIB });
+    expect(few).toMatchObject({ keptResidentBytes: 100 * MIB, advice: [] });
+
+    const bounded = plan({}, { memoryBytes: 256 * MIB });
+    expect(bounded.keptResidentBytes).toBe(128 * MIB);
+    expect(bounded.advice).toMatchObject([
+      { code: 'KEEPS_MUCH_RESIDENT', setting: 'maxUnusedBytesResident' },
+    ]);
+    expect(messageOf(bounded, 'KEEPS_MUCH_RESIDENT')).toBe(
+      'After a peak, free slots may keep 128 MiB of the 256 MiB of RAM: as much as maxUnusedBytesResident lets all of ' +
+        'them together. Lower it.',
+    );
+    expect(codes(plan({}, { memoryBytes: 512 * MIB }))).toStrictEqual([]);
+    const flags = ['pooling-memory-keep-resident=1MiB'];
+    expect(messageOf(plan(readFlags(flags), { memoryBytes: GIB }), 'KEEPS_MUCH_RESIDENT')).toBe(
+      'After a peak, free slots may keep 1000 MiB of the 1 GiB of RAM: -O pooling-memory-keep-resident, 1 MiB, in each ' +
+        'slot that was used. Lower it; -O pooling-max-unused-warm-slots does not bound it.',
+    );
   });
 
   it('what each setting costs, told by leaving it out', () => {
@@ -206,7 +264,10 @@ describe('what else it answers', () => {
     [{}, { maxMapCount: -1 }, {}, 'ERR_OUT_OF_RANGE', 'host.maxMapCount'],
     [{}, { addressSpaceLimitBytes: 0.5 }, {}, 'ERR_OUT_OF_RANGE', 'host.addressSpaceLimitBytes'],
     [{}, { largestReservationBytes: Number.NaN }, {}, 'ERR_OUT_OF_RANGE', 'host.largestReservationBytes'],
-    [{}, { memoryBytes: '1GiB' }, {}, 'ERR_INVALID_ARG_TYPE', 'host.memoryBytes'],
+    [{}, { memoryBytes: '1GB' }, {}, 'ERR_INVALID_ARG_VALUE', 'host.memoryBytes'],
+    [{}, { memoryBytes: null }, {}, 'ERR_INVALID_ARG_TYPE', 'host.memoryBytes'],
+    [{}, { pageSize: '4 pages' }, {}, 'ERR_INVALID_ARG_VALUE', 'host.pageSize'],
+    [{}, {}, { residentBytesPerMemory: 'one page' }, 'ERR_INVALID_ARG_VALUE', 'usage.residentBytesPerMemory'],
     [{}, null, {}, 'ERR_INVALID_ARG_TYPE', 'host'],
     [{}, {}, { residentBytesPerMemory: -1 }, 'ERR_OUT_OF_RANGE', 'usage.residentBytesPerMemory'],
     [{}, {}, { hasImage: 'y' }, 'ERR_INVALID_ARG_TYPE', 'usage.hasImage'],
@@ -241,8 +302,14 @@ describe('properties', () => {
     memoryBytes: fc.nat(2 ** 40),
   });
 
-  const slabBytesOf = (settings: PlanInput, host: PlanHost, keys: number, totalMemories: number) =>
-    calculate(slabConstraints({ ...settings, totalMemories }, settings, keys, host.pageSize)).totalSlabBytes;
+  const slabBytesOf = (
+    settings: SlabLimits & SlabTunables,
+    host: PlanHost,
+    keys: number,
+    totalMemories: number,
+  ) =>
+    calculate(slabConstraints({ ...settings, totalMemories }, settings, keys, Number(host.pageSize)))
+      .totalSlabBytes;
 
   it('the largest slab is within the bound, and one slot more is not', () => {
     fc.assert(
@@ -251,8 +318,9 @@ describe('properties', () => {
         const { layout, slabLimitBytes, slotsByAddressSpace, liveMemories } = answer;
         if (layout.numSlots > 0) expect(layout.totalSlabBytes).toBeLessThanOrEqual(slabLimitBytes);
         expect(layout.numSlots).toBeLessThanOrEqual(Math.min(settings.totalMemories, slotsByAddressSpace));
-        expect(answer.fits).toBe(answer.wantedSlabBytes <= slabLimitBytes);
-        if (answer.fits) expect(layout.numSlots).toBe(settings.totalMemories);
+        expect(answer.slabFits).toBe(answer.wantedSlabBytes <= slabLimitBytes);
+        expect(answer.fits).toBe(answer.slabFits && liveMemories === settings.totalMemories);
+        if (answer.slabFits) expect(layout.numSlots).toBe(settings.totalMemories);
         else expect(answer.advice[0]?.code).toBe('SLAB_DOES_NOT_FIT');
         expect(liveMemories).toBe(
           Math.min(settings.totalMemories, layout.numSlots, answer.liveByMappings, answer.liveByMemory),

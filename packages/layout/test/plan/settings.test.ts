@@ -5,25 +5,36 @@ import {
   plan,
   readFlags,
   readSettings,
+  WASMTIME_FLAGS,
   WASMTIME_PLAN_SETTINGS,
 } from '../../src/index.js';
 import { GIB, MIB } from '../support/figures.js';
 
 describe('defaults', () => {
-  it("are the pool's, and Wasmtime's without keys", () => {
+  it("are the pool's, and Wasmtime's", () => {
     expect(readSettings()).toStrictEqual({
+      embedding: 'node',
       totalMemories: 1000,
       maxMemorySize: 4 * GIB,
       memoryReservation: 4 * GIB,
       memoryGuardSize: 32 * MIB,
       guardBeforeLinearMemory: true,
-      linearMemoryKeepResident: 0,
+      linearMemoryKeepResident: 4 * MIB,
+      maxUnusedBytesResident: 128 * MIB,
       maxUnusedWarmSlots: 100,
       memoryProtectionKeys: 'auto',
       maxMemoryProtectionKeys: 16,
     });
-    expect(readFlags([])).toStrictEqual({ ...DEFAULT_PLAN_SETTINGS, memoryProtectionKeys: 'disable' });
+    expect(readFlags([])).toStrictEqual({
+      ...DEFAULT_PLAN_SETTINGS,
+      embedding: 'wasmtime',
+      linearMemoryKeepResident: 0,
+      maxUnusedBytesResident: Number.MAX_SAFE_INTEGER,
+      memoryProtectionKeys: 'disable',
+    });
     expect(readSettings({}, WASMTIME_PLAN_SETTINGS)).toStrictEqual(readFlags([]));
+    expect(readSettings({ embedding: 'wasmtime' })).toStrictEqual(readFlags([]));
+    expect(readSettings({ embedding: 'node' })).toStrictEqual(readSettings());
     expect(DEFAULT_PLAN_SETTINGS).toMatchObject(DEFAULT_SLAB_SETTINGS);
     expect(Object.isFrozen(DEFAULT_PLAN_SETTINGS) && Object.isFrozen(WASMTIME_PLAN_SETTINGS)).toBe(true);
   });
@@ -42,9 +53,15 @@ describe("Wasmtime's names", () => {
     'pooling-max-memory-protection-keys': ['maxMemoryProtectionKeys', '4', 4],
   } as const;
 
-  it('has a flag for each setting', () => {
-    expect(Object.values(FLAGS).map(([setting]) => setting)).toStrictEqual(
-      Object.keys(DEFAULT_PLAN_SETTINGS),
+  it('has a flag for each setting that Wasmtime has', () => {
+    const flags = Object.entries(FLAGS).map(([flag, [setting]]) => [setting, flag]);
+    expect(WASMTIME_FLAGS).toStrictEqual({
+      ...Object.fromEntries(flags),
+      embedding: undefined,
+      maxUnusedBytesResident: undefined,
+    });
+    expect(Object.keys(WASMTIME_FLAGS).toSorted()).toStrictEqual(
+      Object.keys(DEFAULT_PLAN_SETTINGS).toSorted(),
     );
   });
 
@@ -127,6 +144,9 @@ describe('bad settings', () => {
     [{ totalMemories: null }, 'ERR_INVALID_ARG_TYPE', 'null'],
     [{ maxMemorySize: true }, 'ERR_INVALID_ARG_TYPE', 'maxMemorySize'],
     [{ maxMemorySize: '4GB' }, 'ERR_INVALID_ARG_VALUE', 'binary'],
+    [{ embedding: 'browser' }, 'ERR_INVALID_ARG_VALUE', "one of: 'node', 'wasmtime'"],
+    [{ embedding: 1 }, 'ERR_INVALID_ARG_VALUE', 'embedding'],
+    [{ maxUnusedBytesResident: -1 }, 'ERR_OUT_OF_RANGE', 'maxUnusedBytesResident'],
     [{ guardBeforeLinearMemory: 1 }, 'ERR_INVALID_ARG_TYPE', 'guardBeforeLinearMemory'],
     [{ guardBeforeLinearMemory: 'maybe' }, 'ERR_INVALID_ARG_TYPE', 'maybe'],
     [{ memoryProtectionKeys: 'constructor' }, 'ERR_INVALID_ARG_VALUE', 'constructor'],

@@ -1,27 +1,32 @@
 /** The command line: `doctor`, its options, its exit codes. */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { examine } from './examine.js';
 import { gatherFacts, HostUnusableError } from './facts.js';
 import { showReport, styleOf } from './show.js';
 
 const HELP = `Usage: guardstripe-memory-pool doctor [--json]
+       guardstripe-memory-pool help
 
 Says what this host offers to a memory pool, what the pool will therefore do, and what to change to do better. Changes
 nothing. Run it where the pool will run: limits differ between a shell, a service and a container.
 
 Options:
   --json       the answer as JSON, alone, on standard output; its "host" is what plan() of @guardstripe/layout takes
+  --version    print the version
   -h, --help   print this
 
 Exit codes:
-  0  a pool with the default settings can be made here
-  1  it cannot; the lines marked "fix" say why
+  0  a pool with the default settings can be made here, and all its memories can be live at once
+  1  it cannot be made; the lines marked "fix" say why
   2  the command line is wrong, or the answer cannot be written
+  3  it can be made, but not all its memories can be live at once; the lines marked "note" say why
 `;
 
 const WORKS = 0;
 const DOES_NOT_WORK = 1;
 const BAD_USAGE = 2;
+const NOT_ALL_LIVE = 3;
 
 class UsageError extends Error {}
 
@@ -34,12 +39,12 @@ export function run(words: readonly string[]): number {
     process.exitCode = BAD_USAGE;
   });
   try {
-    const { json, help } = readOptions(words);
-    if (help) {
-      process.stdout.write(HELP);
+    const wanted = readOptions(words);
+    if (wanted === 'help' || wanted === 'version') {
+      process.stdout.write(wanted === 'help' ? HELP : `${version()}\n`);
       return WORKS;
     }
-    return doctor(json);
+    return doctor(wanted === 'json');
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof HostUnusableError)) throw error;
     complain(error.message);
@@ -57,18 +62,27 @@ function doctor(json: boolean): number {
   process.stdout.write(
     json ? `${JSON.stringify(report, undefined, 2)}\n` : showReport(report, styleOf(process.stdout)),
   );
-  return report.works ? WORKS : DOES_NOT_WORK;
+  if (!report.works) return DOES_NOT_WORK;
+  return report.defaultPool.fits ? WORKS : NOT_ALL_LIVE;
 }
 
-function readOptions(words: readonly string[]): { json: boolean; help: boolean } {
+/** Of the package that this is a part of: its manifest lies two folders above the built command. */
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { readonly version: string }).version;
+}
+
+/** What is to be printed. */
+function readOptions(words: readonly string[]): 'help' | 'version' | 'json' | 'text' {
   const { values, positionals } = parseWords(words);
-  const { json = false, help = false } = values;
-  if (help) return { json, help };
   const [command, ...more] = positionals;
-  if (command === undefined) throw new UsageError('say what to do: doctor (or --help)');
-  if (command !== 'doctor') throw new UsageError(`unknown command ${JSON.stringify(command)}: doctor`);
+  if (values.help === true || command === 'help') return 'help';
+  if (values.version === true) return 'version';
+  if (command === undefined) throw new UsageError('say what to do: doctor (or help)');
+  if (command !== 'doctor')
+    throw new UsageError(`unknown command ${JSON.stringify(command)}: doctor or help`);
   if (more[0] !== undefined) throw new UsageError(`one word too many: ${JSON.stringify(more[0])}`);
-  return { json, help };
+  return values.json === true ? 'json' : 'text';
 }
 
 function parseWords(words: readonly string[]) {
@@ -76,7 +90,11 @@ function parseWords(words: readonly string[]) {
     return parseArgs({
       args: [...words],
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        json: { type: 'boolean' },
+        version: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
     });
   } catch (error) {
     // Node adds advice on words that begin with a dash; the first sentence says what is wrong.

@@ -21,7 +21,10 @@ export interface Report {
   readonly works: boolean;
   readonly findings: readonly Finding[];
   /** A pool of the default settings, planned for this host. */
-  readonly defaultPool: Pick<Plan, 'liveMemories' | 'boundBy' | 'slotsByAddressSpace' | 'liveByMappings'>;
+  readonly defaultPool: Pick<
+    Plan,
+    'fits' | 'liveMemories' | 'boundBy' | 'slotsByAddressSpace' | 'liveByMappings'
+  >;
   /** What `plan(settings, host)` of `@guardstripe/layout` takes. */
   readonly host: PlanHost;
   readonly facts: Facts;
@@ -37,11 +40,11 @@ export function examine(facts: Facts): Report {
   const host = planHost(facts);
   const defaults = plan({}, host);
   const findings = RULES.map((rule) => rule(facts, defaults));
-  const { liveMemories, boundBy, slotsByAddressSpace, liveByMappings } = defaults;
+  const { fits, liveMemories, boundBy, slotsByAddressSpace, liveByMappings } = defaults;
   return {
     works: findings.every(({ state }) => state !== 'fix'),
     findings,
-    defaultPool: { liveMemories, boundBy, slotsByAddressSpace, liveByMappings },
+    defaultPool: { fits, liveMemories, boundBy, slotsByAddressSpace, liveByMappings },
     host,
     facts,
   };
@@ -64,10 +67,10 @@ const pages: Rule = ({ pageSize }) => ({
       : 'sizes are rounded up to it',
 });
 
-const addressSpace: Rule = (facts, { fits, layout, slotsByAddressSpace }) => {
+const addressSpace: Rule = (facts, { slabFits, layout, slotsByAddressSpace }) => {
   const { addressBits, largestReservationBytes, addressSpaceLimitBytes } = facts;
   const found = `${addressBits} bits, ${formatBytes(largestReservationBytes)} in one piece`;
-  if (fits) {
+  if (slabFits) {
     const effect = `room for ${count(slotsByAddressSpace)} slots of the default ${formatBytes(layout.slotBytes)}`;
     return { subject: 'address space', state: 'ok', found, effect };
   }
@@ -137,9 +140,9 @@ const mapCount: Rule = ({ maxMapCount, mappingsInUse }, { liveByMappings, mappin
   };
 };
 
-const memory: Rule = ({ memoryBytes }) => ({
+const memory: Rule = ({ memoryBytes }, { liveByMemory, layout }) => ({
   subject: 'RAM',
-  state: 'ok',
+  state: noteIf(liveByMemory < layout.numSlots),
   found: formatBytes(memoryBytes),
   effect: 'bounds what live memories write to, and what free slots keep (maxUnusedBytesResident)',
 });

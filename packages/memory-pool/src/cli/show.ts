@@ -30,7 +30,7 @@ export function showReport(report: Report, style: Style): string {
     text === undefined ? [] : [`  ${subject}: ${text}`],
   );
   const verdict = works
-    ? `${style.mark('ok', 'A pool with the default settings works here')}: ${defaultPool.liveMemories.toLocaleString('en-US')} memories at once.`
+    ? `${style.mark('ok', 'A pool with the default settings works here')}: ${defaultPool.liveMemories.toLocaleString('en-US')} memories at once${defaultPool.fits ? '' : ', not all of its 1,000'}.`
     : style.mark('fix', 'A pool with the default settings cannot be made here.');
   return [
     style.mark('bold', `Linux ${kernelRelease} on ${arch}, Node.js ${nodeVersion}`),

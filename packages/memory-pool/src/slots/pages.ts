@@ -3,7 +3,7 @@
  * page that was mapped anew would be open to every stripe until its key is put back. Here nothing is ever accessible without
  * it: pages are mapped without access, and the call that opens them colours them.
  *
- *     mmap (no access, no key) ──▶ pkey_mprotect (access and key at once) ──▶ in use ──▶ mprotect (keeps the key)
+ *     mmap (no access, no key) ──▶ pkey_mprotect (access and key at once) ──▶ in use ──▶ pkey_mprotect (neither again)
  *
  * The slab belongs to the pool, and sizes were checked where they came in. So the calls go straight to the platform's
  * primitives, after the one comparison that keeps a mistake of ours out of the neighbours' pages.
@@ -13,6 +13,9 @@ import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
 import type { ProtectionKey } from '@guardstripe/mpk';
 import type { PoolImage } from '../module/image.js';
 import { PoolClosedError } from '../errors.js';
+
+/** The hardware's default, which every page has that nobody coloured (pkeys(7)). */
+const NO_KEY = 0;
 
 /** Changes pages of slots. Offsets are bytes from the slot's start; offsets and lengths are whole host pages. */
 export class SlotPages {
@@ -50,9 +53,14 @@ export class SlotPages {
     else this.#virtualMemory.protectWithKey(address, byteLength, 'read-write', keys[slot % keys.length]!);
   }
 
-  /** Makes any touch of the pages fault. */
+  /**
+   * Makes any touch of the pages fault. They lose their key, too: as the reservation left them, they are one mapping with the pages
+   * behind them that were never opened, and a slot takes no more mappings than it is counted for.
+   */
   shut(slot: number, offset: number, byteLength: number): void {
-    this.#virtualMemory.protect(this.#range(slot, offset, byteLength), byteLength, 'none');
+    const address = this.#range(slot, offset, byteLength);
+    if (this.#keyIds.length === 0) this.#virtualMemory.protect(address, byteLength, 'none');
+    else this.#virtualMemory.protectWithKey(address, byteLength, 'none', NO_KEY);
   }
 
   /** Lays fresh inaccessible pages over the whole slot, whatever was there. */

@@ -1,6 +1,6 @@
 /** The built command as a child, and what it makes of hosts that this one is not. */
 import { spawn, spawnSync, type StdioOptions } from 'node:child_process';
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { plan } from '@guardstripe/layout';
 import { host } from '@guardstripe/mmap';
@@ -60,7 +60,7 @@ describe('doctor: this host', () => {
     const { pageSize, addressBits, overcommit, features } = host();
     expect(report.facts).toMatchObject({ pageSize, addressBits, overcommit, features });
     expect(report.facts.largestReservationBytes).toBeGreaterThan(2 ** 30);
-    expect(report.works).toBe(status === 0);
+    expect(status).toBe(report.works ? (report.defaultPool.fits ? 0 : 3) : 1);
     expect(plan({}, report.host).liveMemories).toBe(report.defaultPool.liveMemories);
   });
 
@@ -95,6 +95,7 @@ describe('doctor: other hosts', () => {
     // Less than pools leave free.
     ['vm.max_map_count', { maxMapCount: 2000 }, 'fix'],
     ['vm.max_map_count', { maxMapCount: undefined }, 'note'],
+    ['RAM', { memoryBytes: 2 ** 20 }, 'note'],
     ['overcommit', { overcommit: 'never' }, 'note'],
     ['overcommit', { overcommit: 'unknown' }, 'note'],
     ['overcommit', { overcommit: 'always' }, 'ok'],
@@ -114,6 +115,12 @@ describe('doctor: other hosts', () => {
     const others = examine(facts).findings.filter((found) => found.subject !== subject);
     expect(others.filter(({ state: other }) => other !== 'ok')).toStrictEqual([]);
     expect(examine(facts).works).toBe(state !== 'fix');
+  });
+
+  it('a pool that can be made and of which not all can be live is no success', () => {
+    const report = examine({ ...GOOD, maxMapCount: 4000 });
+    expect(report).toMatchObject({ works: true, defaultPool: { fits: false, liveMemories: 360 } });
+    expect(showReport(report, PLAIN)).toMatch(/works here: 360 memories at once, not all of its 1,000\.\n$/);
   });
 
   it('39 address bits: says how many slots fit, and who plans more', () => {
@@ -149,9 +156,17 @@ describe('guardstripe-memory-pool: usage', () => {
     expect(stderr).toContain(text);
   });
 
-  it('--help says what it does and how it ends', () => {
+  it('--version is that of the package', () => {
+    const manifest = readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(run(['--version'])).toStrictEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('help says what it does and how it ends', () => {
     const { status, stdout } = run(['--help']);
     expect(status).toBe(0);
+    expect(run(['help'])).toStrictEqual({ status, stdout, stderr: '' });
+    for (const code of [0, 1, 2, 3]) expect(stdout).toMatch(new RegExp(`^ {2}${code} {2}[a-z]`, 'm'));
     expect(stdout).toMatch(/^Usage: guardstripe-memory-pool doctor/);
     expect(stdout).toContain('Exit codes:');
   });
