@@ -21,6 +21,7 @@ import {
   scribble,
   zeroModule,
 } from './support/memories.js';
+import { mappingsOf } from './support/mappings.js';
 import { describeWithKeys } from './support/striped.js';
 
 const pools: MemoryPool[] = [];
@@ -358,6 +359,23 @@ describeWithKeys('closing a striped pool', () => {
     using lease = keys();
     expect(lease.keys).toHaveLength(15);
     expect(colouredMappings()).toEqual([]);
+  });
+
+  it('takes no more mappings than it counts, in slots that were opened further before and shut again', () => {
+    const pool = stripedPool();
+    const { slabAddress, layout } = pool;
+    const mappings = () => mappingsOf(slabAddress, slabAddress + layout.totalSlabBytes);
+    const reserved = mappings();
+    const stores = [0, 1, 2].map(() => pool.openStore());
+    for (const numPages of [6, 2, 4, 1]) {
+      const memories = stores.flatMap((store) =>
+        [1, 2, 3].map(() => store.allocate({ module: zeroModule(numPages) })),
+      );
+      for (const memory of memories) scribble(memory);
+      expect(mappings() - reserved).toBeLessThanOrEqual(pool.metrics().mappings);
+      for (const memory of memories) memory.free();
+      expect(mappings() - reserved).toBeLessThanOrEqual(pool.metrics().mappings);
+    }
   });
 
   it('leaves the keys of another pool alone', () => {

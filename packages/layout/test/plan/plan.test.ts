@@ -7,7 +7,6 @@ import {
   slabConstraints,
   type Plan,
   type PlanHost,
-  type PlanInput,
   type SlabLimits,
   type SlabTunables,
 } from '../../src/index.js';

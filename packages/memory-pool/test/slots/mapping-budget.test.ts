@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { PoolMappingsError } from '../../src/index.js';
 import { MappingBudget, mappingBudget, type MappingHolder } from '../../src/slots/mapping-budget.js';
 import { countMappings, type MappingCounts } from '../../src/slots/process-mappings.js';
+import { mappingsOf } from '../support/mappings.js';
 import { imageModule, smallPool, zeroModule } from '../support/memories.js';
 
 const HOST_PAGE = 4096;
@@ -204,13 +205,3 @@ describe('a pool', () => {
     expect(mappingBudget().held).toBe(before.held);
   });
 });
-
-/** Mappings of this process inside a range of addresses, as the kernel tells them. */
-function mappingsOf(start: number, end: number): number {
-  return readFileSync('/proc/self/maps', 'latin1')
-    .split('\n')
-    .filter((line) => {
-      const [from, to] = (line.split(' ', 1)[0] ?? '').split('-').map((text) => Number.parseInt(text, 16));
-      return from !== undefined && to !== undefined && from < end && to > start;
-    }).length;
-}
