@@ -57,13 +57,9 @@ export {
 export { WASMTIME_FLAGS } from './plan/names.js';
 export {
   DEFAULT_PLAN_SETTINGS,
-  readFlags,
-  readNamed,
-  readSettings,
   WASMTIME_PLAN_SETTINGS,
   type Embedding,
   type KeySetting,
-  type NamedSettings,
-  type PlanInput,
   type PlanSettings,
-} from './plan/settings.js';
+} from './plan/defaults.js';
+export { readFlags, readNamed, readSettings, type NamedSettings, type PlanInput } from './plan/settings.js';

@@ -3,13 +3,8 @@ import { parseBytes } from '@guardstripe/common';
 import { parseArgs } from 'node:util';
 import type { PlanUsage } from '../plan/answer.js';
 import type { PlanHost } from '../plan/host.js';
-import {
-  DEFAULT_PLAN_SETTINGS,
-  readLayers,
-  splitFlags,
-  WASMTIME_PLAN_SETTINGS,
-  type NamedSettings,
-} from '../plan/settings.js';
+import { DEFAULT_PLAN_SETTINGS, WASMTIME_PLAN_SETTINGS } from '../plan/defaults.js';
+import { readLayers, splitFlags, type NamedSettings } from '../plan/settings.js';
 import { readSettingsFile } from './settings-file.js';
 import { thisHost } from './this-host.js';
 import { UsageError } from './usage-error.js';

@@ -4,7 +4,7 @@ import { DEFAULT_PAGE_SIZE } from '../defaults.js';
 import { roundUpToPage } from '../page-aligned-bytes.js';
 import type { BarePlan, PlanAdvice } from './answer.js';
 import type { ResolvedHost } from './host.js';
-import type { PlanSettings } from './settings.js';
+import type { PlanSettings } from './defaults.js';
 import type { SlabLayout } from '../slab-layout.js';
 
 type Rule = (plan: BarePlan, host: ResolvedHost) => PlanAdvice | undefined;

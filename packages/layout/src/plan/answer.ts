@@ -2,7 +2,8 @@
 import type { Size } from '../defaults.js';
 import type { SlabLayout } from '../slab-layout.js';
 import type { SettingCost } from './costs.js';
-import type { NamedSettings, PlanSettings } from './settings.js';
+import type { PlanSettings } from './defaults.js';
+import type { NamedSettings } from './settings.js';
 
 /** How a memory is used, for what it costs while it lives. Every field may be left out. */
 export interface PlanUsage {

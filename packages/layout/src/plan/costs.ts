@@ -1,6 +1,6 @@
 /** What each setting costs, told by leaving it out: the same slots without it, and how many would fit then. */
 import type { ResolvedHost } from './host.js';
-import type { PlanSettings } from './settings.js';
+import type { PlanSettings } from './defaults.js';
 import { MAX_SLOTS, slabBytes, slotsThatFit } from './slots.js';
 
 /** What would be if one setting were as cheap as it can be. */

@@ -1,6 +1,6 @@
 /** What the process that a pool is in takes for itself, and leaves to the pool. */
 import { MAPPINGS_LEFT_TO_NODE } from '../process-bounds.js';
-import type { Embedding } from './settings.js';
+import type { Embedding } from './defaults.js';
 
 /** What is left to a pool. */
 export interface PoolProcess {

@@ -2,7 +2,7 @@
 import { checkInteger, checkObject, checkPageSize, parseBytes } from '@guardstripe/common';
 import { DEFAULT_PAGE_SIZE, type Size } from '../defaults.js';
 import { processOf } from './embedding.js';
-import type { Embedding } from './settings.js';
+import type { Embedding } from './defaults.js';
 
 /**
  * What bounds a pool on a machine. Every field may be left out; what `host()` of `@guardstripe/mmap` returns is one. Bytes are numbers or

@@ -1,5 +1,5 @@
 /** What settings are called: by us, in Wasmtime's API, and as its flags. */
-import type { PlanSettings } from './settings.js';
+import type { PlanSettings } from './defaults.js';
 
 /** Wasmtime's flag for each setting, as it stands behind `-O`; `undefined` for what Wasmtime has not. */
 export const WASMTIME_FLAGS: Readonly<Record<keyof PlanSettings, string | undefined>> = Object.freeze({

@@ -9,7 +9,8 @@ import { adviseOn } from './advice.js';
 import type { Plan, PlanBound, PlanUsage } from './answer.js';
 import { costsOf } from './costs.js';
 import { resolveHost, type PlanHost, type ResolvedHost } from './host.js';
-import { readLayers, type NamedSettings, type PlanInput, type PlanSettings } from './settings.js';
+import type { PlanSettings } from './defaults.js';
+import { readLayers, type NamedSettings, type PlanInput } from './settings.js';
 import { layOut, MAX_SLOTS, slabBytes, slotsThatFit } from './slots.js';
 
 /**

@@ -4,7 +4,7 @@ import { slabConstraints } from '../constraints.js';
 import { SlabTooLargeError } from '../errors.js';
 import { MAX_PROTECTION_KEYS } from '../process-bounds.js';
 import type { ResolvedHost } from './host.js';
-import type { PlanSettings } from './settings.js';
+import type { PlanSettings } from './defaults.js';
 import type { SlabLayout } from '../slab-layout.js';
 
 /** Most slots that a plan counts: what Wasmtime's 32-bit counter holds. */
