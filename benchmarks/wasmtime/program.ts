@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const HERE = import.meta.dirname;
-const EXECUTABLE = join(HERE, 'target', 'release', 'guardstripe-beside-wasmtime');
+/** Where cargo itself would build. */
+const TARGET = process.env['CARGO_TARGET_DIR'] ?? join(HERE, 'target');
+const EXECUTABLE = join(TARGET, 'release', 'guardstripe-beside-wasmtime');
 
 /** Builds the program, which takes minutes the first time; or says in one line why not and returns `undefined`. */
 export function buildProgram(): string | undefined {

@@ -113,17 +113,18 @@ function memory(random: Random): MemoryShape {
   return { minimum, index, ...(shared || random.oneIn(2) ? { maximum } : {}), ...(shared ? { shared } : {}) };
 }
 
-function customMemory(random: Random, index: 'i32' | 'i64'): MemoryShape {
+export function customMemory(random: Random, index: 'i32' | 'i64'): MemoryShape {
   if (random.oneIn(4)) return { minimum: random.below(4), index, pageSizeLog2: 16 };
   const nearby = random.pick([0, HOST_PAGE, 2 * HOST_PAGE, PAGE, 3 * PAGE]) + random.between(-3, 3);
   const minimum = Math.max(0, random.oneIn(3) ? random.below(2 * PAGE) : nearby);
   return { minimum, index, pageSizeLog2: 0, ...(random.oneIn(2) ? { maximum: minimum + 5000 } : {}) };
 }
 
-function makeGlobals(random: Random): GlobalShape[] {
+/** @param mayImport - an imported global has no value here */
+export function makeGlobals(random: Random, mayImport = true): GlobalShape[] {
   const globals: GlobalShape[] = [];
   const count = random.oneIn(3) ? random.between(1, 5) : 0;
-  const imported = random.oneIn(4) ? random.between(1, 2) : 0;
+  const imported = mayImport && random.oneIn(4) ? random.between(1, 2) : 0;
   for (let index = 0; index < imported; index++) {
     globals.push({ type: random.pick(['i32', 'i64'] as const), importName: ['env', `global${index}`] });
   }
@@ -171,7 +172,7 @@ function computed(
   }
 }
 
-function segment(
+export function segment(
   random: Random,
   memories: readonly MemoryShape[],
   globals: readonly GlobalShape[],
