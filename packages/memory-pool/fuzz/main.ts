@@ -3,7 +3,9 @@
  *
  *     node packages/memory-pool/fuzz/main.ts [--seconds 60] [--seed N] [--count N] [--wasmtime]
  *
- * With `--wasmtime`, it is Wasmtime that they are compared with, and they are such as V8 cannot read. The seed is printed. A module that fails is written to `fuzz/findings/`, and its own seed with `--count 1` makes it again.
+ * With `--wasmtime`, it is Wasmtime that they are compared with, and they are such as V8 cannot read.
+ *
+ * The seed is printed. A module that fails is written to `fuzz/findings/`, and its own seed with `--count 1` makes it again.
  * Ends with 1 if one did.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';

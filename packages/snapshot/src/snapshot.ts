@@ -177,7 +177,7 @@ export class Snapshot implements Disposable {
     const { target } = this.#home();
     return target.memories.flatMap((memory, i) =>
       keeperOf(memory)
-        .differences(this.#state.memories[i]!)
+        .differences(this.#state.memories[i]!, this.#keeping)
         .map(({ offset, byteLength }) => ({ memory: i, offset, byteLength })),
     );
   }

@@ -6,11 +6,12 @@ import { addressOf, type PageRestorer, type VirtualMemory } from '@guardstripe/m
 
 import { isShared } from '../target/target.js';
 import { webAssembly, type MemoryLike } from '../target/webassembly.js';
+import { Distances } from './distances.js';
 import { layOver, mend, removeLaid, type Laid, type Range } from './lay.js';
 import { LaidMappings } from './mapping-budget.js';
 import type { SnapshotMethod } from './method.js';
-import { copyBack, differences, type PageRun } from './pages.js';
-import { startRestorer } from './restorer.js';
+import { copyBack, differences, joinRuns, type PageRun } from './pages.js';
+import { canWatch, rewatch, startRestorer } from './restorer.js';
 import type { SavedMemory } from './saved-memory.js';
 
 /** How a snapshot wants its memories kept. */
@@ -40,8 +41,11 @@ export class MemoryKeeper {
   /** What the pages of the range are mapped to, where they are not written. */
   #laid: Laid;
   #mappings: LaidMappings | undefined;
-  /** What the memory held when watching began. Not watched: `undefined`. */
+  /** What the memory held when watching began, or at the last restore. Not watched: `undefined`. */
   #saved: SavedMemory | undefined;
+  /** Whether its snapshot was closed. It is then still what the memory is compared with, for the sake of others. */
+  #isClosed = false;
+  readonly #distances = new Distances();
   #restorer: PageRestorer | undefined;
   #method: SnapshotMethod = 'copy';
 
@@ -63,7 +67,8 @@ export class MemoryKeeper {
 
   /** Begins to watch. The memory holds exactly the saved bytes. Never fails: the last way needs no help of the system. */
   watch(saved: SavedMemory, keeping: Keeping): void {
-    this.#refresh();
+    const hasMoved = this.#refresh();
+    if (!hasMoved && this.#watchOn(saved, keeping)) return;
     const range = this.#rangeFor(keeping);
     this.#stop();
     if (range === undefined || keeping.virtualMemory === undefined) return this.#start(saved, 'copy');
@@ -81,10 +86,12 @@ export class MemoryKeeper {
   restore(saved: SavedMemory, keeping: Keeping): void {
     const hasMoved = this.#refresh();
     if (this.#saved === saved && !hasMoved) {
-      if (this.#restorer === undefined) copyBack(this.#bytes, saved);
-      else this.#restoreWatched(this.#restorer, saved);
+      const restorer = this.#restorerOf(saved, keeping);
+      if (restorer === undefined) copyBack(this.#bytes, saved);
+      else this.#restoreWatched(restorer, saved);
       return;
     }
+    if (!hasMoved && this.#goTo(saved, keeping)) return;
     this.#dropBehind(saved, keeping);
     copyBack(this.#bytes, saved);
     this.watch(saved, keeping);
@@ -104,17 +111,70 @@ export class MemoryKeeper {
   }
 
   /** Pages whose bytes are not the saved ones. */
-  differences(saved: SavedMemory): PageRun[] {
+  differences(saved: SavedMemory, keeping: Keeping): PageRun[] {
     const hasMoved = this.#refresh();
-    const candidates = this.#saved === saved && !hasMoved ? this.#restorer?.changedRanges() : undefined;
+    const isKept = this.#saved === saved && !hasMoved;
+    const candidates = isKept ? this.#restorerOf(saved, keeping)?.changedRanges() : undefined;
     return differences(this.#bytes, saved, saved.pageSize, candidates);
   }
 
   /** A snapshot was closed: its bytes are gone. */
   forget(saved: SavedMemory): void {
-    if (this.#saved !== saved) return;
+    this.#distances.forget(saved);
+    this.#isClosed ||= this.#saved === saved;
+    if (!this.#isClosed || !this.#distances.isEmpty) return;
     this.#refresh();
     this.#stop();
+  }
+
+  /** A snapshot was taken just now: the watch goes on for it, and what was written so far is where it differs from the last one. */
+  #watchOn(saved: SavedMemory, keeping: Keeping): boolean {
+    const written = this.#writtenSince(keeping);
+    return written !== undefined && this.#follow(saved, written);
+  }
+
+  /** Goes from one snapshot of this memory to another without a look at all of it. False if that is to be done in another way. */
+  #goTo(saved: SavedMemory, keeping: Keeping): boolean {
+    const distance = this.#distances.to(saved);
+    const written = distance && this.#writtenSince(keeping);
+    if (distance === undefined || written === undefined) return false;
+    copyBack(this.#bytes, saved, joinRuns(distance, written));
+    return this.#follow(saved, distance);
+  }
+
+  /** What was written since the memory held the last saved bytes; nothing where that cannot be known, or it is not plain pages. */
+  #writtenSince({ method }: Keeping): readonly PageRun[] | undefined {
+    if (this.#method !== 'written' || method !== 'written' || this.#laid !== undefined) return undefined;
+    try {
+      return this.#restorer?.changedRanges();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The memory holds exactly these bytes, and the last ones differ from them at most in `distance`. */
+  #follow(saved: SavedMemory, distance: readonly PageRun[]): boolean {
+    const last = this.#saved;
+    const restorer = this.#restorer;
+    if (last === undefined || restorer === undefined) return false;
+    if (!rewatch(restorer, saved)) {
+      this.#stop();
+      return false;
+    }
+    this.#distances.move(last, saved, distance);
+    if (this.#isClosed) this.#distances.forget(last);
+    this.#start(saved, 'written', restorer);
+    return true;
+  }
+
+  /** What restores the memory. Over laid pages it begins when it is needed: most forks never go back. */
+  #restorerOf(saved: SavedMemory, keeping: Keeping): PageRestorer | undefined {
+    const range = this.#rangeFor(keeping);
+    const { virtualMemory } = keeping;
+    if (this.#method !== 'laid' || this.#restorer !== undefined || range === undefined || !virtualMemory)
+      return this.#restorer;
+    if (!this.#tryWatching(range, saved, 'laid', virtualMemory)) this.#start(saved, 'copy');
+    return this.#restorer;
   }
 
   /** Pages that came since the snapshot go back to the system, not only to zeros: for what once was large. */
@@ -142,6 +202,7 @@ export class MemoryKeeper {
 
   #start(saved: SavedMemory, method: SnapshotMethod, restorer?: PageRestorer): void {
     this.#saved = saved;
+    this.#isClosed = false;
     this.#method = method;
     this.#restorer = restorer;
   }
@@ -150,6 +211,8 @@ export class MemoryKeeper {
     this.#restorer?.close();
     this.#restorer = undefined;
     this.#saved = undefined;
+    this.#isClosed = false;
+    this.#distances.clear();
   }
 
   /** Reads buffer and address anew where V8 has made others. Returns whether watching has ended by that. */
@@ -210,7 +273,7 @@ export class MemoryKeeper {
     this.#laid = 'partly';
     const isLaid = layOver(range, saved, before, virtualMemory);
     if (isLaid) this.#laid = saved;
-    if (!isLaid || !this.#tryWatching(range, saved, 'laid', virtualMemory)) this.#start(saved, 'copy');
+    this.#start(saved, isLaid && canWatch('laid', virtualMemory) ? 'laid' : 'copy');
   }
 
   /** For a fork that there are no mappings for. */

@@ -98,12 +98,31 @@ function eachDifference(
 /**
  * Makes a memory hold the contents, and zeros behind them. Pieces that are right already are only read: a page that was never
  * touched takes no memory, and one that is shared with a fork stays so.
+ *
+ * @param within - where anything else may be: all of it, or runs, ascending and apart
  */
-export function copyBack(bytes: Uint8Array, contents: Contents): void {
-  eachDifference(bytes, contents, WASM_PAGE_BYTES, (offset, byteLength, wanted) => {
-    if (wanted === undefined) bytes.fill(0, offset, offset + byteLength);
-    else bytes.set(wanted, offset);
-  });
+export function copyBack(bytes: Uint8Array, contents: Contents, within?: readonly PageRun[]): void {
+  for (const { offset, byteLength } of within ?? [{ offset: 0, byteLength: bytes.byteLength }]) {
+    const part = within === undefined ? contents : sliceContents(contents, { offset, byteLength });
+    const view = bytes.subarray(offset, offset + byteLength);
+    eachDifference(view, part, WASM_PAGE_BYTES, (start, length, wanted) => {
+      if (wanted === undefined) view.fill(0, start, start + length);
+      else view.set(wanted, start);
+    });
+  }
+}
+
+/** What is in either of two lists of runs, ascending and apart, as such a list. */
+export function joinRuns(left: readonly PageRun[], right: readonly PageRun[]): readonly PageRun[] {
+  if (left.length === 0) return right;
+  if (right.length === 0) return left;
+  const joined: { offset: number; byteLength: number }[] = [];
+  for (const { offset, byteLength } of [...left, ...right].toSorted((a, b) => a.offset - b.offset)) {
+    const last = joined.at(-1);
+    if (last === undefined || last.offset + last.byteLength < offset) joined.push({ offset, byteLength });
+    else last.byteLength = Math.max(last.byteLength, offset + byteLength - last.offset);
+  }
+  return joined;
 }
 
 /** Pages whose bytes are not the wanted ones, as ascending runs with neighbours joined. */

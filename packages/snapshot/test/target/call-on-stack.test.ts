@@ -1,6 +1,6 @@
 import { runInThisContext } from 'node:vm';
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import { snapshot, type Snapshot } from '../../src/index.js';
 import { instantiate, type TestInstance } from '../support/wasm.js';
@@ -153,6 +153,26 @@ describe('from within a call into the instance', () => {
       later = Promise.resolve().then(() => state.restore());
     });
     await later;
+    expect(exports.peek(1)).toBe(0);
+  });
+
+  it('is seen where V8 cannot be asked for frames of WebAssembly alone, too', async () => {
+    const { instance, exports, during } = visited();
+    const noModule = vi.spyOn(WebAssembly, 'Module').mockImplementation(function () {
+      throw new RangeError('no room');
+    });
+    vi.resetModules();
+    const another = (await import('../../src/index.js')) as { readonly snapshot: typeof snapshot };
+    using state = another.snapshot(instance, { method: 'copy' });
+    expect(noModule).toHaveBeenCalledOnce();
+    noModule.mockRestore();
+    exports.poke(1, 2);
+    const inner = visited();
+    during(() => inner.during(() => [1].forEach(() => expect(() => state.restore()).toThrow(onStack))));
+    expect(exports.peek(1)).toBe(2);
+    // All frames are looked at: one of JavaScript that has the instance as its `this` is none of its calls.
+    const sloppy = runInThisContext('(function (run) { return run(); })') as (run: () => void) => void;
+    Reflect.apply(sloppy, instance, [() => state.restore()]);
     expect(exports.peek(1)).toBe(0);
   });
 });
