@@ -51,8 +51,8 @@ export type {
 export type { RestorerImage } from './restore/contents.js';
 export { processState, processStateObstacle } from './process/process-state.js';
 export type { ProcessState } from './process/process-state.js';
-export { RESTORE_STRATEGIES } from './restore/engine.js';
-export type { RestoreResult, RestoreStrategy } from './restore/engine.js';
+export { RESTORE_STRATEGIES } from './restore/strategies.js';
+export type { RestoreResult, RestoreStrategy } from './restore/strategies.js';
 export type { ForeignRange, MapRange, RestorerRange } from './restore/range.js';
 export { ViewLedger } from './views/ledger.js';
 export type { ViewsLeft } from './views/ledger.js';

@@ -11,7 +11,6 @@ const TO_BE_SPLIT: Readonly<Record<string, number>> = {
   'packages/memory-pool/src/core/pool-core.ts': 500,
   'packages/memory-pool/test/module/module.test.ts': 450,
   'packages/memory-pool/src/wasm': 19,
-  'packages/mmap/src/restore/engine.ts': 500,
   'packages/mmap/test/restore/page-restorer.test.ts': 500,
 };
 

@@ -152,7 +152,7 @@ export class SlotMemory {
     this.#reset.unwatch(slot);
     try {
       const isOther = records.imageId(slot) !== (image === undefined ? 0 : image.id);
-      if (isOther) this.#removeImage(slot);
+      if (isOther) this.#uncover(slot, image);
       this.#setAccessible(slot, pages);
       if (isOther && image !== undefined) this.#mapImage(slot, image);
     } catch (error) {
@@ -177,6 +177,28 @@ export class SlotMemory {
     const offset = records.imageFirstPage(slot) * this.#pageBytes;
     this.#pages.zero(slot, offset, records.imagePages(slot) * this.#pageBytes);
     this.#forgetImage(slot);
+  }
+
+  /** Zeros over what of the slot's image the next one will not lie over, so that image after image is one mapping call, not two. */
+  #uncover(slot: number, next: PoolImage | undefined): void {
+    const records = this.#records;
+    const id = records.imageId(slot);
+    if (id === 0) return;
+    const first = records.imageFirstPage(slot);
+    const end = first + records.imagePages(slot);
+    const nextFirst = next === undefined ? end : Math.min(next.offsetBytes / this.#pageBytes, end);
+    const nextEnd =
+      next === undefined ? end : Math.max((next.offsetBytes + next.byteLength) / this.#pageBytes, first);
+    // The image is left at neither end, or outside of the next one altogether: all of it goes in one call.
+    if ((first < nextFirst && nextEnd < end) || nextFirst >= end || nextEnd <= first) {
+      this.#removeImage(slot);
+      return;
+    }
+    const [from, to] = first < nextFirst ? [first, nextFirst] : [Math.min(nextEnd, end), end];
+    if (from === to) return;
+    this.#pages.zero(slot, from * this.#pageBytes, (to - from) * this.#pageBytes);
+    const left = from === first ? to : first;
+    records.setImage(slot, id, left, end - first - (to - from));
   }
 
   /** The cheaper way to zeros, where pages can be dropped: locked ones cannot. */
@@ -241,9 +263,11 @@ export class SlotMemory {
     this.#records.clearImage(slot);
   }
 
+  /** Maps an image, over what is left of the one before. */
   #mapImage(slot: number, image: PoolImage): void {
     this.#pages.mapImage(slot, image);
     this.#images.retain(image);
+    this.#images.release(this.#records.imageId(slot));
     this.#records.setImage(
       slot,
       image.id,

@@ -35,6 +35,23 @@ export interface Droppable {
   readonly end: number;
 }
 
+/** Of lists that nobody can change any more: they are checked once. */
+const remembered = new WeakMap<readonly RestorerImage[], Contents>();
+
+/**
+ * What the images make of a range. Whoever changes images often gives frozen lists of frozen images.
+ *
+ * @throws as {@link Contents}
+ */
+export function contentsOf(images: readonly RestorerImage[], virtualMemory: VirtualMemory): Contents {
+  const known = remembered.get(images);
+  if (known?.virtualMemory === virtualMemory) return known;
+  const contents = new Contents(images, virtualMemory);
+  if (Object.isFrozen(images) && images.every((image) => Object.isFrozen(image)))
+    remembered.set(images, contents);
+  return contents;
+}
+
 /** Start bytes of a range, and writing them. Offsets are bytes of the range. */
 export class Contents {
   /** Bytes of the images that only copying brings back. */
@@ -43,12 +60,12 @@ export class Contents {
   readonly droppables: readonly Droppable[];
   /** Behind the last image. */
   readonly end: number;
-  readonly #virtualMemory: VirtualMemory;
+  readonly virtualMemory: VirtualMemory;
   readonly #parts: readonly Part[];
 
   /** @throws `TypeError` or `RangeError` for images that are out of order, overlap, or are no whole pages. */
   constructor(images: readonly RestorerImage[], virtualMemory: VirtualMemory) {
-    this.#virtualMemory = virtualMemory;
+    this.virtualMemory = virtualMemory;
     if (!Array.isArray(images)) throw invalidArgType('images', 'an instance of Array', images);
     let end = 0;
     this.#parts = (images as readonly RestorerImage[]).map((image) => {
@@ -76,14 +93,14 @@ export class Contents {
       const part = parts[i]!;
       if (part.start >= end) break;
       if (part.start > at) {
-        this.#virtualMemory.fillZeros(base + at, part.start - at);
+        this.virtualMemory.fillZeros(base + at, part.start - at);
         at = part.start;
       }
       const upTo = Math.min(part.end, end);
-      this.#virtualMemory.copyBytes(part.address + at - part.start, base + at, upTo - at);
+      this.virtualMemory.copyBytes(part.address + at - part.start, base + at, upTo - at);
       at = upTo;
     }
-    if (at < end) this.#virtualMemory.fillZeros(base + at, end - at);
+    if (at < end) this.virtualMemory.fillZeros(base + at, end - at);
   }
 
   /** Writes the images alone that dropping does not bring back. Returns how many bytes. */
@@ -91,7 +108,7 @@ export class Contents {
     let bytesWritten = 0;
     for (const { start, end, address, mapped } of this.#parts) {
       if (mapped) continue;
-      this.#virtualMemory.copyBytes(address, base + start, end - start);
+      this.virtualMemory.copyBytes(address, base + start, end - start);
       bytesWritten += end - start;
     }
     return bytesWritten;
@@ -102,7 +119,7 @@ export class Contents {
     const part = this.#parts[this.#firstBehind(start)];
     const isInside = part !== undefined && part.start <= start;
     const original = isInside ? part.address + start - part.start : zerosAddress(pageBytes);
-    return this.#virtualMemory.sameBytes(base + start, original, pageBytes);
+    return this.virtualMemory.sameBytes(base + start, original, pageBytes);
   }
 
   /** Whether bytes `start` to `end` touch an image. */

@@ -4,8 +4,9 @@
  * and being wrong by a half costs a choice that is late, never a wrong byte.
  */
 
-/** A system call through FFI, with what it does before it comes to the first page. */
-export const CALL = 500;
+/** System calls through FFI, with what they do before they come to the first page: dropping, and walking. */
+export const DROP_CALL = 350;
+export const SCAN_CALL = 600;
 /** A page that is written back: met by the walk, then copied. */
 export const WRITE_BACK = 140;
 /** A page of the range that is not there, which the walk passes. */
@@ -14,13 +15,13 @@ export const PASS_NOTHING = 0.7;
 export const PASS_ZERO = 8;
 export const PASS_FILE = 30;
 /** Copying a page, as a part of many. */
-export const COPY = 110;
+export const COPY = 90;
 /** Taking a page out of the page tables, and what it costs to get it back when it is wanted again. */
 export const DROP = 50;
-export const FAULT_OWN = 2500;
-export const FAULT_ZERO = 1500;
+export const FAULT_OWN = 1500;
+export const FAULT_ZERO = 1200;
 /** A fault on a file's page brings its neighbours along. */
 export const FAULT_FILE = 250;
 /** A page of a watched range: looked at once, and once more to protect it. Then a first write. */
 export const WATCH_PASS = 3.5;
-export const WATCH_WRITE = 1500;
+export const WATCH_WRITE = 1000;

@@ -16,13 +16,17 @@ import { restorerClosed, type SystemError } from '../errors.js';
 import type { PageRange } from '../operations/decommit-many.js';
 import { platform } from '../platform/platform.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
-import { Contents, type RestorerImage } from './contents.js';
-import { Engine, RESTORE_STRATEGIES, type RestoreResult, type RestoreStrategy } from './engine.js';
+import { contentsOf, type Contents, type RestorerImage } from './contents.js';
+import { Engine } from './engine.js';
 import { Range, type RestorerRange } from './range.js';
+import { RESTORE_STRATEGIES, type RestoreResult, type RestoreStrategy } from './strategies.js';
 
 /** Options of {@link PageRestorer}. Sizes are bytes. */
 export interface PageRestorerOptions {
-  /** What parts of the range start as, ascending and apart; the rest starts as zeros. Default none. */
+  /**
+   * What parts of the range start as, ascending and apart; the rest starts as zeros. A frozen list of frozen images is checked once,
+   * however often it is given. Default none.
+   */
   readonly images?: readonly RestorerImage[];
   /** Most bytes that one restore writes; what was written beyond them is dropped. Default no limit. */
   readonly maxWriteBackBytes?: number;
@@ -97,7 +101,7 @@ export class PageRestorer implements Disposable {
     checkBoolean(clean, 'options.clean');
     checkFunction(onRefusal, 'options.onRefusal');
     const checkedRange = new Range(range, virtualMemory.pageSize);
-    const contents = fitting(new Contents(images, virtualMemory), checkedRange);
+    const contents = fitting(contentsOf(images, virtualMemory), checkedRange);
     const allowed = allowedOf(strategies, virtualMemory);
     this.#virtualMemory = virtualMemory;
     this.#engine = new Engine(checkedRange, contents, { virtualMemory, allowed, onRefusal });
@@ -114,7 +118,7 @@ export class PageRestorer implements Disposable {
 
   /** Whether the kernel notes writes to the range at the moment. */
   get watching(): boolean {
-    return this.#engine.watching;
+    return this.#engine.watch.active;
   }
 
   get closed(): boolean {
@@ -133,8 +137,8 @@ export class PageRestorer implements Disposable {
   restore(): RestoreResult {
     const engine = this.#open();
     engine.writeBack();
-    engine.dropLeft();
-    return engine.result;
+    engine.target.dropLeft();
+    return engine.target.result;
   }
 
   /**
@@ -143,9 +147,10 @@ export class PageRestorer implements Disposable {
    * not restored.
    */
   writeBack(): RestoreResult {
-    const engine = this.#open();
+    if (this.#closed) throw restorerClosed();
+    const engine = this.#engine;
     engine.writeBack();
-    return engine.result;
+    return engine.target.result;
   }
 
   /**
@@ -155,7 +160,7 @@ export class PageRestorer implements Disposable {
   dropAll(): RestoreResult {
     const engine = this.#open();
     engine.dropAll();
-    return engine.result;
+    return engine.target.result;
   }
 
   /**
@@ -170,7 +175,7 @@ export class PageRestorer implements Disposable {
     const { drop = true } = readOptions(options, ['drop']);
     checkBoolean(drop, 'options.drop');
     const engine = this.#open();
-    checkByteRange(offset, byteLength, engine.range.byteLength);
+    checkByteRange(offset, byteLength, engine.target.range.byteLength);
     return engine.discard(offset, byteLength, drop);
   }
 
@@ -203,7 +208,8 @@ export class PageRestorer implements Disposable {
     const { clean = false } = readOptions(options, ['clean']);
     const engine = this.#open();
     checkBoolean(clean, 'options.clean');
-    engine.retarget(engine.range, fitting(new Contents(images, this.#virtualMemory), engine.range));
+    const { range } = engine.target;
+    engine.retarget(range, fitting(contentsOf(images, this.#virtualMemory), range));
     if (clean) engine.watchIfCheap();
   }
 
@@ -213,7 +219,7 @@ export class PageRestorer implements Disposable {
     const engine = this.#open();
     checkBoolean(clean, 'options.clean');
     const next = new Range(range, this.#virtualMemory.pageSize);
-    const contents = images === undefined ? engine.contents : new Contents(images, this.#virtualMemory);
+    const contents = images === undefined ? engine.target.contents : contentsOf(images, this.#virtualMemory);
     engine.retarget(next, fitting(contents, next));
     if (clean) engine.watchIfCheap();
   }
@@ -223,19 +229,18 @@ export class PageRestorer implements Disposable {
     const engine = this.#open();
     const writeBackBytes = wholePages('maxWriteBackBytes', maxWriteBackBytes, this.#virtualMemory.pageSize);
     const residentBytes = wholePages('maxResidentBytes', maxResidentBytes, this.#virtualMemory.pageSize);
-    engine.maxBytes = Math.min(writeBackBytes, residentBytes);
-    engine.maxResidentBytes = residentBytes;
+    engine.setLimits(writeBackBytes, residentBytes);
   }
 
   /** Stops watching writes until it pays again. */
   unwatch(): void {
-    this.#open().unwatch();
+    this.#open().watch.end();
   }
 
   /** Lets go of the range, whose bytes stay as they are. Idempotent. */
   close(): void {
     if (this.#closed) return;
-    this.#engine.unwatch();
+    this.#engine.watch.end();
     this.#closed = true;
   }
 

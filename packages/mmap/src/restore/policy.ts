@@ -10,25 +10,26 @@
  *
  * A load is pruned (dropped, all but the pages that were written this time) when what was paid for it comes to what
  * dropping costs, the faults of getting it back included: whatever comes, that is at most twice what foresight would have
- * paid. A load that is large beside a usual restore goes at once, the first time; where that proves wrong, since it is
- * back soon, patience doubles.
+ * paid. A load that is large beside a usual restore goes at once, the first time, and that of a user who is far fatter than
+ * all before with its own restore; where that proves wrong, since it is back soon, patience grows.
  */
 import {
-  CALL,
   DROP,
+  DROP_CALL,
   FAULT_FILE,
   FAULT_OWN,
   FAULT_ZERO,
   PASS_FILE,
-  PASS_NOTHING,
   PASS_ZERO,
+  SCAN_CALL,
   WATCH_PASS,
   WATCH_WRITE,
   WRITE_BACK,
 } from './costs.js';
+import { UnseenWays, type Evidence, type Unseen } from './unseen.js';
 
-/** What to do beyond putting the bytes back. */
-export type Decision = 'keep' | 'prune' | 'watch';
+/** What to do beyond putting the bytes back; `'drop'`: instead of that. */
+export type Decision = 'keep' | 'prune' | 'watch' | 'drop';
 
 /** Restores of a page in a probe's time, so that probing takes about 3 % of a restore. */
 const PROBES_PER_PAGE = 1 / 32;
@@ -37,17 +38,17 @@ export const MAX_PROBES = 8;
 /** A load of this part of a usual restore is large. */
 const LARGE = 0.4;
 const MAX_PATIENCE = 64;
-/** Scans that a drop must have been better than before it takes their place, and for how many restores. */
-const MIN_WINS = 3;
-const FIRST_DROPS = 8;
-const MAX_DROPS = 128;
+/** How much faster patience grows than it goes: each time that it was too short has cost a drop and all its faults. */
+const PATIENCE_GROWS = 4;
 /** Of the last restores: the newest counts a quarter. */
 const NEWEST = 0.25;
 /** How much cheaper another way must look before it is taken. */
 const MARGIN = 1.5;
-const DROP_MARGIN = 1.2;
 /** So many pruned pages are missed one by one, too. */
 const MANY_PAGES = 32;
+/** Restores after which it is known what is usual, and how many times that a user who is not writes. */
+const SEEN_ENOUGH = 8;
+const FAT = 4;
 
 /** Pages that a walk found. */
 export interface Found {
@@ -56,17 +57,18 @@ export interface Found {
   file: number;
 }
 
+/** Shared by all of a thread, as one is at work at a time. */
+const evidence: Evidence = { written: 0, reused: 0, passed: 0, passedFaults: 0, rangePages: 0 };
+
 /** One range's memory of its last restores. */
 export class RestorePolicy {
-  /** Pages that a user writes. */
+  readonly #unseen = new UnseenWays();
+  /** Pages that a user writes, and from how many scans that is known. */
   #typical = 0;
+  #seen = 0;
   /** Own pages that the last restore left; `undefined` if that is not known. */
   #kept: number | undefined;
   #probes = 0;
-  /** Scans, one after another, that a drop would have been better than, and drops to do until the next scan. */
-  #dropWins = 0;
-  #drops = 0;
-  #nextDrops = FIRST_DROPS;
   /** What was paid for pages that nobody wrote, and for entries that the walk passed, since they were last of use or pruned. */
   #paidOwn = 0;
   #paidPassed = 0;
@@ -91,29 +93,18 @@ export class RestorePolicy {
   /** Whether the next scan prunes in any case. */
   #wasWatched = false;
 
-  /**
-   * Whether dropping everything, unseen, is better than a scan: where users write other pages each time, nothing is
-   * gained by keeping those of the last. Asked once a restore. Now and then the answer is no, to see whether that still
-   * holds.
-   */
-  prefersDrop(): boolean {
-    if (this.#drops > 0) {
-      this.#drops -= 1;
-      this.#kept = 0;
-      return true;
-    }
-    if (this.#dropWins < MIN_WINS) return false;
-    this.#dropWins = 0;
-    this.#drops = this.#nextDrops - 1;
-    this.#nextDrops = Math.min(2 * this.#nextDrops, MAX_DROPS);
-    this.#kept = 0;
-    return true;
+  /** Whether a restore goes without looking, and how. Asked once a restore. */
+  unseen(): Unseen | undefined {
+    const way = this.#unseen.next();
+    if (way === 'drop') this.#kept = 0;
+    else if (way === 'copy') this.#kept = undefined;
+    return way;
   }
 
   /** How many of `own` pages to compare, to learn how many were written. */
   probesFor(own: number): number {
     // A page that nobody wrote before was written now; what was not written shows at the next restore.
-    if (own > (this.#kept ?? 0)) this.#probes = Math.max(this.#probes, 1);
+    if (own > (this.#kept ?? 0)) this.#probes = MAX_PROBES;
     this.#probes += own * PROBES_PER_PAGE;
     if (this.#probes < 1) return 0;
     const probes = Math.min(Math.floor(this.#probes), MAX_PROBES, own);
@@ -121,23 +112,48 @@ export class RestorePolicy {
     return probes;
   }
 
+  /** A scan found nothing that is there. Returns false where more is to be thought about. */
+  foundNothing(rangePages: number, allowed: Readonly<Record<Unseen, boolean>>): boolean {
+    if (this.#lookFor > 0 || this.#wasWatched) return false;
+    this.#staleOwn = 0;
+    this.#passed = 0;
+    this.#passedFaults = 0;
+    this.#load = 0;
+    this.#learn(0);
+    if (this.#kept === 0) this.#compare(0, 0, rangePages, allowed);
+    this.#kept = 0;
+    return true;
+  }
+
   /**
    * Decides on a restore by scan.
    *
    * @param stale - the part of the own pages that nobody wrote, from 0 to 1; `undefined` if none was compared
+   * @param allowed - what of the unseen ways may be taken from now on
    */
-  decide(found: Found, stale: number | undefined, rangePages: number): Decision {
+  decide(
+    found: Found,
+    stale: number | undefined,
+    rangePages: number,
+    allowed: Readonly<Record<Unseen, boolean>>,
+  ): Decision {
     const { own, zero, file } = found;
+    const kept = this.#kept;
+    const fresh = kept === undefined ? 0 : Math.max(own - kept, 0);
     // Not compared: as it was, as far as it can be.
     this.#staleOwn = stale === undefined ? Math.min(this.#staleOwn, own) : Math.round(own * stale);
     const written = own - this.#staleOwn;
     this.#passed = zero * PASS_ZERO + file * PASS_FILE;
-    this.#lookBack(own, written);
-    if (stale !== undefined) this.#learn(written);
-    this.#load = this.#staleOwn * WRITE_BACK + this.#passed;
     this.#passedFaults = zero * (DROP + FAULT_ZERO) + file * (DROP + FAULT_FILE);
-    this.#price = 2 * CALL + this.#staleOwn * (DROP + FAULT_OWN) + this.#passedFaults;
-    this.#compareDrop(own, written, rangePages);
+    this.#lookBack(own, written);
+    if (allowed.drop && this.#isOutlier(fresh)) return this.#dropOutlier(own);
+    this.#learn(written);
+    this.#load = this.#staleOwn * WRITE_BACK + this.#passed;
+    this.#price = 2 * DROP_CALL + this.#staleOwn * (DROP + FAULT_OWN) + this.#passedFaults;
+    // Of a user's pages those were there already that did not come on top. After a drop nobody knows which would have been.
+    const isKnown = own === 0 || (kept !== undefined && kept > 0 && stale !== undefined);
+    if (isKnown) this.#compare(written, Math.max(written - fresh, 0), rangePages, allowed);
+    this.#kept = own;
     // In use again: what was paid for them was well spent. Of entries that were passed nobody knows.
     if (this.#staleOwn * 2 < written) this.#paidOwn = 0;
     this.#paidOwn += this.#staleOwn * WRITE_BACK;
@@ -199,48 +215,60 @@ export class RestorePolicy {
    * Decides whether a range is watched on, of which `written` pages were written. Without watching, each restore would copy for
    * `copied` nanoseconds what only copying brings back. Pruning needs a scan: it is the next restore that does it.
    */
-  decideWatched(written: number, rangePages: number, copied: number): Decision {
+  watchesOn(written: number, rangePages: number, copied: number): boolean {
     this.#learn(written);
-    if (this.#watchCost(rangePages) > MARGIN * (this.#watchedLoad + copied)) return 'keep';
-    this.#paidPassed += rangePages * WATCH_PASS + 2 * CALL;
-    if (copied > 0 || this.#paidPassed <= Math.max(this.#patience, 1) * this.#watchedPrice) return 'watch';
+    if (this.#watchCost(rangePages) > MARGIN * (this.#watchedLoad + copied)) return false;
+    this.#paidPassed += rangePages * WATCH_PASS + 2 * SCAN_CALL;
+    if (copied > 0 || this.#paidPassed <= Math.max(this.#patience, 1) * this.#watchedPrice) return true;
     this.#wasWatched = true;
-    return 'prune';
+    return false;
   }
 
-  /** Whether this restore would have been cheaper as a drop: of a user's pages those were there already that did not come on top. */
-  #compareDrop(own: number, written: number, rangePages: number): void {
-    if (this.#kept === 0) this.#learn(own);
-    else if (this.#kept !== undefined) {
-      const fresh = Math.max(own - this.#kept, 0);
-      const reused = Math.max(written - fresh, 0);
-      const dropping = 2 * CALL + own * DROP + reused * FAULT_OWN + this.#passedFaults;
-      const keeping = 2 * CALL + rangePages * PASS_NOTHING + written * WRITE_BACK + this.#load;
-      if (keeping > DROP_MARGIN * dropping) this.#dropWins += 1;
-      else {
-        this.#dropWins = 0;
-        this.#nextDrops = FIRST_DROPS;
-      }
-    }
-    this.#kept = own;
+  #compare(
+    written: number,
+    reused: number,
+    rangePages: number,
+    allowed: Readonly<Record<Unseen, boolean>>,
+  ): void {
+    evidence.written = written;
+    evidence.reused = reused;
+    evidence.passed = this.#passed;
+    evidence.passedFaults = this.#passedFaults;
+    evidence.rangePages = rangePages;
+    this.#unseen.compare(evidence, allowed);
   }
 
   #learn(written: number): void {
+    this.#seen += 1;
     this.#typical += NEWEST * (written - this.#typical);
     // Compare every time while there is something to find.
     if (this.#staleOwn > 0) this.#probes = MAX_PROBES;
   }
 
+  /** Whether a user wrote far more than is usual: dropping it all costs less than writing it back, and nobody else is to pay for it. */
+  #isOutlier(fresh: number): boolean {
+    const isFat = fresh > MANY_PAGES && fresh > FAT * (this.#typical + FAT);
+    return isFat && this.#patience === 0 && this.#seen >= SEEN_ENOUGH;
+  }
+
+  #dropOutlier(own: number): Decision {
+    this.#staleOwn = Math.round(own - this.#typical);
+    this.#load = this.#staleOwn * WRITE_BACK + this.#passed;
+    this.#price = 2 * DROP_CALL + this.#staleOwn * (DROP + FAULT_OWN) + this.#passedFaults;
+    this.pruned(0);
+    return 'drop';
+  }
+
   #wantsPrune(rangePages: number): boolean {
     if (this.#load === 0) return false;
     if (this.#wasWatched) return true;
-    const usual = 3 * CALL + rangePages + this.#typical * WRITE_BACK;
+    const usual = 2 * SCAN_CALL + rangePages + this.#typical * WRITE_BACK;
     if (this.#patience === 0 && this.#load > LARGE * usual) return true;
     return this.#paidOwn + this.#paidPassed > Math.max(this.#patience, 1) * this.#price;
   }
 
   #watchCost(rangePages: number): number {
-    return 4 * CALL + rangePages * WATCH_PASS + this.#typical * WATCH_WRITE;
+    return 4 * SCAN_CALL + rangePages * WATCH_PASS + this.#typical * WATCH_WRITE;
   }
 
   /** Whether what was pruned is back: as many entries, or a user that writes far more than others and about as many pages. */
@@ -253,7 +281,7 @@ export class RestorePolicy {
     const isBack =
       this.#prunedPassed > this.#prunedOwn * WRITE_BACK ? this.#passed * 2 > this.#prunedPassed : ownIsBack;
     if (isBack) {
-      this.#patience = Math.min(Math.max(2 * this.#patience, 1), MAX_PATIENCE);
+      this.#patience = Math.min(Math.max(PATIENCE_GROWS * this.#patience, 1), MAX_PATIENCE);
       this.#lookFor = 0;
     } else if (this.#lookFor === 0) {
       this.#patience = this.#patience <= 1 ? 0 : this.#patience / 2;

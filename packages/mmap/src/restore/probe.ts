@@ -4,7 +4,10 @@ import { PageKind, type PageRuns } from '../platform/page-runs.js';
 import type { Contents } from './contents.js';
 import type { Found } from './policy.js';
 
-/** The next sample lies elsewhere: steps of the golden ratio meet every part of the interval soon, and none twice. */
+/**
+ * Each probe lies elsewhere in its part of the pages: steps of the golden ratio meet every place soon and none twice, and do not keep
+ * step with users who write every eighth page.
+ */
 const STEP = 0.618_033_988_75;
 let phase = 0;
 
@@ -21,7 +24,7 @@ export function count(runs: PageRuns, pageBytes: number, into: Found): void {
   }
 }
 
-/** The part, from 0 to 1, of `ownPages` pages that hold their start bytes, by comparing `probes` of them, evenly spread. */
+/** The part, from 0 to 1, of `ownPages` pages that hold their start bytes, by comparing `probes` of them, one in each of as many equal parts. */
 export function staleness(
   runs: PageRuns,
   ownPages: number,
@@ -30,7 +33,6 @@ export function staleness(
   base: number,
   pageBytes: number,
 ): number {
-  phase = (phase + STEP) % 1;
   const step = ownPages / probes;
   let clean = 0;
   let probe = 0;
@@ -42,6 +44,7 @@ export function staleness(
     for (; probe < probes; probe++) {
       const page = Math.floor((probe + phase) * step) - passed;
       if (page >= pages) break;
+      phase = (phase + STEP) % 1;
       if (contents.isClean(base, start + page * pageBytes, pageBytes)) clean += 1;
     }
     passed += pages;

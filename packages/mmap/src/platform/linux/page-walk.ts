@@ -61,10 +61,16 @@ export function pageWalks(): PageWalks {
   // category_anyof_mask, return_mask. max_pages stays 0, no limit; category_mask is always the same.
   put(words, 18, PAGE_IS_WRITTEN);
   const walk = (address: number, byteLength: number, maxRuns: number, flags: number) => {
+    const end = address + byteLength;
+    const vector = maxRuns === 0 ? 0 : argument + PM_SCAN_ARG_BYTES;
     words[2] = flags;
-    put(words, 4, address);
-    put(words, 6, address + byteLength);
-    put(words, 10, maxRuns === 0 ? 0 : argument + PM_SCAN_ARG_BYTES);
+    // The lower halves are stored modulo 2^32.
+    words[4] = address;
+    words[5] = address / WORD;
+    words[6] = end;
+    words[7] = end / WORD;
+    words[10] = vector;
+    words[11] = vector / WORD;
     words[12] = maxRuns;
     const count = ioctl(pagemap, PAGEMAP_SCAN, argument);
     if (count < 0) throw new SystemError(c.errno(), { syscall: 'ioctl', address, byteLength });
@@ -72,8 +78,8 @@ export function pageWalks(): PageWalks {
   };
   const report = (count: number, into: PageRuns) => {
     for (let i = 0, at = PM_SCAN_ARG_BYTES / 4; i < count; i++, at += PAGE_REGION_BYTES / 4) {
-      into.starts[i] = get(words, at);
-      into.ends[i] = get(words, at + 2);
+      into.starts[i] = words[at]! + words[at + 1]! * WORD;
+      into.ends[i] = words[at + 2]! + words[at + 3]! * WORD;
       const categories = words[at + 4]!;
       into.kinds[i] =
         (categories & PAGE_IS_PFNZERO) !== 0
@@ -83,7 +89,7 @@ export function pageWalks(): PageWalks {
             : PageKind.OWN;
     }
     into.count = count;
-    into.walkEnd = get(words, 8);
+    into.walkEnd = words[8]! + words[9]! * WORD;
   };
   return {
     present(address, byteLength, into) {
@@ -118,8 +124,4 @@ export function pageWalks(): PageWalks {
 function put(words: Uint32Array, index: number, value: number): void {
   words[index] = value; // modulo 2^32
   words[index + 1] = Math.floor(value / WORD);
-}
-
-function get(words: Uint32Array, index: number): number {
-  return words[index]! + words[index + 1]! * WORD;
 }

@@ -4,7 +4,7 @@ import { SystemError } from '../../errors.js';
 import { pageRuns } from '../page-runs.js';
 import type { VirtualMemory } from '../virtual-memory.js';
 import type { WithPage } from './bulk.js';
-import { lazily } from './lazily.js';
+import { ffi } from '../ffi.js';
 import { pageWalks, type PageWalks } from './page-walk.js';
 import { writeWatch, type WriteWatch } from './write-watch.js';
 
@@ -26,6 +26,7 @@ export type RestorePrimitives = Pick<
 >;
 
 type MoveBytes = (to: number, from: number, byteLength: number) => void;
+type CompareBytes = (a: number, b: number, byteLength: number) => number;
 
 /** All of them. Functions are declared, and descriptors opened, at their first use. */
 export function restorePrimitives(
@@ -42,7 +43,8 @@ export function restorePrimitives(
     return watch;
   };
   return {
-    scanPages: (address, byteLength, into) => walks().present(address, byteLength, into),
+    scanPages: (address, byteLength, into) =>
+      (declaredWalks ??= pageWalks()).present(address, byteLength, into),
     scanResident: (address, byteLength, into) => walks().resident(address, byteLength, into),
     canWatch: () => watcher() !== null,
     watchWrites: (address, byteLength) => watching(address, byteLength).watch(address, byteLength),
@@ -54,15 +56,23 @@ export function restorePrimitives(
 }
 
 function moves(): Pick<RestorePrimitives, 'copyBytes' | 'fillZeros' | 'sameBytes'> {
-  const memcpy = lazily<MoveBytes>('void memcpy(uintptr_t to, uintptr_t from, size_t length)');
-  const memset = lazily<MoveBytes>('void memset(uintptr_t to, int value, size_t length)');
-  const memcmp = lazily<(a: number, b: number, byteLength: number) => number>(
-    'int memcmp(uintptr_t a, uintptr_t b, size_t length)',
-  );
+  // Declared at their first use, and without a call in between: there is one of these for each page.
+  let memcpy: MoveBytes | undefined;
+  let memset: MoveBytes | undefined;
+  let memcmp: CompareBytes | undefined;
   return {
-    copyBytes: (from, to, byteLength) => memcpy()(to, from, byteLength),
-    fillZeros: (address, byteLength) => memset()(address, 0, byteLength),
-    sameBytes: (a, b, byteLength) => memcmp()(a, b, byteLength) === 0,
+    copyBytes(from, to, byteLength) {
+      memcpy ??= ffi().declare<MoveBytes>('void memcpy(uintptr_t to, uintptr_t from, size_t length)');
+      memcpy(to, from, byteLength);
+    },
+    fillZeros(address, byteLength) {
+      memset ??= ffi().declare<MoveBytes>('void memset(uintptr_t to, int value, size_t length)');
+      memset(address, 0, byteLength);
+    },
+    sameBytes(a, b, byteLength) {
+      memcmp ??= ffi().declare<CompareBytes>('int memcmp(uintptr_t a, uintptr_t b, size_t length)');
+      return memcmp(a, b, byteLength) === 0;
+    },
   };
 }
 
