@@ -118,9 +118,9 @@ describe.runIf(PageRestorer.isSupported('scan'))('switches (skipped where there 
   });
 
   it('users that write every eighth page of what one of them left: not taken for users that write nothing', () => {
-    const steps = play([
-      [200, (bytes, i) => (i % 8 === 7 ? writesAll(bytes, i) : same(32)(bytes, i))],
-    ]).slice(50);
+    const steps = play([[200, (bytes, i) => (i % 8 === 7 ? writesAll(bytes, i) : same(32)(bytes, i))]]).slice(
+      50,
+    );
     expect(part(steps, 'drop')).toBeLessThan(0.1);
   });
 });

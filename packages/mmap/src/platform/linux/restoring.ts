@@ -4,7 +4,7 @@ import { SystemError } from '../../errors.js';
 import { pageRuns } from '../page-runs.js';
 import type { VirtualMemory } from '../virtual-memory.js';
 import type { WithPage } from './bulk.js';
-import { ffi } from '../ffi.js';
+import { lazily } from './lazily.js';
 import { pageWalks, type PageWalks } from './page-walk.js';
 import { writeWatch, type WriteWatch } from './write-watch.js';
 
@@ -56,23 +56,17 @@ export function restorePrimitives(
 }
 
 function moves(): Pick<RestorePrimitives, 'copyBytes' | 'fillZeros' | 'sameBytes'> {
-  // Declared at their first use, and without a call in between: there is one of these for each page.
-  let memcpy: MoveBytes | undefined;
-  let memset: MoveBytes | undefined;
-  let memcmp: CompareBytes | undefined;
+  const memcpy = lazily<MoveBytes>('void memcpy(uintptr_t to, uintptr_t from, size_t length)');
+  const memset = lazily<MoveBytes>('void memset(uintptr_t to, int value, size_t length)');
+  const memcmp = lazily<CompareBytes>('int memcmp(uintptr_t a, uintptr_t b, size_t length)');
+  // Without another call in between, for there is one of these for each page.
+  let copy: MoveBytes | undefined;
+  let fill: MoveBytes | undefined;
+  let compare: CompareBytes | undefined;
   return {
-    copyBytes(from, to, byteLength) {
-      memcpy ??= ffi().declare<MoveBytes>('void memcpy(uintptr_t to, uintptr_t from, size_t length)');
-      memcpy(to, from, byteLength);
-    },
-    fillZeros(address, byteLength) {
-      memset ??= ffi().declare<MoveBytes>('void memset(uintptr_t to, int value, size_t length)');
-      memset(address, 0, byteLength);
-    },
-    sameBytes(a, b, byteLength) {
-      memcmp ??= ffi().declare<CompareBytes>('int memcmp(uintptr_t a, uintptr_t b, size_t length)');
-      return memcmp(a, b, byteLength) === 0;
-    },
+    copyBytes: (from, to, byteLength) => (copy ??= memcpy())(to, from, byteLength),
+    fillZeros: (address, byteLength) => (fill ??= memset())(address, 0, byteLength),
+    sameBytes: (a, b, byteLength) => (compare ??= memcmp())(a, b, byteLength) === 0,
   };
 }
 
