@@ -13,7 +13,12 @@ const PACKAGES = /\/packages\/[^/]+\/dist\//;
 
 /** Counts calls while it is open. Optimized code is thrown away for it, so nothing is lost to inlining. */
 export class CallCounter implements Disposable {
+  /** Calls since the last {@link CallCounter.during} began, until {@link CallCounter.reachSystem} was called first. */
+  callsToSystem: number | undefined;
   readonly #session = new Session();
+  #isCounting = false;
+  /** What {@link CallCounter.reachSystem} took away from what {@link CallCounter.during} takes. */
+  #before: Called[] = [];
 
   constructor() {
     this.#session.connect();
@@ -24,7 +29,22 @@ export class CallCounter implements Disposable {
   /** What `action` called of the packages, in the order of the files. */
   during(action: () => void): Called[] {
     this.#take();
+    this.#before = [];
+    this.callsToSystem = undefined;
+    this.#isCounting = true;
     action();
+    this.#isCounting = false;
+    return merged([...this.#before, ...this.#called()]);
+  }
+
+  /** The system is about to be called. */
+  reachSystem(): void {
+    if (!this.#isCounting || this.callsToSystem !== undefined) return;
+    this.#before = this.#called();
+    this.callsToSystem = this.#before.reduce((sum, { calls }) => sum + calls, 0);
+  }
+
+  #called(): Called[] {
     const called: Called[] = [];
     for (const { url, functions } of this.#take()) {
       if (!PACKAGES.test(url)) continue;
@@ -52,4 +72,14 @@ export class CallCounter implements Disposable {
     if (taken === undefined) throw new Error('V8 counts no calls', { cause: refused });
     return taken;
   }
+}
+
+/** One entry a function. */
+function merged(called: readonly Called[]): Called[] {
+  const functions = new Map<string, Called>();
+  for (const each of called) {
+    const key = `${each.file}:${each.line}:${each.name}`;
+    functions.set(key, { ...each, calls: each.calls + (functions.get(key)?.calls ?? 0) });
+  }
+  return [...functions.values()];
 }

@@ -15,11 +15,15 @@ const { values: args } = parseArgs({
 
 const traced = ways();
 if (args.json) {
-  const numbers = traced.map(({ name, calls, files }) => ({ name, calls, files: files.length }));
+  const numbers = traced.map(({ name, calls, callsToSystem, files }) => {
+    return { name, calls, callsToSystem, files: files.length };
+  });
   console.log(JSON.stringify(numbers));
 } else {
-  for (const { name, calls, files, called } of traced) {
-    console.log(`${name}: ${calls} calls in ${files.length} files`);
+  for (const { name, calls, callsToSystem, files, called } of traced) {
+    const before =
+      callsToSystem === undefined ? '' : `, ${callsToSystem} of them before the first system call`;
+    console.log(`${name}: ${calls} calls in ${files.length} files${before}`);
     if (!args.all) continue;
     for (const file of files) {
       console.log(`  ${file}`);

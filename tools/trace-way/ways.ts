@@ -1,4 +1,5 @@
 /** The ways that are traced, each on a slot that is warm: used before, with the module's image in place. */
+import { platform, type VirtualMemory } from '../../packages/mmap/dist/index.js';
 import { describeMemory, MemoryPool, type PooledMemory } from '../../packages/memory-pool/dist/index.js';
 import { CallCounter, type Called } from './calls.ts';
 
@@ -6,6 +7,8 @@ import { CallCounter, type Called } from './calls.ts';
 export interface Way {
   readonly name: string;
   readonly calls: number;
+  /** Those before the first system call; `undefined` if there is none. */
+  readonly callsToSystem: number | undefined;
   readonly files: readonly string[];
   readonly called: readonly Called[];
 }
@@ -20,19 +23,20 @@ export function ways(): Way[] {
   using counter = new CallCounter();
   return [
     ...allocateAndFree(counter, 'scan', { pagemapScan: 'auto', linearMemoryKeepResident: MIB }),
-    ...allocateAndFree(counter, 'drop', {}),
+    ...allocateAndFree(counter, 'drop', { pagemapScan: 'disable' }),
   ];
 }
 
 function allocateAndFree(
   counter: CallCounter,
   reset: string,
-  config: { readonly pagemapScan?: 'auto'; readonly linearMemoryKeepResident?: number },
+  config: { readonly pagemapScan?: 'auto' | 'disable'; readonly linearMemoryKeepResident?: number },
 ): Way[] {
   using pool = MemoryPool.create({
     totalMemories: 16,
     maxMemorySize: MIB,
     memoryProtectionKeys: 'disable',
+    virtualMemory: watched(counter),
     ...config,
   });
   using module = describeMemory({ initial: 2, maximum: 16, contents: new Uint8Array(PAGE).fill(1) });
@@ -45,10 +49,7 @@ function allocateAndFree(
     allocate();
     free();
   }
-  const plain = [
-    way('allocate, nothing to change', counter.during(allocate)),
-    way(`free, ${reset}`, counter.during(free)),
-  ];
+  const plain = [way(counter, 'allocate, nothing to change', allocate), way(counter, `free, ${reset}`, free)];
   // A tenant that grew leaves the slot open further than the next one's end: closing that is a system call.
   for (let lap = 0; lap < WARM_LAPS; lap++) {
     allocate();
@@ -56,20 +57,35 @@ function allocateAndFree(
     free();
   }
   return [
-    way('allocate, the surplus is closed', counter.during(allocate)),
-    way(
-      'grow',
-      counter.during(() => memory?.grow(1)),
-    ),
+    way(counter, 'allocate, the surplus is closed', allocate),
+    way(counter, 'grow', () => memory?.grow(1)),
     ...plain,
   ];
 }
 
-function way(name: string, called: readonly Called[]): Way {
+function way(counter: CallCounter, name: string, action: () => void): Way {
+  const called = counter.during(action);
   return {
     name,
     calls: called.reduce((sum, { calls }) => sum + calls, 0),
+    callsToSystem: counter.callsToSystem,
     files: [...new Set(called.map(({ file }) => file))].toSorted(),
     called,
   };
+}
+
+/** This platform's primitives, of which those that these ways come to tell the counter. */
+function watched(counter: CallCounter): VirtualMemory {
+  const real = platform();
+  const telling = <A extends unknown[]>(call: (...args: A) => void) => {
+    return (...args: A): void => {
+      counter.reachSystem();
+      call.apply(real, args);
+    };
+  };
+  return Object.assign(Object.create(real) as VirtualMemory, {
+    protect: telling<Parameters<VirtualMemory['protect']>>(real.protect),
+    decommit: telling<Parameters<VirtualMemory['decommit']>>(real.decommit),
+    scanPages: telling<Parameters<VirtualMemory['scanPages']>>(real.scanPages),
+  });
 }

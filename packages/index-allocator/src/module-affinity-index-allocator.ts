@@ -127,8 +127,10 @@ export class ModuleAffinityIndexAllocator {
    * @throws `RangeError` `ERR_OUT_OF_RANGE` if a field of the key is out of range
    */
   alloc(forMemory?: MemoryKey): number | undefined {
-    if (forMemory === undefined) return this.#takeAny(live(this.#words), 0, 0);
-    if (!isObject(forMemory)) throw badKey(forMemory);
+    const words = this.#words;
+    if (words.length === 0) throwDetached();
+    if (forMemory === undefined) return this.#takeAny(words, 0, 0);
+    if (typeof forMemory !== 'object' || forMemory === null) throw badKey(forMemory);
     let moduleId: number;
     let memoryIndex: number;
     try {
@@ -145,7 +147,6 @@ export class ModuleAffinityIndexAllocator {
     ) {
       throwBadKeyPart(moduleId, memoryIndex);
     }
-    const words = live(this.#words);
     const tag = moduleId + 1;
     const at = takeAffine(words, tag, memoryIndex, this.#bucketShift);
     if (at === 0) return this.#takeAny(words, tag, memoryIndex);
@@ -215,7 +216,8 @@ export class ModuleAffinityIndexAllocator {
     if (!isIndex(slot) || slot >= this.capacity) throwBadInteger(slot, 'slot', this.capacity - 1);
     const high = isIndex(bytesResident) ? 0 : highPart(bytesResident, 'bytesResident');
     const low = bytesResident | 0;
-    const words = live(this.#words);
+    const words = this.#words;
+    if (words.length === 0) throwDetached();
     const at = recordOf(slot);
     const usedTag = words[at + TAG]!;
     if (usedTag >= 0) throw new SlotNotInUseError(slot);

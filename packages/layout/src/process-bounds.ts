@@ -40,9 +40,16 @@ export function mappingsForPools(maxMapCount: number, otherMappings: number = MA
  * @param imagePages - 0 for no image
  */
 export function mappingsOfSlot(accessiblePages: number, imageFirstPage: number, imagePages: number): number {
-  checkInteger(accessiblePages, 'accessiblePages');
-  checkInteger(imageFirstPage, 'imageFirstPage');
-  checkInteger(imagePages, 'imagePages');
+  const isFine =
+    Number.isSafeInteger(accessiblePages) &&
+    Number.isSafeInteger(imageFirstPage) &&
+    Number.isSafeInteger(imagePages) &&
+    Math.min(accessiblePages, imageFirstPage, imagePages) >= 0;
+  if (!isFine) {
+    checkInteger(accessiblePages, 'accessiblePages');
+    checkInteger(imageFirstPage, 'imageFirstPage');
+    checkInteger(imagePages, 'imagePages');
+  }
   if (accessiblePages === 0) return 0;
   if (imagePages === 0) return 2;
   const before = imageFirstPage > 0 ? 1 : 0;

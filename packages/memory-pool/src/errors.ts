@@ -52,6 +52,19 @@ export class PoolClosedError extends Error {
   }
 }
 
+/**
+ * The pool's own books do not agree. Thrown before anything is changed: what would come next could give one tenant's bytes to
+ * another. A mistake of this package, or a record that somebody wrote over.
+ */
+export class PoolCorruptedError extends Error {
+  override readonly name = 'PoolCorruptedError';
+  readonly code = 'ERR_POOL_CORRUPTED';
+
+  constructor(rule: string) {
+    super(`The books of the pool do not agree: ${rule}`);
+  }
+}
+
 /** The pool has live memories and was not told to drop them. */
 export class PoolBusyError extends Error {
   override readonly name = 'PoolBusyError';

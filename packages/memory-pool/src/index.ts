@@ -23,6 +23,7 @@ export {
   PoolBusyError,
   PoolClosedError,
   PoolConcurrencyLimitError,
+  PoolCorruptedError,
   PoolCreationError,
   PoolMappingsError,
   PoolQueueFullError,

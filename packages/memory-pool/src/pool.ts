@@ -13,7 +13,7 @@ import { readConfig, type MemoryPoolConfig, type ResolvedConfig } from './config
 import { onTrim, type TrimEvent } from './diagnostics.js';
 import { PoolBusyError, PoolClosedError } from './errors.js';
 import { Admission } from './core/admission.js';
-import { LeakNet } from './core/leak-net.js';
+import { LeakNet } from './core/nets/leak-net.js';
 import { checkLimiter, type MemoryLimiter } from './limiter.js';
 import { PoolModule } from './module/module.js';
 import { PoolCore } from './core/pool-core.js';
@@ -41,7 +41,7 @@ export interface PoolMetrics {
   readonly unusedBytesResident: number;
   /**
    * Bytes of the images that slots have mapped, live and free ones, each image counted once. They stay in RAM until the last such
-   * slot lets go: when its module is purged, or, once the module is closed, when its memory is freed.
+   * slot lets go: a free one when the module is purged or closed, a live one of such a module when its memory is freed.
    */
   readonly imageBytes: number;
   /** Freed memories whose pages wait to be dropped in one batch; their slots are not free yet. */
@@ -231,14 +231,14 @@ export class MemoryPool implements Disposable {
 
   /** The pool's numbers now. */
   metrics(): PoolMetrics {
-    const { counters, unusedWarmMemories, unusedBytesResident, queued, waiting, withheld } = this.#core;
+    const { counters, free, queued, waiting, withheld } = this.#core;
     return {
       liveMemories: counters.get('liveMemories'),
-      unusedWarmMemories,
+      unusedWarmMemories: free.unusedWarmMemories,
       coolingMemories: withheld.cooling.size,
       retiredMemories: withheld.retired.size,
       collections: this.#core.shortage.collector.collections,
-      unusedBytesResident,
+      unusedBytesResident: free.unusedBytesResident,
       imageBytes: this.#core.imageBytes,
       queuedMemories: queued,
       waitingAllocations: waiting,

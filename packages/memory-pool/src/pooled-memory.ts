@@ -74,7 +74,7 @@ export class PooledMemory implements Disposable {
 
   /** Whether the memory was freed: by {@link PooledMemory.free}, with its store, or with its pool. */
   get freed(): boolean {
-    return !this.#core.holds(this.#lease);
+    return !this.#core.records.isCurrent(this.slot, this.#lease.generation);
   }
 
   /** Bytes of the memory now; 0 once it was freed. */
@@ -94,7 +94,7 @@ export class PooledMemory implements Disposable {
    */
   get buffer(): ArrayBuffer {
     this.#assertLive('view the memory');
-    return this.#core.view(this.slot, true);
+    return this.#core.live.view(this.slot, true);
   }
 
   /**
@@ -106,7 +106,7 @@ export class PooledMemory implements Disposable {
    */
   get unsafeBuffer(): ArrayBuffer {
     this.#assertLive('view the memory');
-    return this.#core.view(this.slot, false);
+    return this.#core.live.view(this.slot, false);
   }
 
   /**
@@ -118,7 +118,7 @@ export class PooledMemory implements Disposable {
   read(offset: number, byteLength: number): Uint8Array<ArrayBuffer> {
     this.#assertRange('read the memory', offset, byteLength);
     const copy = new Uint8Array(byteLength);
-    this.#core.bytes.read(this.slot, offset, copy, byteLength);
+    this.#core.live.bytes.read(this.slot, offset, copy, byteLength);
     return copy;
   }
 
@@ -130,7 +130,7 @@ export class PooledMemory implements Disposable {
   readInto(target: Uint8Array, offset: number): void {
     const byteLength = lengthOf('target', target);
     this.#assertRange('read the memory', offset, byteLength, 'target.byteLength');
-    this.#core.bytes.read(this.slot, offset, target, byteLength);
+    this.#core.live.bytes.read(this.slot, offset, target, byteLength);
   }
 
   /**
@@ -141,7 +141,7 @@ export class PooledMemory implements Disposable {
   write(offset: number, bytes: Uint8Array): void {
     const byteLength = lengthOf('bytes', bytes);
     this.#assertRange('write the memory', offset, byteLength, 'bytes.byteLength');
-    this.#core.bytes.write(this.slot, offset, bytes);
+    this.#core.live.bytes.write(this.slot, offset, bytes);
   }
 
   /**
@@ -152,7 +152,7 @@ export class PooledMemory implements Disposable {
   fill(value: number, offset: number, byteLength: number): void {
     this.#assertRange('fill the memory', offset, byteLength);
     checkInteger(value, 'value', 0, 255);
-    this.#core.bytes.fill(this.slot, value, offset, byteLength);
+    this.#core.live.bytes.fill(this.slot, value, offset, byteLength);
   }
 
   /**
@@ -206,7 +206,7 @@ export class PooledMemory implements Disposable {
   reset(): void {
     this.#assertLive('reset the memory');
     const oldByteLength = this.#core.records.byteLength(this.slot);
-    this.#core.reset(this.slot, this.#template);
+    this.#core.live.reset(this.slot, this.#template);
     const newByteLength = this.#template.initialBytes;
     if (onReset.hasSubscribers) {
       onReset.publish({ slot: this.slot, oldByteLength, newByteLength } satisfies ResetEvent);
@@ -228,7 +228,7 @@ export class PooledMemory implements Disposable {
    */
   discard(offset: number, byteLength: number): number {
     this.#assertRange('discard a part of the memory', offset, byteLength);
-    return byteLength === 0 ? 0 : this.#core.discard(this.slot, this.#template, offset, byteLength);
+    return byteLength === 0 ? 0 : this.#core.live.discard(this.slot, this.#template, offset, byteLength);
   }
 
   /**
@@ -238,7 +238,7 @@ export class PooledMemory implements Disposable {
    * and counted in {@link PoolMetrics.failedResets}.
    */
   free(): void {
-    this.#core.release(this.#lease);
+    this.#core.tenancies.release(this.#lease);
   }
 
   /** The same as {@link PooledMemory.free}. */
@@ -254,7 +254,7 @@ export class PooledMemory implements Disposable {
     return {
       currentBytes,
       desiredBytes: Math.min(wantedBytes, Number.MAX_SAFE_INTEGER),
-      maximumBytes: this.#core.maximumBytes(this.#template),
+      maximumBytes: Math.min(this.#template.maximumBytes, this.#core.layout.maxMemoryBytes),
     };
   }
 
@@ -277,7 +277,7 @@ export class PooledMemory implements Disposable {
       const rule = `such that ${size(currentBytes)} and as many pages of ${pageBytes} bytes are at most the maximum, ${size(maximumBytes)}`;
       throw outOfRange('deltaPages', rule, (desiredBytes - currentBytes) / pageBytes);
     }
-    this.#core.grow(this.slot, desiredBytes);
+    this.#core.live.grow(this.slot, desiredBytes);
     if (onGrow.hasSubscribers) {
       onGrow.publish({
         slot: this.slot,
@@ -306,7 +306,8 @@ export class PooledMemory implements Disposable {
   }
 
   #assertLive(action: string): void {
-    if (!this.#core.holds(this.#lease)) throw new MemoryFreedError(action, this.slot);
+    if (!this.#core.records.isCurrent(this.slot, this.#lease.generation))
+      throw new MemoryFreedError(action, this.slot);
   }
 }
 

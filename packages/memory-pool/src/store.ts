@@ -10,7 +10,7 @@ import {
 } from '@guardstripe/common';
 import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
 import type { Admission } from './core/admission.js';
-import type { LeakNet } from './core/leak-net.js';
+import type { LeakNet } from './core/nets/leak-net.js';
 import { ask, askNow, tellFailed, type Growth, type MemoryLimiter } from './limiter.js';
 import { PoolModule } from './module/module.js';
 import type { PoolCore } from './core/pool-core.js';
@@ -85,7 +85,7 @@ export class Store implements Disposable {
    */
   allocate(options: AllocateOptions): PooledMemory {
     const memory = this.tryAllocate(options);
-    if (memory === undefined) throw this.#host.core.exhausted(this.stripe);
+    if (memory === undefined) throw this.#host.core.tenancies.exhausted(this.stripe);
     return memory;
   }
 
@@ -95,21 +95,10 @@ export class Store implements Disposable {
    * @throws as {@link Store.allocate}, but not {@link PoolConcurrencyLimitError}
    */
   tryAllocate(options: AllocateOptions): PooledMemory | undefined {
-    const { core } = this.#host;
-    const growth = this.#growth(options);
-    if (growth !== undefined) askNow(this.limiter, growth);
-    let template: MemoryTemplate;
-    let lease: Lease | undefined;
-    try {
-      template = this.#template(options);
-      lease = core.tryAllocate(this.#tenancy, template);
-    } catch (error) {
-      this.#tellFailed(growth, error);
-      throw error;
-    }
-    if (lease !== undefined) return this.#memory(lease, template);
-    if (growth !== undefined) this.#tellFailed(growth, core.exhausted(this.stripe));
-    return undefined;
+    if (this.limiter !== undefined) return this.#tryAllocateLimited(this.limiter, options);
+    const template = this.#template(options);
+    const lease = this.#host.core.tenancies.tryAllocate(this.#tenancy, template);
+    return lease && this.#memory(lease, template);
   }
 
   /**
@@ -124,11 +113,14 @@ export class Store implements Disposable {
     const { signal } = readOptions(options, ['module', 'memoryIndex', 'signal']);
     if (signal !== undefined) checkInstance(signal, 'options.signal', AbortSignal);
     const { core, maxWaitingAllocations } = this.#host;
+    const { tenancies } = core;
     signal?.throwIfAborted();
     const growth = this.#growth(options);
     const turn = { owner: this, signal, isServed: false };
     if (growth !== undefined && this.limiter !== undefined) {
-      const assertWanted = () => this.#assertOpen();
+      const assertWanted = () => {
+        if (this.disposed || core.closed) throw this.#gone();
+      };
       const asker = { pending: core.pending, key: this.#tenancy, signal, assertWanted };
       const answer = ask(this.limiter, growth, asker);
       // Who is answered at once has its place in line at once.
@@ -139,17 +131,17 @@ export class Store implements Disposable {
     try {
       signal?.throwIfAborted();
       template = this.#template(options);
-      lease = core.allocateIfFirst(this.#tenancy, template);
+      lease = tenancies.allocateIfFirst(this.#tenancy, template);
       if (lease === undefined) {
         if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
-        lease = await core.allocateInTurn(this.#tenancy, template, turn);
+        lease = await tenancies.allocateInTurn(this.#tenancy, template, turn);
       }
     } catch (error) {
       if (!turn.isServed) this.#tellFailed(growth, error);
       throw error;
     }
     if (signal?.aborted === true) {
-      core.release(lease);
+      tenancies.release(lease);
       throw signal.reason;
     }
     return this.#memory(lease, template);
@@ -175,11 +167,11 @@ export class Store implements Disposable {
   dispose(): void {
     if (this.disposed) return;
     this.#tenancy.isOver = true;
-    const { core } = this.#host;
-    if (core.closed) return;
-    core.rejectWaiting(this.stripe, this, () => this.#gone());
-    core.pending.end(this.#tenancy, () => this.#gone());
-    forEachDespiteErrors(core.leasesOf(this.#tenancy), (lease) => core.release(lease));
+    const { pending, tenancies } = this.#host.core;
+    if (tenancies.closed) return;
+    tenancies.rejectWaiting(this.stripe, this, () => this.#gone());
+    pending.end(this.#tenancy, () => this.#gone());
+    forEachDespiteErrors(tenancies.leasesOf(this.#tenancy), (lease) => tenancies.release(lease));
   }
 
   /** The same as {@link Store.dispose}. */
@@ -187,16 +179,31 @@ export class Store implements Disposable {
     this.dispose();
   }
 
+  /** {@link Store.tryAllocate} of a store with a limiter: asked first, and told if what it granted does not come. */
+  #tryAllocateLimited(limiter: MemoryLimiter, options: AllocateOptions): PooledMemory | undefined {
+    const { tenancies } = this.#host.core;
+    const growth = this.#growth(options);
+    if (growth !== undefined) askNow(limiter, growth);
+    let template: MemoryTemplate;
+    let lease: Lease | undefined;
+    try {
+      template = this.#template(options);
+      lease = tenancies.tryAllocate(this.#tenancy, template);
+    } catch (error) {
+      this.#tellFailed(growth, error);
+      throw error;
+    }
+    if (lease !== undefined) return this.#memory(lease, template);
+    this.#tellFailed(growth, tenancies.exhausted(this.stripe));
+    return undefined;
+  }
+
   /** What is wanted, after all checks: from here on nothing is looked at again. */
   #template(options: AllocateOptions): MemoryTemplate {
-    this.#assertOpen();
+    if (this.#tenancy.isOver || this.#host.core.tenancies.closed) throw this.#gone();
     checkObject(options, 'options');
     this.#host.admission.check(options.module);
     return options.module.template(options.memoryIndex);
-  }
-
-  #assertOpen(): void {
-    if (this.disposed || this.#host.core.closed) throw this.#gone();
   }
 
   #gone(action = 'allocate a memory'): Error {
@@ -225,7 +232,7 @@ export class Store implements Disposable {
   /** Whoever was told of the memory may have ended it before its owner got it. */
   #memory(lease: Lease, template: MemoryTemplate): PooledMemory {
     const tenancy = this.#tenancy;
-    if (!this.#host.core.holds(lease)) throw this.#gone();
+    if (!this.#host.core.records.isCurrent(lease.slot, lease.generation)) throw this.#gone();
     if (!tenancy.watched) this.#host.leakNet.watch(this, tenancy);
     tenancy.traces?.set(lease.slot, new Error('Allocated here').stack ?? '');
     return new PooledMemory(this.#host.core, lease, template, this);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { describeMemory, type PoolModule } from '../src/index.js';
 import { poolCoreOf } from '../src/pool.js';
+import { faultyMemory } from './support/fault-injection.js';
 import { HOST_PAGE, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
 
 async function answerOf(what: string): Promise<unknown> {
@@ -41,6 +42,79 @@ describe('images of a closed module', () => {
     }
     poolCoreOf(pool).checkConsistency();
     modules[2]!.close();
+  });
+
+  it('leave free slots at once, at a call for each of those and for no other', () => {
+    const { virtualMemory, calls, clearCalls } = faultyMemory();
+    using pool = smallPool({ totalMemories: 12, virtualMemory });
+    using other = smallPool({ virtualMemory });
+    using store = pool.openStore();
+    const [going, staying] = [imageModule(5), imageModule(6)];
+    const use = (module: PoolModule, times: number) => {
+      const memories = Array.from({ length: times }, () => store.allocate({ module }));
+      return { free: () => memories.forEach((memory) => memory.free()) };
+    };
+    const used = [use(going, 3), use(staying, 4)];
+    const live = use(going, 1);
+    for (const each of used) each.free();
+    using elsewhere = other.openStore();
+    elsewhere.allocate({ module: going }).free();
+    expect(pool.metrics().imageBytes).toBe(2 * HOST_PAGE);
+    clearCalls();
+    going.close();
+    expect(calls.filter((call) => call === 'mapZeros').length).toBe(3 + 1);
+    expect(other.metrics().imageBytes).toBe(0);
+    // A live one has it still.
+    expect(pool.metrics()).toMatchObject({ imageBytes: 2 * HOST_PAGE, unusedWarmMemories: 7 });
+    live.free();
+    expect(pool.metrics()).toMatchObject({ imageBytes: HOST_PAGE, liveMemories: 0 });
+    for (let n = 0; n < 12; n++) {
+      const bytes = store.allocate({ module: n < 4 ? staying : zeroModule() }).read(0, 2 * PAGE);
+      expect(bytes.every((byte, at) => byte === (n < 4 && at < HOST_PAGE ? 6 : 0))).toBe(true);
+    }
+    for (const each of [pool, other]) poolCoreOf(each).checkConsistency();
+  });
+
+  it('leave slots that wait to be dropped in a batch, and none behind if the system refuses', () => {
+    const faulty = faultyMemory();
+    const { virtualMemory } = faulty;
+    using pool = smallPool({ totalMemories: 4, decommitBatchSize: 4, virtualMemory });
+    using store = pool.openStore();
+    const modules = [imageModule(5), imageModule(6)] as const;
+    for (const module of modules) {
+      const memories = [0, 1].map(() => store.allocate({ module }));
+      for (const memory of memories) memory.free();
+    }
+    faulty.fail('mapZeros', 1);
+    for (const module of modules) module.close();
+    // The slot that refused has it mapped until it is laid over, before its next use.
+    expect(pool.metrics()).toMatchObject({ queuedMemories: 0, imageBytes: HOST_PAGE, failedResets: 1 });
+    poolCoreOf(pool).checkConsistency();
+    for (let n = 0; n < 4; n++) {
+      const bytes = store.allocate({ module: zeroModule() }).read(0, 2 * PAGE);
+      expect(bytes.every((byte) => byte === 0)).toBe(true);
+    }
+    expect(pool.metrics().imageBytes).toBe(0);
+  });
+
+  it('are let go of by whoever hears of an end, in the middle of it', () => {
+    using pool = smallPool({ totalMemories: 3 });
+    const module = imageModule(5);
+    const limiter = { memoryGrowing: () => true, memoryFreed: () => module.close() };
+    using store = pool.openStore({ limiter });
+    const memories = [0, 1, 2].map(() => store.allocate({ module }));
+    for (const memory of memories) memory.free();
+    expect(pool.metrics()).toMatchObject({ imageBytes: 0, liveMemories: 0 });
+    poolCoreOf(pool).checkConsistency();
+  });
+
+  it('can go when the pool went before, closed or not', () => {
+    const module = imageModule(5);
+    const pool = smallPool();
+    pool.openStore().allocate({ module }).free();
+    pool.close();
+    module.close();
+    expect(pool.metrics().imageBytes).toBe(0);
   });
 
   it('are counted once, however many slots have them', () => {

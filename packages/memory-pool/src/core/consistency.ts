@@ -2,6 +2,7 @@
 import type { ModuleAffinityIndexAllocator } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Counters } from '../slots/counters.js';
+import { PoolCorruptedError } from '../errors.js';
 import type { DecommitQueue } from '../slots/decommit-queue.js';
 import type { WithheldSlots } from './withheld-slots.js';
 import type { SlotRecords } from '../slots/records.js';
@@ -21,7 +22,7 @@ export interface Books {
  * Checks that used + warm + cold = slots in each stripe, that a slot is used if and only if it is one of live, waiting in the
  * decommit queue, cooling and retired, and that the counters say the same.
  *
- * @throws `Error` naming the broken rule
+ * @throws {@link PoolCorruptedError} naming the broken rule
  */
 export function checkBooks({ layout, records, counters, queue, withheld, allocators }: Books): void {
   for (const allocator of allocators) allocator.checkConsistency();
@@ -44,5 +45,5 @@ export function checkBooks({ layout, records, counters, queue, withheld, allocat
 }
 
 function expect(holds: boolean, rule: string): void {
-  if (!holds) throw new Error(`The books of the pool do not agree: ${rule}`);
+  if (!holds) throw new PoolCorruptedError(rule);
 }

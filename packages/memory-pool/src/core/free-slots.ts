@@ -12,9 +12,9 @@ export class FreeSlots {
   /** One a stripe. */
   readonly allocators: readonly ModuleAffinityIndexAllocator[];
   readonly #numStripes: number;
-  readonly #waiting: readonly WaitQueue<Lease>[];
   /** Stripes in which something came free for somebody who waits. */
-  readonly #due = new Set<number>();
+  readonly due = new Set<number>();
+  readonly #waiting: readonly WaitQueue<Lease>[];
   #serving = false;
 
   constructor(layout: SlabLayout, maxUnusedWarmSlots: number) {
@@ -67,23 +67,12 @@ export class FreeSlots {
     return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
 
-  /** Puts a slot back. Nobody who waits is told. */
-  putBack(slot: number, bytesResident = 0): void {
+  /** Gives a slot back that was used. Those who wait for it have their turn when {@link FreeSlots.serve} is called. */
+  giveBack(slot: number, bytesResident: number): void {
     const stripe = slot % this.#numStripes;
     const index = (slot - stripe) / this.#numStripes;
     this.allocators[stripe]!.free(index, bytesResident);
-  }
-
-  /** Gives a slot back that was used. Those who wait for it have their turn when {@link FreeSlots.serve} is called. */
-  giveBack(slot: number, bytesResident: number): void {
-    this.putBack(slot, bytesResident);
-    this.noteFree(slot);
-  }
-
-  /** Those who wait for a slot of this one's stripe may find one. */
-  noteFree(slot: number): void {
-    const stripe = slot % this.#numStripes;
-    if (this.#waiting[stripe]!.length > 0) this.#due.add(stripe);
+    if (this.#waiting[stripe]!.length > 0) this.due.add(stripe);
   }
 
   /**
@@ -91,12 +80,12 @@ export class FreeSlots {
    * which may do anything, and what they give back meanwhile is seen to by the outermost call.
    */
   serve(): void {
-    if (this.#due.size === 0 || this.#serving) return;
+    if (this.#serving) return;
     this.#serving = true;
     try {
-      for (const stripe of this.#due) {
+      for (const stripe of this.due) {
         // Taken out first, so that it comes again if an attempt gives something back.
-        this.#due.delete(stripe);
+        this.due.delete(stripe);
         this.#waiting[stripe]!.serve();
       }
     } finally {

@@ -6,6 +6,8 @@ export type PendingFor = object | number;
 
 /** Answers that are waited for. */
 export class PendingAnswers {
+  /** Of how many keys there are some. */
+  size = 0;
   readonly #pending = new Map<PendingFor, Set<(reason: unknown) => void>>();
 
   /**
@@ -20,6 +22,7 @@ export class PendingAnswers {
         const others = this.#pending.get(key);
         others?.delete(end);
         if (others?.size === 0) this.#pending.delete(key);
+        this.size = this.#pending.size;
       };
       const end = (reason: unknown): void => {
         leave();
@@ -28,6 +31,7 @@ export class PendingAnswers {
       const those = this.#pending.get(key);
       if (those === undefined) this.#pending.set(key, new Set([end]));
       else those.add(end);
+      this.size = this.#pending.size;
       if (signal?.aborted === true) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
       const heard = (value: T): void => {
@@ -40,7 +44,6 @@ export class PendingAnswers {
 
   /** Ends what is waited for for the sake of `key`. */
   end(key: PendingFor, reason: () => unknown): void {
-    if (this.#pending.size === 0) return;
     for (const end of this.#pending.get(key) ?? []) end(reason());
   }
 

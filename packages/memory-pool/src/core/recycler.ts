@@ -11,7 +11,6 @@ import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
 import { reportFailure, type FailureEvent } from '../diagnostics.js';
 import type { FreeSlots } from './free-slots.js';
-import type { ImageTable } from '../slots/image-table.js';
 import type { SlotMemory } from '../slots/memory.js';
 import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
@@ -35,7 +34,6 @@ export interface RecyclerParts {
   readonly pages: SlotPages;
   readonly layout: SlabLayout;
   readonly records: SlotRecords;
-  readonly images: ImageTable;
   readonly memory: SlotMemory;
   readonly reset: SlotReset;
   readonly counters: Counters;
@@ -46,10 +44,11 @@ export interface RecyclerParts {
 export class SlotRecycler {
   /** Slots that wait for their pages to be dropped: not live, and not free yet. */
   readonly queue: DecommitQueue;
+  /** Not told of yet: who hears of them may do anything, also take the slot that somebody is about to be told is free. */
+  readonly failures: FailureEvent[] = [];
   readonly #pages: SlotPages;
   readonly #striped: boolean;
   readonly #records: SlotRecords;
-  readonly #images: ImageTable;
   readonly #memory: SlotMemory;
   readonly #counters: Counters;
   readonly #free: FreeSlots;
@@ -57,18 +56,15 @@ export class SlotRecycler {
   readonly #reset: SlotReset;
   readonly #maxUnusedBytesResident: number;
   readonly #discards = new CallRate(MAX_DISCARDS_PER_SECOND);
-  /** Not told of yet: who hears of them may do anything, also take the slot that somebody is about to be told is free. */
-  readonly #failures: FailureEvent[] = [];
   /** Bytes that were added to those since they were last compared with the limit. */
   #uncheckedBytes = 0;
 
   constructor(parts: RecyclerParts, options: RecyclerOptions) {
-    const { pages, layout, records, images, memory, reset, counters, free } = parts;
+    const { pages, layout, records, memory, reset, counters, free } = parts;
     this.queue = new DecommitQueue(options.decommitBatchSize);
     this.#pages = pages;
     this.#striped = layout.numStripes > 1;
     this.#records = records;
-    this.#images = images;
     this.#memory = memory;
     this.#counters = counters;
     this.#free = free;
@@ -79,37 +75,20 @@ export class SlotRecycler {
 
   /** Resets a slot and gives it back, or queues it where its pages are dropped in batches. */
   recycle(slot: number): void {
-    if (this.#records.isTainted(slot)) {
-      this.#giveBackFailed(slot);
-      return;
-    }
-    let reset: RestoreResult;
-    let left: number;
+    let reset: RestoreResult | undefined;
     try {
-      const imageId = this.#records.imageId(slot);
-      if (imageId !== 0 && this.#images.get(imageId)?.closed === true) {
-        // Nobody will want it again, and as long as a slot has it mapped its bytes stay in memory.
-        this.#memory.surrender(slot);
-        this.#giveBackClean(slot, 'drop', 0, 0);
-        return;
-      }
       // Only a guest of a striped slab can have called the host back with stripes closed.
       reset = this.#striped ? asHost(() => this.#reset.run(slot)) : this.#reset.run(slot);
-      left = reset.leftBytes;
-      if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
-      if (left > 0 && this.queue.capacity === 1) {
-        // With batches of one there is no batch.
-        this.#pages.drop(slot, reset.leftOffset, left);
-        this.#counters.add('decommits', 1);
-        left = 0;
-      }
     } catch (error) {
-      this.#giveBackFailed(slot);
-      this.#failures.push({ slot, error });
+      this.#giveBackFailed(slot, error);
       return;
     }
-    if (left === 0) this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
-    else this.#enqueue(slot, reset);
+    if (reset === undefined) this.#layOver(slot);
+    else {
+      if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
+      if (reset.leftBytes > 0) this.#dropLeft(slot, reset);
+      else this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
+    }
   }
 
   /** Puts a live slot back to its start, as far as it is accessible. @throws `SystemError` */
@@ -153,7 +132,7 @@ export class SlotRecycler {
         this.#giveBackClean(slot, strategies[i]!, written[i]!, resident[i]!);
       } else this.#giveBackFailed(slot);
     }
-    if (failure !== undefined) this.#failures.push({ slot: freed[0]!, error: failure });
+    if (failure !== undefined) this.failures.push({ slot: freed[0]!, error: failure });
   }
 
   /**
@@ -167,7 +146,7 @@ export class SlotRecycler {
         this.#reset.drop(slot);
       } catch (error) {
         // Locked pages, for one. The slot is as clean as before.
-        this.#failures.push({ slot, error });
+        this.failures.push({ slot, error });
         return bytesResident;
       }
       trimmed += bytesResident;
@@ -179,8 +158,7 @@ export class SlotRecycler {
 
   /** Tells of what failed since this was called last. */
   reportFailures(): void {
-    if (this.#failures.length === 0) return;
-    for (const { slot, error } of this.#failures.splice(0)) reportFailure(slot, error);
+    for (const { slot, error } of this.failures.splice(0)) reportFailure(slot, error);
   }
 
   /** Forgets the queue and what is known of slots: the slab is about to go. */
@@ -189,31 +167,56 @@ export class SlotRecycler {
     this.queue.clear();
   }
 
-  #enqueue(slot: number, reset: RestoreResult): void {
-    this.queue.push(slot, this.#pages.addressOf(slot) + reset.leftOffset, reset);
-    // Somebody who waits must not wait for a batch to fill.
-    if (this.queue.isFull || this.#free.waiting > 0) this.flush();
+  /** Drops what a reset left, or has it wait until a batch is full. */
+  #dropLeft(slot: number, reset: RestoreResult): void {
+    if (this.queue.capacity > 1) {
+      this.queue.push(slot, this.#pages.addressOf(slot) + reset.leftOffset, reset);
+      // Somebody who waits must not wait for a batch to fill.
+      if (this.queue.isFull || this.#free.waiting > 0) this.flush();
+      return;
+    }
+    try {
+      this.#pages.drop(slot, reset.leftOffset, reset.leftBytes);
+    } catch (error) {
+      this.#giveBackFailed(slot, error);
+      return;
+    }
+    this.#counters.add('decommits', 1);
+    this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
+  }
+
+  /** Lays fresh pages over a slot that is not to be reset: now if only its image has to go, else before its next use. */
+  #layOver(slot: number): void {
+    if (this.#records.isTainted(slot)) {
+      this.#giveBackFailed(slot);
+      return;
+    }
+    try {
+      // Nobody will want the image again, and as long as a slot has it mapped its bytes stay in memory.
+      this.#memory.surrender(slot);
+    } catch (error) {
+      this.#giveBackFailed(slot, error);
+      return;
+    }
+    this.#counters.addReset('drop', 0);
+    this.#free.giveBack(slot, 0);
   }
 
   /** The reset is done, and counted. */
   #giveBackClean(slot: number, strategy: RestoreStrategy, bytesWritten: number, bytesResident: number): void {
     this.#counters.addReset(strategy, bytesWritten);
     this.#records.putPreviouslyUsed(slot);
+    this.#free.giveBack(slot, bytesResident);
     this.#uncheckedBytes += bytesResident;
     // Compared once in a while, and with less than the limit, so that it holds in between.
     const slack = this.#maxUnusedBytesResident / 8;
-    if (this.#uncheckedBytes <= slack) this.#free.giveBack(slot, bytesResident);
-    else this.#giveBackWithin(slot, bytesResident, slack);
-  }
-
-  #giveBackWithin(slot: number, bytesResident: number, slack: number): void {
+    if (this.#uncheckedBytes <= slack) return;
     this.#uncheckedBytes = 0;
-    this.#free.putBack(slot, bytesResident);
     this.trim(this.#maxUnusedBytesResident - slack);
-    this.#free.noteFree(slot);
   }
 
-  #giveBackFailed(slot: number): void {
+  #giveBackFailed(slot: number, error?: unknown): void {
+    if (error !== undefined) this.failures.push({ slot, error });
     this.#counters.add('failedResets', 1);
     // It is laid over before its next use.
     this.#records.putUnknown(slot);

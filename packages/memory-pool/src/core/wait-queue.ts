@@ -21,12 +21,9 @@ export interface WaitRequest<T> {
 
 /** A queue of promises. A `Set` keeps insertion order and lets anyone leave from the middle in constant time. */
 export class WaitQueue<T> {
-  readonly #waiters = new Set<Waiter<T>>();
-
   /** How many wait. */
-  get length(): number {
-    return this.#waiters.size;
-  }
+  length = 0;
+  readonly #waiters = new Set<Waiter<T>>();
 
   /** Waits behind everybody else. Rejects with `signal.reason` when it is aborted. */
   wait(request: WaitRequest<T>): Promise<T> {
@@ -36,6 +33,7 @@ export class WaitQueue<T> {
       const forget = () => signal?.removeEventListener('abort', onAbort);
       const waiter: Waiter<T> = { ...request, resolve, reject, forget };
       this.#waiters.add(waiter);
+      this.length = this.#waiters.size;
       // An aborted signal tells nobody any more.
       if (signal?.aborted === true) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
@@ -89,6 +87,7 @@ export class WaitQueue<T> {
   /** Returns whether it was still there. */
   #leave(waiter: Waiter<T>): boolean {
     if (!this.#waiters.delete(waiter)) return false;
+    this.length = this.#waiters.size;
     waiter.forget();
     return true;
   }

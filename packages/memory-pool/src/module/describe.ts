@@ -7,7 +7,7 @@ import {
   UnsupportedPlatformError,
   type VirtualMemory,
 } from '@guardstripe/mmap';
-import { PoolImage, type ImageFile } from './image.js';
+import type { ImageFile, PoolImage } from './image.js';
 import type { Initialization, ModuleEntry, ModuleMemory } from './module.js';
 import type { InitialBytes, MemoryTemplate } from './template.js';
 import type { ImagePlan, MemoryDescriptor } from '../wasm/index.js';
@@ -67,7 +67,7 @@ export function describeEntry(
     obstacle,
   });
   if (obstacle !== undefined || plan === undefined) return { memory: memory('zeros'), template: undefined };
-  const { initialization, image, writes } = initialize(plan, file);
+  const { initialization, image, writes } = initialize(key, plan, file);
   const template = memoryTemplate(key, descriptor, image, writes);
   return { memory: memory(initialization, image), template };
 }
@@ -91,10 +91,10 @@ interface Contents {
   readonly writes: readonly InitialBytes[];
 }
 
-function initialize(plan: ImagePlan, file: ImageFile): Contents {
+function initialize(key: MemoryKey, plan: ImagePlan, file: ImageFile): Contents {
   switch (plan.kind) {
     case 'image': {
-      const image = new PoolImage(file, plan.contentsOffset, plan.offsetBytes, plan.byteLength);
+      const image = file.addImage(key, plan.contentsOffset, plan.offsetBytes, plan.byteLength);
       return { initialization: 'image', image, writes: [] };
     }
     case 'segments':

@@ -111,7 +111,10 @@ export class PoolModule implements Disposable {
     throw new ModuleNotPoolableError(obstacle, index);
   }
 
-  /** Closes the images' file. Slots that have an image mapped keep it. Closing again does nothing. */
+  /**
+   * Closes the images' file. Live memories keep their image until they are freed; free slots that keep it for the module let go of
+   * it, in time in proportion to them, and become anybody's. Closing again does nothing.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

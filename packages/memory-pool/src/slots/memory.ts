@@ -69,7 +69,7 @@ export class SlotMemory {
     if (pages > records.accessiblePages(slot)) {
       const before = records.mappings(slot);
       const wanted = mappingsOfSlot(pages, records.imageFirstPage(slot), records.imagePages(slot));
-      this.#take(wanted - before);
+      if (wanted > before) this.#take(wanted - before);
       try {
         this.#openOrShut(slot, pages);
       } catch (error) {
@@ -148,7 +148,8 @@ export class SlotMemory {
       image === undefined
         ? mappingsOfSlot(pages, 0, 0)
         : mappingsOfSlot(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes);
-    this.#take(wanted - before);
+    if (wanted > before) this.#take(wanted - before);
+    else if (wanted < before) this.#account(wanted - before);
     this.#reset.unwatch(slot);
     try {
       const isOther = records.imageId(slot) !== (image === undefined ? 0 : image.id);
@@ -212,14 +213,13 @@ export class SlotMemory {
     }
   }
 
-  /** Counts mappings before they are made, or, with a negative number, that they go. */
+  /** Counts mappings before they are made. @throws {@link PoolMappingsError} */
   #take(mappings: number): void {
-    if (mappings > 0) {
-      this.#budget.take(mappings);
-      this.#mappings += mappings;
-    } else if (mappings < 0) this.#account(mappings);
+    this.#budget.take(mappings);
+    this.#mappings += mappings;
   }
 
+  /** Counts mappings that came, or, with a negative number, that went. */
   #account(mappings: number): void {
     this.#mappings += mappings;
     this.#budget.add(mappings);

@@ -12,7 +12,7 @@ import type { SlabLayout } from '@guardstripe/layout';
 import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
 import type { ProtectionKey } from '@guardstripe/mpk';
 import type { PoolImage } from '../module/image.js';
-import { PoolClosedError } from '../errors.js';
+import { PoolClosedError, PoolCorruptedError } from '../errors.js';
 
 /** The hardware's default, which every page has that nobody coloured (pkeys(7)). */
 const NO_KEY = 0;
@@ -101,8 +101,7 @@ export class SlotPages {
     // Also false for what is no number.
     const inside =
       slot >= 0 && slot < this.#numSlots && offset >= 0 && offset + byteLength <= this.#maxMemoryBytes;
-    if (!inside)
-      throw new Error(`A mistake of the pool's own: ${byteLength} bytes at ${offset} of slot ${slot}`);
+    if (!inside) throw new PoolCorruptedError(`slot ${slot} has no ${byteLength} bytes at ${offset}`);
     return this.#firstAddress + slot * this.#slotBytes + offset;
   }
 }

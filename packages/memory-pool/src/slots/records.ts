@@ -13,6 +13,7 @@
  * What counts something is a double: none of them can wrap, whatever the size of a memory and however often a slot is used.
  */
 import { mappingsOfSlot } from '@guardstripe/layout';
+import { PoolCorruptedError } from '../errors.js';
 
 /**
  * What may be assumed of a slot's pages when the next tenant takes it.
@@ -51,7 +52,17 @@ export function recordBytes(numSlots: number): number {
   return numSlots * RECORD_BYTES;
 }
 
-/** The records of all slots of a pool. Callers pass slots of the pool only; nothing here checks a bound. */
+/** A store's list of slots: the first one plus one, 0 for none, and how many there are. */
+export interface SlotList {
+  head: number;
+  length: number;
+}
+
+/**
+ * The records of all slots of a pool. What reads takes a slot of the pool on trust; what changes who has a slot, or what is
+ * known of its pages, checks that the record is in the state that the change starts from: a slot in two hands would be two tenants
+ * in one memory.
+ */
 export class SlotRecords {
   readonly #floats: Float64Array;
   readonly #words: Int32Array;
@@ -62,17 +73,23 @@ export class SlotRecords {
     this.#words = new Int32Array(buffer);
   }
 
-  /** Takes the record, leaving `UNKNOWN` behind, and returns what it was. */
+  /** Takes a free slot's record, leaving `UNKNOWN` behind, and returns what it was. */
   takeState(slot: number): SlotState {
-    const at = slot * WORDS + STATE;
-    const state = this.#words[at] as SlotState;
-    this.#words[at] = SlotState.UNKNOWN;
+    const at = slot * WORDS;
+    const state = this.#words[at + STATE] as SlotState | undefined;
+    // No number of ours: a slot that the pool has not, or a record that somebody wrote over.
+    if (state === undefined || state > SlotState.PREVIOUSLY_USED) throw bad(slot, `is in state ${state}`);
+    if ((this.#words[at + MARKS]! & OWNED) !== 0) throw bad(slot, 'is taken while a tenant has it');
+    this.#words[at + STATE] = SlotState.UNKNOWN;
     return state;
   }
 
   /** Puts the record back: the slot was reset. */
   putPreviouslyUsed(slot: number): void {
-    this.#words[slot * WORDS + STATE] = SlotState.PREVIOUSLY_USED;
+    const at = slot * WORDS;
+    const isReset = this.#words[at + STATE] === SlotState.UNKNOWN && this.#words[at + MARKS] === 0;
+    if (!isReset) throw bad(slot, 'is given back while a tenant has it, or while its pages are not known');
+    this.#words[at + STATE] = SlotState.PREVIOUSLY_USED;
   }
 
   /** Says that nothing may be assumed of the slot any more. */
@@ -85,38 +102,65 @@ export class SlotRecords {
     return this.#floats[slot * FLOATS + GENERATION]!;
   }
 
+  /** Whether the tenancy of that generation still lives in the slot. */
+  isCurrent(slot: number, generation: number): boolean {
+    return this.#floats[slot * FLOATS + GENERATION] === generation;
+  }
+
   /** Whether a tenant lives in the slot. */
   isLive(slot: number): boolean {
     return this.generation(slot) % 2 === 1;
   }
 
-  /**
-   * Starts a tenancy: the slot gets its size and the head of its store's list, which is `slot + 1` from then on. Returns
-   * the tenancy's generation.
-   */
-  startTenancy(slot: number, byteLength: number, head: number): number {
+  /** Starts a tenancy: the slot gets its size, and is the first on its store's list. Returns the tenancy's generation. */
+  startTenancy(slot: number, byteLength: number, list: SlotList): number {
     const at = slot * WORDS;
+    const generation = this.#floats[slot * FLOATS + GENERATION]! + 1;
+    // Also for no number, where the slot is none of the pool's.
+    if (generation % 2 !== 1) throw bad(slot, 'gets a second tenant');
+    if (this.#words[at + STATE] !== SlotState.UNKNOWN) throw bad(slot, 'gets a tenant before it was taken');
+    const { head } = list;
     this.#words[at + NEXT] = head;
     this.#words[at + PREVIOUS] = 0;
     this.#words[at + MARKS] = this.#words[at + MARKS]! | OWNED;
     if (head !== 0) this.#words[(head - 1) * WORDS + PREVIOUS] = slot + 1;
+    list.head = slot + 1;
+    list.length++;
     this.#floats[slot * FLOATS + BYTE_LENGTH] = byteLength;
-    return (this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1);
+    this.#floats[slot * FLOATS + GENERATION] = generation;
+    return generation;
   }
 
-  /** Ends a tenancy: the slot has no size and is on no list. Returns the list's new head. */
-  endTenancy(slot: number, head: number): number {
+  /** Ends a tenancy: the slot has no size and is on no list any more. Returns the bytes that the memory had. */
+  endTenancy(slot: number, list: SlotList): number {
+    const words = this.#words;
+    const floats = this.#floats;
     const at = slot * WORDS;
-    const next = this.#words[at + NEXT]!;
-    const previous = this.#words[at + PREVIOUS]!;
-    if (next !== 0) this.#words[(next - 1) * WORDS + PREVIOUS] = previous;
-    if (previous !== 0) this.#words[(previous - 1) * WORDS + NEXT] = next;
-    this.#words[at + NEXT] = 0;
-    this.#words[at + PREVIOUS] = 0;
-    this.#words[at + MARKS] = this.#words[at + MARKS]! & ~OWNED;
+    const next = words[at + NEXT]!;
+    const previous = words[at + PREVIOUS]!;
+    if ((words[at + MARKS]! & OWNED) === 0) throw bad(slot, 'ends a tenancy that it has not');
+    const isListed =
+      previous === 0 ? list.head === slot + 1 : words[(previous - 1) * WORDS + NEXT] === slot + 1;
+    if (!isListed) throw bad(slot, "is not on its store's list");
+    if (next !== 0) words[(next - 1) * WORDS + PREVIOUS] = previous;
+    if (previous !== 0) words[(previous - 1) * WORDS + NEXT] = next;
+    else list.head = next;
+    list.length--;
+    words[at + NEXT] = 0;
+    words[at + PREVIOUS] = 0;
+    words[at + MARKS] = words[at + MARKS]! & ~OWNED;
+    const byteLength = floats[slot * FLOATS + BYTE_LENGTH]!;
+    floats[slot * FLOATS + BYTE_LENGTH] = 0;
+    floats[slot * FLOATS + GENERATION] = floats[slot * FLOATS + GENERATION]! + 1;
+    return byteLength;
+  }
+
+  /** Ends a tenancy of a pool that ends: its store's list ends with it. */
+  abandon(slot: number): void {
+    const at = slot * WORDS + MARKS;
+    this.#words[at] = this.#words[at]! & ~OWNED;
     this.#floats[slot * FLOATS + BYTE_LENGTH] = 0;
     this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1;
-    return previous === 0 ? next : head;
   }
 
   /** The next slot on its store's list plus one, 0 for none. */
@@ -129,10 +173,14 @@ export class SlotRecords {
     return (this.#words[slot * WORDS + MARKS]! & OWNED) !== 0;
   }
 
-  /** Whether the slot has exactly this image, 0 for none, and this many accessible pages. */
+  /** Whether the slot surely has this very image, 0 for none, and this many accessible pages. */
   hasShape(slot: number, imageId: number, accessiblePages: number): boolean {
     const at = slot * FLOATS;
-    return this.#floats[at + IMAGE_ID] === imageId && this.#floats[at + ACCESSIBLE_PAGES] === accessiblePages;
+    return (
+      this.#floats[at + IMAGE_ID] === imageId &&
+      this.#floats[at + ACCESSIBLE_PAGES] === accessiblePages &&
+      (this.#words[slot * WORDS + MARKS]! & TAINTED) === 0
+    );
   }
 
   /** Mappings that the slot takes now. */
@@ -198,4 +246,8 @@ export class SlotRecords {
     const others = this.#words[at]! & ~TAINTED;
     this.#words[at] = tainted ? others | TAINTED : others;
   }
+}
+
+function bad(slot: number, what: string): PoolCorruptedError {
+  return new PoolCorruptedError(`slot ${slot} ${what}`);
 }

@@ -29,9 +29,13 @@ export interface ResetOptions {
 /** A slot's restorer, and what it takes the slot for. */
 interface Aimed {
   readonly restorer: PageRestorer;
+  image: PoolImage | undefined;
+  /** The image's, 0 for none. */
   imageId: number;
   accessiblePages: number;
 }
+
+const NO_IMAGES: readonly RestorerImage[] = [];
 
 /** Resets slots. */
 export class SlotReset {
@@ -60,19 +64,31 @@ export class SlotReset {
     this.#options = options;
   }
 
-  /** Writes back what may be, and says what remains to be dropped, as an offset in the slot. The same object, reused. */
-  run(slot: number): RestoreResult {
-    const restorer = this.#aim(slot);
-    if (restorer !== undefined) return restorer.writeBack();
-    this.#dropAll.leftBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
-    return this.#dropAll;
+  /**
+   * Writes back what may be, and says what remains to be dropped, as an offset in the slot. The same object, reused. Nothing for a slot
+   * that is not to be reset but laid over: its record cannot be trusted, or it has an image that nobody will start from again.
+   */
+  run(slot: number): RestoreResult | undefined {
+    const aimed = this.#restorers.get(slot);
+    // Nearly always: the slot is what it was at its last reset, and so is its image.
+    if (
+      aimed !== undefined &&
+      this.#records.hasShape(slot, aimed.imageId, aimed.accessiblePages) &&
+      (aimed.image === undefined || !aimed.image.closed)
+    ) {
+      return aimed.restorer.writeBack();
+    }
+    if (this.#records.isTainted(slot) || this.#images.get(this.#records.imageId(slot))?.closed === true) {
+      return undefined;
+    }
+    return this.#aim(slot)?.writeBack() ?? this.#dropOf(slot);
   }
 
   /** Puts a slot back at once, the last drop included. */
   runWhole(slot: number): RestoreResult {
     const restorer = this.#aim(slot);
     if (restorer !== undefined) return restorer.restore();
-    const result = this.run(slot);
+    const result = this.#dropOf(slot);
     this.#pages.drop(slot, 0, result.leftBytes);
     return result;
   }
@@ -107,46 +123,46 @@ export class SlotReset {
     this.#restorers.clear();
   }
 
+  /** Dropping everything, for a slot of whose image the bytes cannot be had: its mapping restores it then. */
+  #dropOf(slot: number): RestoreResult {
+    this.#dropAll.leftBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
+    return this.#dropAll;
+  }
+
   /** The slot's restorer, told what the slot is now; nothing where the bytes of its image cannot be had. */
   #aim(slot: number): PageRestorer | undefined {
     const records = this.#records;
     const imageId = records.imageId(slot);
     const accessiblePages = records.accessiblePages(slot);
     const image = this.#images.get(imageId);
-    // Its mapping in the slot still restores it when its pages are dropped.
-    if (image !== undefined && image.bytes === undefined) return undefined;
-    const aimed = this.#restorers.get(slot);
-    if (aimed === undefined) return this.#make(slot, imageId, accessiblePages, image);
-    if (aimed.imageId !== imageId || aimed.accessiblePages !== accessiblePages) {
-      aimed.restorer.setRange(this.#range(slot, accessiblePages), { images: imagesOf(image) });
+    const images = image === undefined ? NO_IMAGES : image.toRestore;
+    if (images === undefined) return undefined;
+    let aimed = this.#restorers.get(slot);
+    if (aimed === undefined) {
+      const restorer = this.#make(slot, accessiblePages, images);
+      this.#restorers.set(slot, (aimed = { restorer, image, imageId, accessiblePages }));
+    } else if (aimed.imageId !== imageId || aimed.accessiblePages !== accessiblePages) {
+      aimed.restorer.setRange(this.#range(slot, accessiblePages), { images });
+      aimed.image = image;
       aimed.imageId = imageId;
       aimed.accessiblePages = accessiblePages;
     }
     return aimed.restorer;
   }
 
-  #make(slot: number, imageId: number, accessiblePages: number, image: PoolImage | undefined): PageRestorer {
+  #make(slot: number, accessiblePages: number, images: readonly RestorerImage[]): PageRestorer {
     const { virtualMemory, writeBackBytes, keepResidentBytes, strategies, onRefusal } = this.#options;
-    const restorer = new PageRestorer(this.#range(slot, accessiblePages), {
-      images: imagesOf(image),
+    return new PageRestorer(this.#range(slot, accessiblePages), {
+      images,
       maxWriteBackBytes: writeBackBytes,
       maxResidentBytes: keepResidentBytes,
       strategies,
       onRefusal,
       virtualMemory,
     });
-    this.#restorers.set(slot, { restorer, imageId, accessiblePages });
-    return restorer;
   }
 
   #range(slot: number, accessiblePages: number): { readonly address: number; readonly byteLength: number } {
     return { address: this.#pages.addressOf(slot), byteLength: accessiblePages * this.#pageBytes };
   }
-}
-
-function imagesOf(image: PoolImage | undefined): RestorerImage[] {
-  const bytes = image?.bytes;
-  return image === undefined || bytes === undefined
-    ? []
-    : [{ offset: image.offsetBytes, bytes, mapped: true }];
 }

@@ -28,11 +28,16 @@ export class SlotLedger {
 /** Views by slot. */
 export class SlotViews {
   readonly #keeper: object;
+  readonly #whenCollected: (slot: number) => void;
   readonly #ledgers = new Map<number, SlotLedger>();
 
-  /** @param keeper - lives as long as any view does */
-  constructor(keeper: object) {
+  /**
+   * @param keeper - lives as long as any view does
+   * @param whenCollected - called some time after {@link SlotViews.end} said `'held'`
+   */
+  constructor(keeper: object, whenCollected: (slot: number) => void) {
     this.#keeper = keeper;
+    this.#whenCollected = whenCollected;
   }
 
   /** The slot's view, made at first use: V8 counts a view's whole length as memory to be collected. */
@@ -56,11 +61,12 @@ export class SlotViews {
     ledger.current = undefined;
   }
 
-  /** Takes back whatever the tenancy has handed out. `whenCollected` is called later if the answer is `'held'`. */
-  end(slot: number, whenCollected: () => void): ViewsLeft {
+  /** Takes back whatever the tenancy has handed out. */
+  end(slot: number): ViewsLeft {
     const ledger = this.#ledgers.get(slot);
     if (ledger === undefined || !ledger.isUsed) return 'none';
     const { isSafe } = ledger;
+    const whenCollected = () => this.#whenCollected(slot);
     ledger.current = undefined;
     ledger.isUsed = false;
     ledger.isSafe = false;

@@ -22,12 +22,12 @@ describe('SlotRecords', () => {
     const records = new SlotRecords(3);
     records.setImage(1, MOST, MOST - 1, MOST - 2);
     records.setAccessiblePages(1, MOST - 3);
-    records.setTainted(1, true);
-    records.startTenancy(1, MOST - 4, 0);
     expect(records.takeState(1)).toBe(SlotState.UNMAPPED);
     expect(records.takeState(1)).toBe(SlotState.UNKNOWN);
     records.putPreviouslyUsed(1);
     expect(records.takeState(1)).toBe(SlotState.PREVIOUSLY_USED);
+    records.setTainted(1, true);
+    records.startTenancy(1, MOST - 4, { head: 0, length: 0 });
     expect(records.imageId(1)).toBe(MOST);
     expect(records.imageFirstPage(1)).toBe(MOST - 1);
     expect(records.imagePages(1)).toBe(MOST - 2);
@@ -51,20 +51,34 @@ describe('SlotRecords', () => {
 
   it("makes every tenancy's generation odd and new, past what 32 bits hold", () => {
     const records = new SlotRecords(1);
+    const list = { head: 0, length: 0 };
     const seen = new Set<number>();
+    records.takeState(0);
     for (let i = 0; i < 5; i++) {
-      seen.add(records.startTenancy(0, 0, 0));
+      const generation = records.startTenancy(0, 0, list);
+      seen.add(generation);
       expect(records.isLive(0)).toBe(true);
-      records.endTenancy(0, 1);
+      expect(records.isCurrent(0, generation)).toBe(true);
+      records.endTenancy(0, list);
       expect(records.isLive(0)).toBe(false);
+      expect(records.isCurrent(0, generation)).toBe(false);
     }
     expect(seen.size).toBe(5);
     const far = new SlotRecords(1, bufferWithGeneration(2 ** 32 - 2));
-    const last = far.startTenancy(0, 0, 0);
-    far.endTenancy(0, 1);
-    const next = far.startTenancy(0, 0, 0);
+    far.takeState(0);
+    const last = far.startTenancy(0, 0, list);
+    far.endTenancy(0, list);
+    const next = far.startTenancy(0, 0, list);
     expect([last, next]).toEqual([2 ** 32 - 1, 2 ** 32 + 1]);
     expect(far.isLive(0)).toBe(true);
+  });
+
+  it('says of a tainted record that it has no shape for sure', () => {
+    const records = new SlotRecords(3);
+    records.setAccessiblePages(1, 4);
+    expect(records.hasShape(1, 0, 4)).toBe(true);
+    records.setTainted(1, true);
+    expect(records.hasShape(1, 0, 4)).toBe(false);
   });
 
   it("keeps stores' lists as a plain model does", () => {
@@ -73,26 +87,91 @@ describe('SlotRecords', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(slots, owners), { maxLength: 60 }), (commands) => {
         const records = new SlotRecords(8);
-        const heads = [0, 0, 0, 0];
+        const lists = [0, 1, 2, 3].map(() => ({ head: 0, length: 0 }));
         const model = new Map<number, number>();
         for (const [slot, owner] of commands) {
           const current = model.get(slot);
           if (current === undefined) {
-            records.startTenancy(slot, 1, heads[owner]!);
-            heads[owner] = slot + 1;
+            records.takeState(slot);
+            records.startTenancy(slot, slot, lists[owner]!);
             model.set(slot, owner);
           } else {
-            heads[current] = records.endTenancy(slot, heads[current]!);
+            expect(records.endTenancy(slot, lists[current]!)).toBe(slot);
             model.delete(slot);
           }
           for (const each of [1, 2, 3]) {
-            expect(listed(records, heads[each]!)).toEqual(
-              [...model.keys()].filter((key) => model.get(key) === each).sort((a, b) => a - b),
-            );
+            const expected = [...model.keys()].filter((key) => model.get(key) === each);
+            expect(listed(records, lists[each]!.head)).toEqual(expected.sort((a, b) => a - b));
+            expect(lists[each]!.length).toBe(expected.length);
           }
         }
       }),
     );
+  });
+});
+
+describe('a record that is not in the state that a change starts from', () => {
+  const list = () => ({ head: 0, length: 0 });
+  /** Slot 1 of three has a tenant. */
+  const lived = () => {
+    const records = new SlotRecords(3);
+    const owner = list();
+    records.takeState(1);
+    records.startTenancy(1, 5, owner);
+    return { records, owner };
+  };
+  const CORRUPTED = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
+
+  it('stays as it was, and the change throws', () => {
+    const { records, owner } = lived();
+    const wrong: Record<string, () => unknown> = {
+      'is taken while a tenant has it': () => records.takeState(1),
+      'gets a second tenant': () => records.startTenancy(1, 5, list()),
+      'gets a tenant before it was taken': () => records.startTenancy(0, 5, list()),
+      'is given back while a tenant has it': () => records.putPreviouslyUsed(1),
+      'ends a tenancy that it has not': () => records.endTenancy(0, owner),
+      "is not on its store's list": () => records.endTenancy(1, list()),
+    };
+    for (const [what, change] of Object.entries(wrong)) {
+      expect(change).toThrow(CORRUPTED);
+      expect(change).toThrow(what);
+    }
+    expect(records.isLive(1)).toBe(true);
+    expect(records.isLive(0)).toBe(false);
+    expect(records.byteLength(1)).toBe(5);
+    expect(owner).toEqual({ head: 2, length: 1 });
+    expect(records.endTenancy(1, owner)).toBe(5);
+  });
+
+  it('is noticed where a slot is none of the pool, or was written over', () => {
+    const { records, owner } = lived();
+    for (const slot of [3, -1, Number.NaN]) {
+      expect(() => records.takeState(slot)).toThrow(CORRUPTED);
+      expect(() => records.startTenancy(slot, 5, owner)).toThrow(CORRUPTED);
+      expect(() => records.putPreviouslyUsed(slot)).toThrow(CORRUPTED);
+      expect(() => records.endTenancy(slot, owner)).toThrow(CORRUPTED);
+    }
+    const buffer = new ArrayBuffer(recordBytes(3));
+    const overwritten = new SlotRecords(3, buffer);
+    new Int32Array(buffer).fill(77);
+    expect(() => overwritten.takeState(1)).toThrow('slot 1 is in state 77');
+    expect(() => overwritten.putPreviouslyUsed(1)).toThrow(CORRUPTED);
+  });
+
+  it('is not given back as clean while a failed call left its pages unknown', () => {
+    const records = new SlotRecords(3);
+    records.takeState(1);
+    records.setTainted(1, true);
+    expect(() => records.putPreviouslyUsed(1)).toThrow(CORRUPTED);
+    records.setTainted(1, false);
+    records.putPreviouslyUsed(1);
+    expect(records.takeState(1)).toBe(SlotState.PREVIOUSLY_USED);
+  });
+
+  it('is no tenant any more when the pool ends, whatever list it was on', () => {
+    const { records } = lived();
+    records.abandon(1);
+    expect([records.isLive(1), records.isOwned(1), records.byteLength(1)]).toEqual([false, false, 0]);
   });
 });
 

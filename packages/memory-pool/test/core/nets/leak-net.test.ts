@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const fixture = join(import.meta.dirname, '..', 'fixtures', 'leak.mjs');
+const fixture = join(import.meta.dirname, '..', '..', 'fixtures', 'leak.mjs');
 
 function run(...args: string[]): Record<string, unknown> {
   const child = spawnSync(process.execPath, ['--expose-gc', fixture, ...args], { encoding: 'utf8' });

@@ -5,13 +5,13 @@
  * Whether somebody has, only a collection tells; and between letting go and knowing, nobody may run. So it is all done in one turn
  * of the event loop: see that the view was not stolen, let go of it, collect, and look whether it is still there.
  */
-import type { SlotLedger, SlotViews } from '../slots/views.js';
-import type { Lease } from './tenancy.js';
+import type { SlotRecords } from '../../slots/records.js';
+import type { SlotLedger, SlotViews } from '../../slots/views.js';
+import type { Lease } from '../tenancy.js';
 
-/** What becomes of them. */
+/** Where they go. */
 export interface OrphanHome {
   release(lease: Lease): boolean;
-  holds(lease: Lease): boolean;
 }
 
 interface Orphan {
@@ -25,11 +25,13 @@ interface Orphan {
 /** The orphans of a pool. */
 export class Orphans {
   readonly #home: OrphanHome;
+  readonly #records: SlotRecords;
   readonly #views: SlotViews;
   readonly #orphans = new Set<Orphan>();
 
-  constructor(home: OrphanHome, views: SlotViews) {
+  constructor(home: OrphanHome, records: SlotRecords, views: SlotViews) {
     this.#home = home;
+    this.#records = records;
     this.#views = views;
   }
 
@@ -55,8 +57,8 @@ export class Orphans {
   /** A function of its own: nothing that it looked at is left on the stack. */
   #letGo(): void {
     for (const orphan of this.#orphans) {
-      const { slot } = orphan.lease;
-      const isThere = this.#home.holds(orphan.lease) && this.#views.inUse(slot) !== undefined;
+      const { slot, generation } = orphan.lease;
+      const isThere = this.#records.isCurrent(slot, generation) && this.#views.inUse(slot) !== undefined;
       // One that was stolen is seen at its release.
       if (!isThere || this.#views.isStolen(slot)) this.#release(orphan);
       else this.#views.forget(slot);

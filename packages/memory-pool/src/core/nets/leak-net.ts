@@ -7,8 +7,8 @@
  * between turns of the event loop only, so a store need not be registered before its turn ends, and one that holds nothing
  * by then need not be at all.
  */
-import type { PoolCore } from './pool-core.js';
-import type { Tenancy } from './tenancy.js';
+import type { PoolCore } from '../pool-core.js';
+import type { Tenancy } from '../tenancy.js';
 
 /** Most stores that are held, and not yet registered, in a turn that opens very many. */
 const MAX_FRESH = 64;
@@ -52,12 +52,12 @@ export class LeakNet {
   }
 
   #collected(tenancy: Tenancy): void {
-    const { orphans, shortage } = this.#core;
-    for (const lease of this.#core.leasesOf(tenancy)) {
+    const { orphans, shortage, tenancies } = this.#core;
+    for (const lease of tenancies.leasesOf(tenancy)) {
       const trace = tenancy.traces?.get(lease.slot);
       const warn = () => this.#warn(lease.slot, trace);
       if (orphans.adopt(lease, warn)) shortage.collector.request();
-      else if (this.#core.release(lease)) warn();
+      else if (tenancies.release(lease)) warn();
     }
   }
 

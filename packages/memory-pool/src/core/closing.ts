@@ -1,0 +1,108 @@
+/**
+ * The end of a pool:
+ *
+ *     open ──end──▶ closing ──giveBack──▶ closed     the slab is gone, or, where views are out, laid over until they are
+ *                      └── refused: giveBack again
+ *
+ * From the end on nothing can be had any more; only the slab may still be there.
+ */
+import type { KeyLease } from '@guardstripe/mpk';
+import type { Mmap } from '@guardstripe/mmap';
+import type { SlabLayout } from '@guardstripe/layout';
+import { onFree, reportFailure } from '../diagnostics.js';
+import type { Counters } from '../slots/counters.js';
+import type { HostBytes } from '../slots/host-bytes.js';
+import type { ImageTable } from '../slots/image-table.js';
+import type { SlotMemory } from '../slots/memory.js';
+import type { SlotPages } from '../slots/pages.js';
+import type { SlotRecords } from '../slots/records.js';
+import type { SlotViews } from '../slots/views.js';
+import type { Ended } from './farewell.js';
+import type { FreeSlots } from './free-slots.js';
+import type { PendingAnswers } from './pending-answers.js';
+import type { SlotRecycler } from './recycler.js';
+import type { Tenancies } from './tenancies.js';
+import type { Tenancy } from './tenancy.js';
+import type { WithheldSlots } from './withheld-slots.js';
+
+/** All that ends. */
+export interface ClosingParts {
+  readonly slab: Mmap;
+  readonly keys: KeyLease;
+  readonly layout: SlabLayout;
+  readonly pages: SlotPages;
+  readonly records: SlotRecords;
+  readonly counters: Counters;
+  readonly images: ImageTable;
+  readonly memory: SlotMemory;
+  readonly bytes: HostBytes;
+  readonly views: SlotViews;
+  readonly free: FreeSlots;
+  readonly recycler: SlotRecycler;
+  readonly withheld: WithheldSlots;
+  readonly pending: PendingAnswers;
+  readonly tenancies: Tenancies;
+}
+
+/** What ends with the pool, as far as somebody wants to hear of it. */
+export function endingNow({ layout, records, counters, tenancies }: ClosingParts): Ended[] {
+  const owners = new Map<number, Tenancy>();
+  for (const tenancy of tenancies.limited) {
+    for (const { slot } of tenancies.leasesOf(tenancy)) owners.set(slot, tenancy);
+  }
+  const wanted = onFree.hasSubscribers && counters.get('liveMemories') > 0 ? layout.numSlots : 0;
+  const slots = wanted === 0 ? [...owners.keys()] : Array.from({ length: wanted }, (_, slot) => slot);
+  return slots
+    .filter((slot) => records.isLive(slot))
+    .map((slot) => ({
+      tenancy: owners.get(slot),
+      slot,
+      stripe: slot % layout.numStripes,
+      byteLength: records.byteLength(slot),
+    }));
+}
+
+/** Ends every tenancy and all waiting without resetting anything. From here on every call of the pool says that it is closed. */
+export function endAll(parts: ClosingParts, reason: () => unknown): void {
+  const { layout, records, counters, views, withheld } = parts;
+  parts.tenancies.closed = true;
+  parts.pages.close();
+  parts.free.rejectAll(reason);
+  parts.pending.endAll(reason);
+  for (const slot of views.slotsInUse()) {
+    const left = views.end(slot);
+    if (left !== 'none') withheld.keep(slot, left);
+  }
+  parts.recycler.close();
+  parts.bytes.close();
+  // Records that were never written are pages that were never touched: with nobody left, none is looked at.
+  const numSlots = counters.get('liveMemories') === 0 ? 0 : layout.numSlots;
+  for (let slot = 0; slot < numSlots; slot++) {
+    if (records.isLive(slot)) records.abandon(slot);
+  }
+  counters.set('liveMemories', 0);
+}
+
+/**
+ * Gives the slab back: what views may still reach of it when those are collected.
+ *
+ * @throws `SystemError` if the system does not take it; calling again tries again
+ */
+export function giveSlabBack({ slab, keys, withheld, memory, images }: ClosingParts): void {
+  if (withheld.isEmpty) slab.close();
+  else withheld.layOver();
+  memory.close();
+  images.clear();
+  keys.dispose();
+}
+
+/** The slab of a closed pool goes when the last of its views is gone. */
+export function giveSlabBackLate({ slab, withheld }: ClosingParts): void {
+  if (!withheld.isEmpty) return;
+  try {
+    slab.close();
+  } catch (error) {
+    // Nobody is there to be told but who listens. Closing the pool again tries again.
+    reportFailure(0, error);
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Who holds which slot: from a free slot to a tenant, and back.
+ *
+ *     free ──take──▶ live ──release──▶ recycled, free            no view was handed out
+ *                      ├──────────────▶ cooling ──collected──▶ recycled, free
+ *                      └──────────────▶ retired                  a view was stolen
+ *
+ * Every change ends with {@link Tenancies} settling: those who hear of failures, and those who wait, may do anything, so they
+ * come last.
+ */
+import type { AbortSignalLike } from '@guardstripe/common';
+import { onAllocate, onFree, type AllocateEvent } from '../diagnostics.js';
+import {
+  MemoryFreedError,
+  PoolClosedError,
+  StoreDisposedError,
+  type PoolConcurrencyLimitError,
+} from '../errors.js';
+import type { MemoryTemplate } from '../module/template.js';
+import { explainRefusal } from '../slab/host-bounds.js';
+import type { Counters } from '../slots/counters.js';
+import type { HostBytes } from '../slots/host-bytes.js';
+import type { SlotMemory } from '../slots/memory.js';
+import type { SlotRecords } from '../slots/records.js';
+import type { SlotViews } from '../slots/views.js';
+import { sayGoodbye } from './farewell.js';
+import type { FreeSlots } from './free-slots.js';
+import type { PendingAnswers } from './pending-answers.js';
+import type { SlotRecycler } from './recycler.js';
+import type { Shortage } from './shortage.js';
+import type { Lease, Tenancy } from './tenancy.js';
+import type { WithheldSlots } from './withheld-slots.js';
+
+/** An allocation that waits its turn. */
+export interface Turn {
+  /** Whom {@link Tenancies.rejectWaiting} finds it by. */
+  readonly owner: object;
+  readonly signal: AbortSignalLike | undefined;
+  /** Set when it has got a memory, whatever becomes of that. */
+  isServed: boolean;
+}
+
+/** What is worked on. */
+export interface TenanciesParts {
+  readonly records: SlotRecords;
+  readonly counters: Counters;
+  readonly memory: SlotMemory;
+  readonly bytes: HostBytes;
+  readonly views: SlotViews;
+  readonly free: FreeSlots;
+  readonly recycler: SlotRecycler;
+  readonly withheld: WithheldSlots;
+  readonly pending: PendingAnswers;
+  readonly shortage: Shortage;
+}
+
+/** Gives slots to tenants and takes them back. Whether a lease still holds is in the records. */
+export class Tenancies {
+  /** Whether the pool's closing began: nothing can be had any more, even if the system would not take the slab back. */
+  closed = false;
+  /** Those whose limiters want to hear of the end, and that hold something. */
+  readonly limited = new Set<Tenancy>();
+  readonly #records: SlotRecords;
+  readonly #counters: Counters;
+  readonly #memory: SlotMemory;
+  readonly #bytes: HostBytes;
+  readonly #views: SlotViews;
+  readonly #free: FreeSlots;
+  readonly #recycler: SlotRecycler;
+  readonly #withheld: WithheldSlots;
+  readonly #pending: PendingAnswers;
+  readonly #shortage: Shortage;
+
+  constructor(parts: TenanciesParts) {
+    this.#records = parts.records;
+    this.#counters = parts.counters;
+    this.#memory = parts.memory;
+    this.#bytes = parts.bytes;
+    this.#views = parts.views;
+    this.#free = parts.free;
+    this.#recycler = parts.recycler;
+    this.#withheld = parts.withheld;
+    this.#pending = parts.pending;
+    this.#shortage = parts.shortage;
+  }
+
+  /** Takes a slot of the tenant's stripe and makes it the memory that the template describes; nothing if the stripe is full. */
+  tryAllocate(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+    try {
+      const lease = this.#take(tenancy, template);
+      if (lease !== undefined) return lease;
+      this.#reportFull(tenancy.stripe);
+      // Who heard of it may have given something back.
+      return this.#take(tenancy, template);
+    } finally {
+      this.settle();
+    }
+  }
+
+  /** The same as {@link Tenancies.tryAllocate}, but nobody who waits is overtaken, and a full stripe is not told of. */
+  allocateIfFirst(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+    if (this.#free.queue(tenancy.stripe).length > 0) return undefined;
+    try {
+      return this.#take(tenancy, template);
+    } finally {
+      this.settle();
+    }
+  }
+
+  /** Waits for a slot, behind everybody else who does. Rejects at once where none will ever come. */
+  allocateInTurn(tenancy: Tenancy, template: MemoryTemplate, turn: Turn): Promise<Lease> {
+    const { stripe } = tenancy;
+    const attempt = () => {
+      const lease = this.#take(tenancy, template);
+      if (lease !== undefined) turn.isServed = true;
+      return lease;
+    };
+    const giveUp = (lease: Lease) => this.release(lease);
+    const { owner, signal } = turn;
+    const lease = this.#free.queue(stripe).wait({ attempt, giveUp, owner, signal });
+    // In line first: who hears of it may give a slot back, abort, dispose and close, and all of that is heard in the line.
+    this.#reportFull(stripe);
+    this.#rejectIfHopeless(stripe);
+    return lease;
+  }
+
+  /** The error for a stripe that is full. */
+  exhausted(stripe: number): PoolConcurrencyLimitError {
+    return this.#shortage.error(stripe, this.#free.capacity(stripe));
+  }
+
+  /** Rejects the waiters of a store. */
+  rejectWaiting(stripe: number, owner: object, reason: () => unknown): void {
+    this.#free.queue(stripe).rejectOwner(owner, reason);
+  }
+
+  /**
+   * Ends a tenancy, if it has not ended: the view first, then the pages, and only then may somebody else have the slot.
+   * Returns whether it did.
+   */
+  release(lease: Lease): boolean {
+    const { tenancy, slot } = lease;
+    if (!this.#records.isCurrent(slot, lease.generation)) return false;
+    const left = this.#views.end(slot);
+    const byteLength = this.#records.endTenancy(slot, tenancy);
+    this.#counters.add('liveMemories', -1);
+    tenancy.traces?.delete(slot);
+    if (tenancy.length === 0) this.limited.delete(tenancy);
+    if (this.#pending.size > 0) {
+      this.#pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
+    }
+    try {
+      if (left === 'none') this.#recycler.recycle(slot);
+      else if (left === 'held') this.#withheld.cool(slot);
+      else this.#withheld.retire(slot);
+    } finally {
+      const { stripe } = tenancy;
+      if (onFree.hasSubscribers || tenancy.limiter !== undefined) {
+        sayGoodbye({ tenancy, slot, stripe, byteLength });
+      }
+      if (left === 'stolen') this.#rejectIfHopeless(stripe);
+      this.settle();
+    }
+    return true;
+  }
+
+  /** What a store holds now. */
+  leasesOf(tenancy: Tenancy): Lease[] {
+    const leases: Lease[] = [];
+    let link = this.closed ? 0 : tenancy.head;
+    while (link !== 0) {
+      const slot = link - 1;
+      leases.push({ tenancy, slot, generation: this.#records.generation(slot) });
+      link = this.#records.nextOwned(slot);
+    }
+    return leases;
+  }
+
+  /** The last view of a slot was collected, and its pool is open: nobody reaches its bytes any more. */
+  takeBack(slot: number): void {
+    this.#recycler.recycle(slot);
+    this.settle();
+  }
+
+  /** Last in every operation that gives something back: who hears of it may do anything. */
+  settle(): void {
+    if (this.#recycler.failures.length > 0) this.#recycler.reportFailures();
+    if (this.#free.due.size > 0) this.#free.serve();
+  }
+
+  /** Takes a slot if there is one; those in the decommit queue count. */
+  #take(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+    // Who was told of something may have ended everything since.
+    if (tenancy.isOver || this.closed) throw this.#over(tenancy);
+    const slot = this.#free.take(tenancy.stripe, template.key) ?? this.#takeFlushed(tenancy, template);
+    if (slot === undefined) return undefined;
+    const { initialBytes, image, writes } = template;
+    try {
+      this.#memory.occupy(slot, initialBytes, image);
+      for (const { offset, data } of writes) this.#bytes.write(slot, offset, data);
+    } catch (error) {
+      // The record says UNKNOWN: whatever half was done is laid over before the slot's next use.
+      this.#free.giveBack(slot, 0);
+      throw explainRefusal(`allocate a memory in slot ${slot}`, error);
+    }
+    const generation = this.#records.startTenancy(slot, initialBytes, tenancy);
+    this.#counters.add('liveMemories', 1);
+    if (tenancy.limiter !== undefined) this.limited.add(tenancy);
+    if (onAllocate.hasSubscribers) {
+      onAllocate.publish({
+        slot,
+        stripe: tenancy.stripe,
+        byteLength: initialBytes,
+      } satisfies AllocateEvent);
+    }
+    return { tenancy, slot, generation };
+  }
+
+  /** Takes one of those that wait for their pages to be dropped. */
+  #takeFlushed(tenancy: Tenancy, { key }: MemoryTemplate): number | undefined {
+    if (this.#recycler.queue.length === 0) return undefined;
+    this.#recycler.flush();
+    return this.#free.take(tenancy.stripe, key);
+  }
+
+  #over(tenancy: Tenancy): Error {
+    const action = 'allocate a memory';
+    return tenancy.isOver ? new StoreDisposedError(action) : new PoolClosedError(action);
+  }
+
+  #reportFull(stripe: number): void {
+    this.#shortage.report(stripe, this.#free.capacity(stripe));
+  }
+
+  /** Nobody waits for what cannot come. */
+  #rejectIfHopeless(stripe: number): void {
+    if (!this.#shortage.isForGood(stripe, this.#free.capacity(stripe))) return;
+    this.#free.queue(stripe).rejectAll(() => this.exhausted(stripe));
+  }
+}
