@@ -77,15 +77,18 @@ function way(counter: CallCounter, name: string, action: () => void): Way {
 /** This platform's primitives, of which those that these ways come to tell the counter. */
 function watched(counter: CallCounter): VirtualMemory {
   const real = platform();
-  const telling = <A extends unknown[]>(call: (...args: A) => void) => {
-    return (...args: A): void => {
-      counter.reachSystem();
-      call.apply(real, args);
-    };
-  };
   return Object.assign(Object.create(real) as VirtualMemory, {
-    protect: telling<Parameters<VirtualMemory['protect']>>(real.protect),
-    decommit: telling<Parameters<VirtualMemory['decommit']>>(real.decommit),
-    scanPages: telling<Parameters<VirtualMemory['scanPages']>>(real.scanPages),
+    protect: (...args: Parameters<VirtualMemory['protect']>) => {
+      counter.reachSystem();
+      real.protect(...args);
+    },
+    decommit: (...args: Parameters<VirtualMemory['decommit']>) => {
+      counter.reachSystem();
+      real.decommit(...args);
+    },
+    scanPages: (...args: Parameters<VirtualMemory['scanPages']>) => {
+      counter.reachSystem();
+      real.scanPages(...args);
+    },
   });
 }

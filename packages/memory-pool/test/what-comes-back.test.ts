@@ -45,7 +45,8 @@ describe('images of a closed module', () => {
   });
 
   it('leave free slots at once, at a call for each of those and for no other', () => {
-    const { virtualMemory, calls, clearCalls } = faultyMemory();
+    const faulty = faultyMemory();
+    const { virtualMemory, calls } = faulty;
     using pool = smallPool({ totalMemories: 12, virtualMemory });
     using other = smallPool({ virtualMemory });
     using store = pool.openStore();
@@ -60,7 +61,7 @@ describe('images of a closed module', () => {
     using elsewhere = other.openStore();
     elsewhere.allocate({ module: going }).free();
     expect(pool.metrics().imageBytes).toBe(2 * HOST_PAGE);
-    clearCalls();
+    faulty.clearCalls();
     going.close();
     expect(calls.filter((call) => call === 'mapZeros').length).toBe(3 + 1);
     expect(other.metrics().imageBytes).toBe(0);
