@@ -40,9 +40,17 @@ function methodsOf(name: string, maker: unknown): string[] {
   const { prototype } = maker as { prototype: object };
   const isMethod = ([key, { value }]: [string, PropertyDescriptor]) =>
     typeof value === 'function' && key !== 'constructor' && !isClass(value);
-  const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter((entry) => isMethod(entry));
+  const own = chainOf(prototype)
+    .flatMap((each) => Object.entries(Object.getOwnPropertyDescriptors(each)))
+    .filter((entry) => isMethod(entry));
   const statics = Object.entries(Object.getOwnPropertyDescriptors(maker)).filter((entry) => isMethod(entry));
   return [...own.map(([key]) => `${name}.${key}`), ...statics.map(([key]) => `${name}.${key}`)];
+}
+
+/** A prototype, and those above it but for that of all objects. */
+function chainOf(prototype: object): object[] {
+  const above = Object.getPrototypeOf(prototype) as object | null;
+  return above === null ? [] : [prototype, ...chainOf(above)];
 }
 
 afterAll(() => {

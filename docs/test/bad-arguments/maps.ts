@@ -52,10 +52,13 @@ function making(make: (...all: never[]) => { close(): void }): (...all: never[])
 }
 
 function mapping(
-  name: 'reserve' | 'anonymous' | 'accessibleReserved' | 'fromFile',
+  name: 'reserve' | 'anonymous' | 'accessibleReserved' | 'fromFile' | 'shared' | 'openShared',
 ): (...all: never[]) => void {
   return making((...all) => (mmap.Mmap[name] as (...all: unknown[]) => mmap.Mmap).apply(mmap.Mmap, all));
 }
+
+const shared = mmap.Mmap.shared(pageSize);
+const handle = shared.share();
 
 const PLATFORM = { virtualMemory: optional(NOTHING), noSuchOption: NOTHING };
 
@@ -141,6 +144,25 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   'Mmap.name': {
     tries: method('name', [null, 0, pageSize], [['null', 'text'], optional(NUMBER), optional(NUMBER)]),
   },
+  'Mmap.openShared': {
+    tries: [
+      ...args(mapping('openShared'), [handle, {}], [NOTHING, OPTIONS]),
+      ...fields(mapping('openShared'), [handle, {}], 1, { ...PLATFORM, access: optional(NOTHING) }),
+      ...fields(mapping('openShared'), [handle, {}], 0, {
+        pid: NOTHING,
+        // A descriptor that is another file, or none.
+        fd: NOTHING,
+        device: NOTHING,
+        inode: NOTHING,
+        byteLength: NOTHING,
+      }).map((one) => ({
+        ...one,
+        call: (value: unknown) => (Object.is(value, -0) ? undefined : one.call(value)),
+        may: ['-0'] as const,
+      })),
+    ],
+    made: [shared],
+  },
   'Mmap.pageAccess': { tries: method('pageAccess', [0, pageSize], OPEN_RANGE) },
   'Mmap.protect': { tries: method('protect', [0, pageSize, 'read-write'], [...RANGE, NOTHING]) },
   'Mmap.protectWhile': {
@@ -178,6 +200,13 @@ export const MAPS: Readonly<Record<string, Entry>> = {
         { growFile: optional(FLAG), shrinkFile: optional(FLAG), noSuchOption: NOTHING },
         state,
       ),
+    ],
+  },
+  'Mmap.share': TAKES_NOTHING,
+  'Mmap.shared': {
+    tries: [
+      ...args(mapping('shared'), [pageSize, {}], [NOTHING, OPTIONS]),
+      ...fields(mapping('shared'), [pageSize, {}], 1, { ...PLATFORM, name: optional(TEXT) }),
     ],
   },
   'Mmap.sync': { tries: method('sync', [0, pageSize], OPEN_RANGE) },

@@ -193,6 +193,18 @@ export function fileMappedElsewhere(address: number, byteLength: number): Coded 
   return withCode(new Error(message), 'ERR_MMAP_FILE_MAPPED');
 }
 
+/** Only maps of shared memory have a handle. */
+export function notShared(): Coded {
+  const message = 'The Mmap has no handle: only those of Mmap.shared and Mmap.openShared do';
+  return withCode(new Error(message), 'ERR_MMAP_NOT_SHARED');
+}
+
+/** A handle outlived the maps that gave it, or never was one. */
+export function sharedMemoryGone(pid: number, fd: number, cause?: unknown): Coded {
+  const message = `The shared memory is not there: process ${pid} has it no more as its descriptor ${fd}`;
+  return withCode(new Error(message, cause === undefined ? undefined : { cause }), 'ERR_MMAP_SHARED_GONE');
+}
+
 /** The kernel answers "all of it" for the files of others, so that nobody can watch what they read. */
 export function residencyHidden(): Coded {
   const message =

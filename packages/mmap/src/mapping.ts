@@ -18,6 +18,7 @@ import { MmapClosedError, ViewNotDetachableError } from './errors.js';
 import { forgetLeak } from './leak-net.js';
 import { closeFile, Lifetime } from './lifetime.js';
 import { PageSet } from './operations/page-set.js';
+import type { SharedMemoryHandle } from './operations/shared-memory.js';
 import type { Access, Sharing, VirtualMemory } from './platform/virtual-memory.js';
 import { ViewLedger } from './views/ledger.js';
 import { RangeViews } from './views/range-views.js';
@@ -36,6 +37,8 @@ export interface MappedFile {
   readonly writesFile: boolean;
   /** Whether the system tells which of the file's pages are in memory: to those who own it, or may write it. */
   readonly showsResidency: boolean;
+  /** Where others find it, if it is shared memory. */
+  readonly handle?: SharedMemoryHandle;
 }
 
 /** Pages that allow the same: a range of bytes from the map's first page, and their access. */
@@ -187,7 +190,7 @@ export class Mapping {
     return { offset, byteLength: Math.min(this.byteLength, end - this.address) - offset };
   }
 
-  /** Checks a range of bytes; the pages that hold them, whole. No bytes, no pages. `pageSize` may be that of huge pages. */
+  /** {@link pagesHolding} of what may be left out: all of the map, or all behind an offset. */
   pagesAround(
     offset = 0,
     byteLength?: number,
@@ -195,11 +198,17 @@ export class Mapping {
   ): { start: number; byteLength: number } {
     this.assertOpen();
     checkBytes(offset, 'offset');
-    const asked = byteLength === undefined ? Math.max(0, this.byteLength - offset) : byteLength;
-    checkByteRange(offset, asked, this.byteLength);
+    const rest = Math.max(0, this.byteLength - offset);
+    return this.pagesHolding(offset, byteLength === undefined ? rest : byteLength, pageSize);
+  }
+
+  /** Checks a range of bytes; the pages that hold them, whole. No bytes, no pages. `pageSize` may be that of huge pages. */
+  pagesHolding(offset: number, byteLength: number, pageSize: number): { start: number; byteLength: number } {
+    this.assertOpen();
+    checkByteRange(offset, byteLength, this.byteLength);
     const first = this.address + offset;
     const start = first - (first % pageSize);
-    const end = asked === 0 ? start : Math.ceil((first + asked) / pageSize) * pageSize;
+    const end = byteLength === 0 ? start : Math.ceil((first + byteLength) / pageSize) * pageSize;
     return { start, byteLength: end - start };
   }
 

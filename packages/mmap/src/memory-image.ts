@@ -18,7 +18,7 @@ import {
   size,
   showAs,
 } from '@guardstripe/common';
-import { checkVirtualMemory } from './checks.js';
+import { checkMemoryName, checkVirtualMemory } from './checks.js';
 import { MemoryImageClosedError } from './errors.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import { platform } from './platform/platform.js';
@@ -31,9 +31,6 @@ export interface MemoryImageOptions {
   /** The platform to use. Default {@link platform}. */
   readonly virtualMemory?: VirtualMemory;
 }
-
-/** Linux's limit on the name of a memory file, in bytes without the final zero (`memfd_create(2)`). */
-const MAX_NAME_BYTES = 249;
 
 /** A part of a {@link MemoryImage}, in whole pages. */
 export interface MemoryImagePart {
@@ -129,10 +126,7 @@ export function memoryImage(source: Uint8Array | ImageSource, options: MemoryIma
     'virtualMemory',
   ]);
   checkVirtualMemory(virtualMemory);
-  if (typeof name !== 'string') throw invalidArgType('options.name', 'of type string', name);
-  if (name.includes('\0') || Buffer.byteLength(name) > MAX_NAME_BYTES) {
-    throw invalidArgValue('options.name', `must be at most ${MAX_NAME_BYTES} bytes without a zero`, name);
-  }
+  checkMemoryName(name);
   const { pageSize } = virtualMemory;
   const byteLength = Math.ceil(pieces.byteLength / pageSize) * pageSize;
   return new MemoryImage(TOKEN, virtualMemory, virtualMemory.createImage(pieces, name), byteLength);

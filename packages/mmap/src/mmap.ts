@@ -26,6 +26,14 @@ import { MmapHold } from './operations/hold.js';
 import { Mapping, type MappedPages } from './mapping.js';
 import { MmapPages } from './mmap-pages.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
+import {
+  handleOf,
+  mapHandle,
+  mapShared,
+  type OpenSharedOptions,
+  type SharedMemoryHandle,
+  type SharedOptions,
+} from './operations/shared-memory.js';
 import { notOfThisMap, notOurs, recordOf } from './views/view.js';
 
 /** Options of {@link Mmap.close}. */
@@ -42,8 +50,8 @@ const TOKEN = Symbol('Mmap');
 let make: (pages: MappedPages) => Mmap;
 
 /**
- * A range of mapped pages. Made by {@link Mmap.reserve}, {@link Mmap.anonymous}, {@link Mmap.accessibleReserved} and
- * {@link Mmap.fromFile}; given back by {@link Mmap.close} or `using`.
+ * A range of mapped pages. Made by {@link Mmap.reserve}, {@link Mmap.anonymous}, {@link Mmap.accessibleReserved},
+ * {@link Mmap.fromFile}, {@link Mmap.shared} and {@link Mmap.openShared}; given back by {@link Mmap.close} or `using`.
  *
  * Offsets and lengths are bytes. Ranges must lie inside of the map, and begin and end with a page where an operation does not
  * say that it takes any bytes (`RangeError` otherwise, before any system call); an empty range is a no-op. Each throws
@@ -63,7 +71,8 @@ export class Mmap extends MmapPages implements Disposable {
 
   private constructor(token: typeof TOKEN, pages: MappedPages) {
     if (token !== TOKEN) {
-      const wanted = 'that of this class: use Mmap.reserve, .anonymous, .accessibleReserved or .fromFile';
+      const wanted =
+        'that of this class: use Mmap.reserve, .anonymous, .accessibleReserved, .fromFile or .shared';
       throw invalidArgType('token', wanted, token);
     }
     const mapping = new Mapping(pages);
@@ -110,6 +119,34 @@ export class Mmap extends MmapPages implements Disposable {
   }
 
   /**
+   * Maps zeros that other threads and processes can map, too: {@link share} says where they are. Their length is sealed: no process
+   * can cut them under the others. The memory lives as long as any map of it. `decommit` drops none of it.
+   *
+   * ```ts
+   * using map = Mmap.shared(65_536);
+   * using other = Mmap.openShared(map.share()); // mostly: in another thread or process
+   * other.write(0, Uint8Array.of(1));
+   * console.log(map.read(0, 1)[0]); // 1
+   * ```
+   *
+   * @param byteLength any number of bytes, at least one.
+   */
+  static shared(byteLength: number, options: SharedOptions = {}): Mmap {
+    return make(mapShared(byteLength, options));
+  }
+
+  /**
+   * Maps the memory of a handle that {@link share} gave, in any thread or process of the same user. Nothing is trusted but what the
+   * system says: a handle whose maps were closed, or that names another file, is refused.
+   *
+   * @throws `Error` `ERR_MMAP_SHARED_GONE` where the memory is not there any more.
+   * @throws {@link SystemError} `EACCES` for a process that may not look into the other.
+   */
+  static openShared(handle: SharedMemoryHandle, options: OpenSharedOptions = {}): Mmap {
+    return make(mapHandle(handle, options));
+  }
+
+  /**
    * Address of offset 0; another one after {@link resize}. A number kept beyond {@link close} points at nothing, or at
    * somebody else's pages.
    */
@@ -141,6 +178,16 @@ export class Mmap extends MmapPages implements Disposable {
    */
   resize(newByteLength: number, options: ResizeOptions = {}): void {
     resize(this.#mapping, newByteLength, options);
+  }
+
+  /**
+   * Where other threads and processes find this memory, as plain data for `postMessage`, `process.send` or JSON. They must open it
+   * ({@link Mmap.openShared}) before this map is closed, and have a descriptor and maps of their own then.
+   *
+   * @throws `Error` `ERR_MMAP_NOT_SHARED` for other maps than those of {@link Mmap.shared} and {@link Mmap.openShared}.
+   */
+  share(): SharedMemoryHandle {
+    return handleOf(this.#mapping);
   }
 
   /**

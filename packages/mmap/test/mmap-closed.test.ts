@@ -42,6 +42,7 @@ const CALLS: Record<string, (map: Mmap) => unknown> = {
   readInto: (map) => map.readInto(new Uint8Array(1)),
   write: (map) => map.write(0, new Uint8Array(1)),
   pageAccess: (map) => map.pageAccess(),
+  share: (map) => map.share(),
   hold: (map) => map.hold(),
   name: (map) => map.name('x'),
   view: (map) => map.view(),

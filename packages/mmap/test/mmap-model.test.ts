@@ -43,6 +43,7 @@ type PageMethod = Exclude<
   | 'address'
   | 'byteLength'
   | 'closed'
+  | 'share'
   | 'view'
   | 'detachView'
   | 'close'

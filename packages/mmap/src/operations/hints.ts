@@ -29,7 +29,7 @@ export async function syncAsync(mapping: Mapping, offset?: number, byteLength?: 
 
 /** The pages that a hint is about: those that hold the bytes, unless it lets go of what they hold. */
 function advised(mapping: Mapping, offset: number, byteLength: number, advice: Advice): PageRun {
-  if (advice !== 'free') return mapping.pagesAround(offset, byteLength, mapping.granuleBytes);
+  if (advice !== 'free') return mapping.pagesHolding(offset, byteLength, mapping.granuleBytes);
   const start = mapping.startOf(offset, byteLength);
   return { start, byteLength: byteLength === 0 ? 0 : mapping.endOf(offset, byteLength) - start };
 }

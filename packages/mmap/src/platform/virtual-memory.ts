@@ -188,9 +188,12 @@ export interface VirtualMemory {
   mayWriteFile(fd: number): boolean;
   /** Makes a sealed, unchangeable memory file of what `source` writes, and returns its descriptor. */
   createImage(source: ImageSource, name: string): number;
-  /**
-   * Closes a descriptor that {@link VirtualMemory.createImage} or {@link VirtualMemory.duplicateFile} returned. Not for
-   * those of `node:fs`, which keeps account of its own in worker threads.
-   */
+  /** Makes a memory file of zeros whose length nobody can change any more, and returns its descriptor. */
+  createSharedFile(byteLength: number, name: string): number;
+  /** Opens a file anew that a process has open as `fd`, and returns a descriptor of our own. `ENOENT` where it has not. */
+  reopenFile(pid: number, fd: number, forWriting: boolean): number;
+  /** Whether nobody can make a file shorter. */
+  keepsItsLength(fd: number): boolean;
+  /** Closes a descriptor that a call here returned. Not for those of `node:fs`, which keeps account of its own in worker threads. */
   closeFile(fd: number): void;
 }

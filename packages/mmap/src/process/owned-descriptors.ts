@@ -2,9 +2,13 @@
 
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 import { createMemoryFile, fillAndSeal } from '../platform/linux/memory-file.js';
+import { sealLength } from '../platform/linux/shared-file.js';
 import { KIND_DESCRIPTOR, NOWHERE, WHAT, type Ledger } from './ledger.js';
 
-type Descriptors = Pick<VirtualMemory, 'createImage' | 'duplicateFile' | 'closeFile'>;
+type Descriptors = Pick<
+  VirtualMemory,
+  'createImage' | 'createSharedFile' | 'reopenFile' | 'duplicateFile' | 'closeFile'
+>;
 
 /** The calls that open and close. */
 export function ownedDescriptors(system: VirtualMemory, ledger: Ledger): Descriptors {
@@ -36,18 +40,22 @@ export function ownedDescriptors(system: VirtualMemory, ledger: Ledger): Descrip
     }
   };
 
+  /** In two: what is done with the file takes time, and the descriptor must be written down meanwhile. */
+  const create = (name: string, make: (fd: number) => void): number => {
+    const fd = open(() => createMemoryFile(name));
+    try {
+      make(fd);
+      return fd;
+    } catch (error) {
+      closeFile(fd);
+      throw error;
+    }
+  };
+
   return {
-    createImage(source, name) {
-      // In two: writing takes long, and the descriptor must be written down meanwhile.
-      const fd = open(() => createMemoryFile(name));
-      try {
-        fillAndSeal(fd, source, name, system.pageSize);
-        return fd;
-      } catch (error) {
-        closeFile(fd);
-        throw error;
-      }
-    },
+    createImage: (source, name) => create(name, (fd) => fillAndSeal(fd, source, name, system.pageSize)),
+    createSharedFile: (byteLength, name) => create(name, (fd) => sealLength(fd, byteLength)),
+    reopenFile: (pid, fd, forWriting) => open(() => system.reopenFile(pid, fd, forWriting)),
     duplicateFile: (fd) => open(() => system.duplicateFile(fd)),
     closeFile,
   };

@@ -15,6 +15,7 @@ import { filePrimitives } from './files.js';
 import { pagePrimitives } from './pages.js';
 import { refused } from './refused.js';
 import { restorePrimitives } from './restoring.js';
+import { sharedFilePrimitives } from './shared-file.js';
 import type { Access, Sharing, VirtualMemory } from '../virtual-memory.js';
 
 const PROTECTION: Readonly<Record<Access, number>> = {
@@ -112,7 +113,8 @@ export function linux(): VirtualMemory {
   };
   const bulk = bulkCalls(withPage);
   const { canWatch, ...restoring } = restorePrimitives(withPage);
-  const primitives = { ...pagePrimitives(), ...copyPrimitives(), ...filePrimitives(), ...restoring };
+  const files = { ...filePrimitives(), ...sharedFilePrimitives() };
+  const primitives = { ...pagePrimitives(), ...copyPrimitives(), ...files, ...restoring };
   declareAllInWorkers();
 
   return {
