@@ -18,11 +18,24 @@ import { MmapClosedError, ViewNotDetachableError } from './errors.js';
 import { forgetLeak } from './leak-net.js';
 import { closeFile, Lifetime } from './lifetime.js';
 import { PageSet } from './operations/page-set.js';
-import type { SharedMemoryHandle } from './operations/shared-memory.js';
 import type { Access, Sharing, VirtualMemory } from './platform/virtual-memory.js';
 import { ViewLedger } from './views/ledger.js';
 import { RangeViews } from './views/range-views.js';
 import { giveBack, Reach } from './views/withheld.js';
+
+/**
+ * Where shared memory is found: plain data, to be posted to a worker or sent to a process of the same user. Good for as
+ * long as a map that gave it is open; then {@link Mmap.openShared} refuses it, whatever the numbers are used for by then.
+ */
+export interface SharedMemoryHandle {
+  /** The process and its descriptor that hold the memory. */
+  readonly pid: number;
+  readonly fd: number;
+  /** Which file that is. */
+  readonly device: number;
+  readonly inode: number;
+  readonly byteLength: number;
+}
 
 /** The file behind a map. */
 export interface MappedFile {

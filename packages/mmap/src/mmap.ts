@@ -23,7 +23,7 @@ import {
 import { read, readInto, write } from './operations/copy.js';
 import { mapFile, type FileLike, type FromFileOptions } from './operations/file-range.js';
 import { MmapHold } from './operations/hold.js';
-import { Mapping, type MappedPages } from './mapping.js';
+import { Mapping, type MappedPages, type SharedMemoryHandle } from './mapping.js';
 import { MmapPages } from './mmap-pages.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
 import {
@@ -31,7 +31,6 @@ import {
   mapHandle,
   mapShared,
   type OpenSharedOptions,
-  type SharedMemoryHandle,
   type SharedOptions,
 } from './operations/shared-memory.js';
 import { notOfThisMap, notOurs, recordOf } from './views/view.js';

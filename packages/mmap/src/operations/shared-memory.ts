@@ -5,7 +5,7 @@ import { fstatSync } from 'node:fs';
 
 import { checkMemoryName, checkVirtualMemory } from '../checks.js';
 import { fromNodeError, notShared, sharedMemoryGone, SystemError } from '../errors.js';
-import type { MappedPages, Mapping } from '../mapping.js';
+import type { MappedPages, Mapping, SharedMemoryHandle } from '../mapping.js';
 import { platform } from '../platform/platform.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 import type { MmapOptions } from './anonymous.js';
@@ -20,20 +20,6 @@ export interface SharedOptions extends MmapOptions {
 export interface OpenSharedOptions extends MmapOptions {
   /** Default `'read-write'`. */
   readonly access?: 'read' | 'read-write';
-}
-
-/**
- * Where shared memory is found: plain data, to be posted to a worker or sent to a process of the same user. Good for as
- * long as a map that gave it is open; then {@link Mmap.openShared} refuses it, whatever the numbers are used for by then.
- */
-export interface SharedMemoryHandle {
-  /** The process and its descriptor that hold the memory. */
-  readonly pid: number;
-  readonly fd: number;
-  /** Which file that is. */
-  readonly device: number;
-  readonly inode: number;
-  readonly byteLength: number;
 }
 
 const FIELDS = ['pid', 'fd', 'device', 'inode', 'byteLength'] as const;
