@@ -138,6 +138,18 @@ export class Engine {
     this.#findUnseen();
   }
 
+  /** Other start bytes, which the range holds already: a watch goes on from here. */
+  rebase(contents: Contents): void {
+    const { target, watch } = this;
+    const base = target.range.locate();
+    target.contents = contents;
+    this.#policy.retargeted();
+    this.#findUnseen();
+    if (!watch.active) return this.watchIfCheap();
+    this.#policy.watchBegan();
+    watch.protectAgain(base);
+  }
+
   /** Visits what may differ from the start, as offsets. */
   eachChanged(visit: VisitRun): void {
     eachChanged(this.target, this.watch.active, manyRuns, visit);

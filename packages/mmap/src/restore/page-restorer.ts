@@ -209,8 +209,9 @@ export class PageRestorer implements Disposable {
     const engine = this.#open();
     checkBoolean(clean, 'options.clean');
     const { range } = engine.target;
-    engine.retarget(range, fitting(contentsOf(images, this.#virtualMemory), range));
-    if (clean) engine.watchIfCheap();
+    const contents = fitting(contentsOf(images, this.#virtualMemory), range);
+    if (clean) engine.rebase(contents);
+    else engine.retarget(range, contents);
   }
 
   /** Other pages, since the range moved, grew or shrank; and other start bytes, if `images` are given. */

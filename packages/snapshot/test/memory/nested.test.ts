@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { snapshot, SnapshotIncompleteError, type Snapshot } from '../../src/index.js';
+import { isSupported, snapshot, SnapshotIncompleteError, type Snapshot } from '../../src/index.js';
 import { FaultyMemory } from '../support/faulty.js';
 import { bytesOf, instantiate, type TestInstance } from '../support/wasm.js';
 
@@ -103,6 +103,32 @@ describe('snapshots of one memory', () => {
       ),
       { numRuns: 100 },
     );
+  });
+
+  it.skipIf(!isSupported('written'))('are watched on: nothing is registered anew', () => {
+    const system = new FaultyMemory();
+    const { virtualMemory } = system;
+    const made = instantiate([{ initial: 4, maximum: 8 }]);
+    write(made, 3, 9);
+    using outer = snapshot(made.instance, { virtualMemory });
+    write(made, 20, 3);
+    system.fail('watchWrites', 'unwatchWrites');
+    const inner = snapshot(made.instance, { virtualMemory });
+    const expected = bytesOf(made.exports.memory);
+    for (const state of [outer, inner, outer, inner]) {
+      write(made, 40, 5);
+      state.restore();
+      expect(state.method).toBe('written');
+    }
+    expect(bytesOf(made.exports.memory).equals(expected)).toBe(true);
+    // The one that was closed is still what the memory is compared with.
+    inner.close();
+    write(made, 50, 5);
+    outer.restore();
+    expect(outer.method).toBe('written');
+    expect(outer.changedBytes()).toBe(0);
+    expect(made.exports.peek(50 * PAGE)).toBe(0);
+    system.heal();
   });
 
   it('are found again after the memory has grown', () => {
