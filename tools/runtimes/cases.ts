@@ -77,6 +77,11 @@ export const CASES: readonly Case[] = [
     commands: (_, node) => [[node, '--permission', '--allow-fs-read=*', 'use.mjs']],
     fails: /ERR_FFI_UNAVAILABLE/,
   },
+  ...['18', '20', '22.0'].map((version): Case => ({
+    name: `Node.js ${version}`,
+    commands: (bin) => [[`${bin}/node-${version}/bin/node`, 'use.mjs']],
+    fails: /ERR_UNSUPPORTED_PLATFORM/,
+  })),
   { name: 'Bun', commands: (bin) => [[`${bin}/@oven/bun-linux-x64/bin/bun`, 'use.mjs']] },
   {
     // Deno numbers files by itself, so `node:fs` cannot write to a descriptor that the kernel gave.

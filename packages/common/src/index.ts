@@ -31,6 +31,7 @@ export {
   type Coded,
 } from './errors.ts';
 export { formatBytes, formatCount, formatHexBytes } from './format-bytes.ts';
+export { nodeObstacle } from './node-version.ts';
 export { readOptions, unknownName } from './options.ts';
 export { parseBytes } from './parse-bytes.ts';
 export { hex, size } from './sizes.ts';

@@ -361,21 +361,21 @@ describeWithKeys('closing a striped pool', () => {
     expect(colouredMappings()).toEqual([]);
   });
 
-  it('takes no more mappings than it counts, in slots that were opened further before and shut again', () => {
-    const pool = stripedPool();
-    const { slabAddress, layout } = pool;
-    const mappings = () => mappingsOf(slabAddress, slabAddress + layout.totalSlabBytes);
-    const reserved = mappings();
-    const stores = [0, 1, 2].map(() => pool.openStore());
-    for (const numPages of [6, 2, 4, 1]) {
-      const memories = stores.flatMap((store) =>
-        [1, 2, 3].map(() => store.allocate({ module: zeroModule(numPages) })),
-      );
-      for (const memory of memories) scribble(memory);
-      expect(mappings() - reserved).toBeLessThanOrEqual(pool.metrics().mappings);
-      for (const memory of memories) memory.free();
-      expect(mappings() - reserved).toBeLessThanOrEqual(pool.metrics().mappings);
-    }
+  it('takes no more mappings than without stripes, in slots that were opened further before and shut again, too', () => {
+    const taken = (config: MemoryPoolConfig): number[] => {
+      const pool = stripedPool(config);
+      const { slabAddress, layout } = pool;
+      const stores = [0, 1, 2].map(() => pool.openStore());
+      return [6, 2, 4, 1].map((numPages) => {
+        const memories = stores.flatMap((store) =>
+          [1, 2, 3].map(() => store.allocate({ module: zeroModule(numPages) })),
+        );
+        for (const memory of memories) memory.write(0, new Uint8Array(memory.byteLength).fill(7));
+        for (const memory of memories) memory.free();
+        return mappingsOf(slabAddress, slabAddress + layout.totalSlabBytes);
+      });
+    };
+    expect(taken({})).toEqual(taken({ memoryProtectionKeys: 'disable' }));
   });
 
   it('leaves the keys of another pool alone', () => {

@@ -121,10 +121,11 @@ export class MemoryImageClosedError extends Error {
 export class UnsupportedPlatformError extends Error {
   readonly code = 'ERR_UNSUPPORTED_PLATFORM';
 
-  constructor(platform: string, arch: string) {
-    super(
-      `Unsupported platform: @guardstripe/mmap runs on 64-bit Linux (x64, arm64), not on ${platform} ${arch}`,
-    );
+  /** @param obstacle - why not, as a sentence; else it is the system itself */
+  constructor(platform: string, arch: string, obstacle?: string) {
+    const reason =
+      obstacle ?? `@guardstripe/mmap runs on 64-bit Linux (x64, arm64), not on ${platform} ${arch}`;
+    super(`Unsupported platform: ${reason}`);
   }
 
   static {

@@ -1,4 +1,5 @@
 /** Whether this process can have protection keys, asked of the processor and the kernel. */
+import { nodeObstacle } from '@guardstripe/common';
 import { processStateObstacle } from '@guardstripe/mmap';
 import { keySystem } from './key-system.js';
 
@@ -20,6 +21,8 @@ export function supportReason(): string | undefined {
 }
 
 function findObstacle(): string | undefined {
+  const tooOld = nodeObstacle();
+  if (tooOld !== undefined) return tooOld;
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return `protection keys are used on Linux on x64 only, and this is ${process.platform} on ${process.arch}`;
   }

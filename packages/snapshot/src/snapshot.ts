@@ -241,7 +241,8 @@ type SnapshotSettings = Keeping & Pick<Settings, 'threadsAtRest' | 'callsAtRest'
  *
  * @throws {@link CallOnStackError} from within a call into the instance.
  * @throws {@link SharedMemoryError} for a shared memory, without `threadsAtRest`.
- * @throws {@link SnapshotUnsupportedError} where something exported cannot be read, or there is no WebAssembly.
+ * @throws {@link SnapshotUnsupportedError} where something exported cannot be read, there is no WebAssembly, or Node.js is older than
+ *   22.12.
  */
 export function snapshot(target: SnapshotTarget, options?: SnapshotOptions): Snapshot {
   const settings = readSnapshotOptions(options);

@@ -1,5 +1,5 @@
 /** What `slab-plan` does with its command line. */
-import { parseBytes } from '@guardstripe/common';
+import { nodeObstacle, parseBytes } from '@guardstripe/common';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describeLocation } from '../describe-location.js';
 import { draw } from '../draw/draw.js';
@@ -35,6 +35,8 @@ export function main(words: readonly string[]): number {
     if (error.code === 'EPIPE') return;
     process.exitCode = complain(new UsageError(`cannot write the answer: ${error.code ?? error.message}`));
   });
+  const tooOld = nodeObstacle();
+  if (tooOld !== undefined) return complain(new UsageError(tooOld));
   try {
     const line = readCommandLine(words);
     if (line.values.version === true) {

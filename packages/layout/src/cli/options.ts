@@ -1,6 +1,7 @@
 /** The command line of `slab-plan`, from words to settings, host and usage. */
 import { parseBytes } from '@guardstripe/common';
-import { parseArgs } from 'node:util';
+// As a whole: an older Node.js has not all of it, and must come as far as saying so.
+import * as util from 'node:util';
 import type { PlanUsage } from '../plan/answer.js';
 import type { PlanHost } from '../plan/host.js';
 import { DEFAULT_PLAN_SETTINGS, WASMTIME_PLAN_SETTINGS } from '../plan/defaults.js';
@@ -93,7 +94,7 @@ export function readCommandLine(words: readonly string[]): CommandLine {
 
 function parseWords(words: readonly string[]) {
   try {
-    return parseArgs({ args: [...words], allowPositionals: true, options: OPTIONS });
+    return util.parseArgs({ args: [...words], allowPositionals: true, options: OPTIONS });
   } catch (error) {
     // Node adds advice on words that begin with a dash; the first sentence says what is wrong.
     const [sentence = 'bad command line'] = (error as Error).message.split(/\.?(?: To specify|\n)/);

@@ -1,5 +1,6 @@
 /** What the terminal can show, if it is one. */
-import { styleText } from 'node:util';
+// As a whole: an older Node.js has not all of it, and must come as far as saying so.
+import * as util from 'node:util';
 import type { WriteStream } from 'node:tty';
 import type { Style } from './show-plan.js';
 
@@ -14,7 +15,7 @@ export function styleOf(stream: WriteStream | NodeJS.WriteStream): Style {
   // Asks NO_COLOR, FORCE_COLOR and TERM.
   const hasColors = isTerminal && stream.hasColors();
   return {
-    mark: (as, text) => (hasColors ? styleText(FORMATS[as], text, { validateStream: false }) : text),
+    mark: (as, text) => (hasColors ? util.styleText(FORMATS[as], text, { validateStream: false }) : text),
     widthChars: isTerminal && stream.columns >= MIN_WIDTH_CHARS ? stream.columns : undefined,
   };
 }

@@ -1,6 +1,8 @@
 /** The command line: `doctor`, its options, its exit codes. */
+import { nodeObstacle } from '@guardstripe/common';
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+// As a whole: an older Node.js has not all of it, and must come as far as saying so.
+import * as util from 'node:util';
 import { examine } from './examine.js';
 import { gatherFacts, HostUnusableError } from './facts.js';
 import { showReport, styleOf } from './show.js';
@@ -38,6 +40,11 @@ export function run(words: readonly string[]): number {
     complain(`cannot write the answer: ${error.code ?? error.message}`);
     process.exitCode = BAD_USAGE;
   });
+  const tooOld = nodeObstacle();
+  if (tooOld !== undefined) {
+    complain(tooOld);
+    return DOES_NOT_WORK;
+  }
   try {
     const wanted = readOptions(words);
     if (wanted === 'help' || wanted === 'version') {
@@ -87,7 +94,7 @@ function readOptions(words: readonly string[]): 'help' | 'version' | 'json' | 't
 
 function parseWords(words: readonly string[]) {
   try {
-    return parseArgs({
+    return util.parseArgs({
       args: [...words],
       allowPositionals: true,
       options: {

@@ -1,5 +1,6 @@
 /** The doctor's report as lines for a person. */
-import { styleText } from 'node:util';
+// As a whole: an older Node.js has not all of it, and must come as far as saying so.
+import * as util from 'node:util';
 import type { Finding, Report } from './examine.js';
 
 /** How text is marked; a pipe and a file get it as it is. */
@@ -13,7 +14,7 @@ const FORMATS = { ok: 'green', note: 'yellow', fix: 'red', bold: 'bold' } as con
 export function styleOf(stream: NodeJS.WriteStream): Style {
   const hasColors = stream.isTTY && stream.hasColors();
   return {
-    mark: (as, text) => (hasColors ? styleText(FORMATS[as], text, { validateStream: false }) : text),
+    mark: (as, text) => (hasColors ? util.styleText(FORMATS[as], text, { validateStream: false }) : text),
   };
 }
 

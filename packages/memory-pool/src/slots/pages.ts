@@ -54,8 +54,8 @@ export class SlotPages {
   }
 
   /**
-   * Makes any touch of the pages fault. They lose their key, too: as the reservation left them, they are one mapping with the pages
-   * behind them that were never opened, and a slot takes no more mappings than it is counted for.
+   * Makes any touch of the pages fault. They lose their key, too: it alone would keep them a mapping apart from the pages behind
+   * them that were never opened.
    */
   shut(slot: number, offset: number, byteLength: number): void {
     const address = this.#range(slot, offset, byteLength);

@@ -298,13 +298,26 @@ it('contents without an initial size have as many pages as they reach', () => {
   );
 });
 
-it('describing works where no pool can be made', () => {
+it.each([
+  ['on another system', [], ['plan9'], 'ERR_UNSUPPORTED_PLATFORM', /not on plan9/],
+  [
+    'without FFI',
+    ['--permission', '--allow-fs-read=*', '--no-warnings'],
+    [],
+    'ERR_FFI_UNAVAILABLE',
+    /Cannot load koffi.*--allow-addons/,
+  ],
+])('%s, where no pool can be made, describing and planning work', (_, options, system, code, reason) => {
   const fixture = join(import.meta.dirname, '..', 'fixtures', 'unsupported.mjs');
-  const { stdout, stderr } = spawnSync(process.execPath, [fixture, path], { encoding: 'utf8' });
+  const words = [...options, fixture, path, ...system];
+  const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(JSON.parse(stdout)).toEqual({
     initializations: ['image', 'image', 'image'],
-    code: 'ERR_UNSUPPORTED_PLATFORM',
+    code,
+    planned: 1000,
+    isSupported: false,
+    reason: expect.stringMatching(reason) as string,
     imageFiles: 0,
   });
 });

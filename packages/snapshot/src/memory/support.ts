@@ -4,7 +4,7 @@
  */
 import { platform, type VirtualMemory } from '@guardstripe/mmap';
 
-import { hasWebAssembly, type MemoryLike } from '../target/webassembly.js';
+import { processObstacle, type MemoryLike } from '../target/webassembly.js';
 import { keeperOf } from './keeper.js';
 import { METHODS, type SnapshotMethod } from './method.js';
 import { SavedMemory } from './saved-memory.js';
@@ -44,7 +44,8 @@ export function isSupported(method: SnapshotMethod = 'copy'): boolean {
 
 /** Why {@link isSupported} says no; `undefined` where it says yes. */
 export function supportReason(method: SnapshotMethod = 'copy'): string | undefined {
-  if (!hasWebAssembly()) return 'this process has no WebAssembly (--jitless)';
+  const obstacle = processObstacle();
+  if (obstacle !== undefined) return obstacle;
   if (method === 'copy') return undefined;
   const { virtualMemory, reason } = findPlatform();
   return virtualMemory === undefined ? reason : whyNot(method, virtualMemory);

@@ -2,7 +2,7 @@
 import { invalidArgType, invalidArgValue } from '@guardstripe/common';
 
 import { SharedMemoryError } from '../errors.js';
-import { hasWebAssembly, kindOf, webAssembly, type InstanceLike, type MemoryLike } from './webassembly.js';
+import { kindOf, processObstacle, webAssembly, type InstanceLike, type MemoryLike } from './webassembly.js';
 import { SnapshotUnsupportedError } from '../errors.js';
 
 /** An instance, its exports, or a memory; or several of them, as one. */
@@ -40,7 +40,8 @@ interface Parts {
  * @throws {@link SharedMemoryError} for a shared memory, unless `threadsAtRest`
  */
 export function resolveTarget(value: unknown, name: string, threadsAtRest: boolean): Target {
-  if (!hasWebAssembly()) throw new SnapshotUnsupportedError('this process has no WebAssembly (--jitless)');
+  const obstacle = processObstacle();
+  if (obstacle !== undefined) throw new SnapshotUnsupportedError(obstacle);
   const parts: Parts = {
     memories: new Set(),
     globals: new Set(),

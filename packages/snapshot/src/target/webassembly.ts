@@ -4,6 +4,8 @@
  * the browser's library alone.
  */
 
+import { nodeObstacle } from '@guardstripe/common';
+
 /** A `WebAssembly.Memory`. */
 export interface MemoryLike {
   /** The memory's bytes; another object after each growth. */
@@ -38,9 +40,10 @@ export const WASM_PAGE_BYTES = 65_536;
 
 let methods: Methods | undefined;
 
-/** Whether there is WebAssembly in this process: `node --jitless` has none. */
-export function hasWebAssembly(): boolean {
-  return typeof WebAssembly === 'object';
+/** Why nothing can be snapshotted in this process, in whatever way; `undefined` where something can. */
+export function processObstacle(): string | undefined {
+  if (typeof WebAssembly !== 'object') return 'this process has no WebAssembly (--jitless)';
+  return nodeObstacle();
 }
 
 /** The methods, taken from the prototypes at the first use. */
