@@ -258,6 +258,8 @@ export function printRecycle(results: readonly RecycleResult[]): void {
       ...compared('calls only: scan / C: scan', 'calls only: scan', 'C: scan'),
       ...compared('pool: default / C: scan', 'pool: default', 'C: scan'),
       ...compared('pool: default / calls only: scan', 'pool: default', 'calls only: scan'),
+      ...compared('pool: default / calls only: drop', 'pool: default', 'calls only: drop'),
+      ...compared('new Instance / pool: default', 'pool: default', 'new WebAssembly.Instance', true),
       ...compared('pool: drop / C: drop', 'pool: drop', 'C: drop'),
       ...compared('pool: scan / C: scan', 'pool: scan', 'C: scan'),
       ...compared('pool: write / C: write', 'pool: write', 'C: write'),

@@ -100,7 +100,7 @@ function tenants(
   modules: readonly PoolModule[],
   everyWrites: number,
 ): { run: (iterations: number) => void; end: () => void } {
-  const pool = MemoryPool.create({ totalMemories: 100, maxMemorySize: MIB });
+  const pool = MemoryPool.create({ maxMemorySize: MIB });
   const store = pool.openStore();
   const live: (ReturnType<typeof store.allocate> | undefined)[] = Array.from({ length: MAX_LIVE });
   let seed = 1;
