@@ -130,6 +130,7 @@ export const POOLS: Readonly<Record<string, Entry>> = {
     ),
   },
   'PooledMemory.reset': TAKES_NOTHING,
+  'PooledMemory.snapshot': TAKES_NOTHING,
   'Store.allocate': {
     tries: [
       ...args((options) => free(store.allocate(options)), [{ module }], [NOTHING], state),

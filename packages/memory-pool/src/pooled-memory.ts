@@ -17,6 +17,7 @@ import { MemoryFreedError } from './errors.js';
 import { ask, askNow, tellFailed, tellShrunk, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
 import { byteLengthOf } from './slots/host-bytes.js';
+import type { PoolModule } from './module/module.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease } from './core/tenancy.js';
 
@@ -229,6 +230,21 @@ export class PooledMemory implements Disposable {
   discard(offset: number, byteLength: number): number {
     this.#assertRange('discard a part of the memory', offset, byteLength);
     return byteLength === 0 ? 0 : this.#core.live.discard(this.slot, this.#template, offset, byteLength);
+  }
+
+  /**
+   * A module whose memory starts as this one is now: the same bytes, size, maximum and page size, in any pool. The guest must not
+   * run meanwhile.
+   *
+   * Its image is copied once, when this is called, and only where it differs: stretches of 64 KiB and more that this memory has left as
+   * its own image made them are shared with that, also through snapshots of snapshots, and pages of zeros take no memory. Close the
+   * module when no memory of it is wanted any more; this one's may be closed before.
+   *
+   * @throws {@link MemoryFreedError}; a `SystemError` if there is no descriptor or no memory for the image. Nothing has changed then
+   */
+  snapshot(): PoolModule {
+    this.#assertLive('take a snapshot of the memory');
+    return this.#core.live.snapshot(this.slot, this.#template);
   }
 
   /**

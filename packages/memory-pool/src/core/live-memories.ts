@@ -1,4 +1,7 @@
 /** What may be done to a memory while a tenant has it. Whoever calls has checked that it is live, and the range inside of it. */
+import type { VirtualMemory } from '@guardstripe/mmap';
+import type { PoolModule } from '../module/module.js';
+import { snapshotModule } from '../module/snapshot.js';
 import { explainRefusal } from '../slab/host-bounds.js';
 import type { InitialBytes, MemoryTemplate } from '../module/template.js';
 import type { HostBytes } from '../slots/host-bytes.js';
@@ -16,6 +19,7 @@ export interface LiveMemoriesParts {
   readonly bytes: HostBytes;
   readonly views: SlotViews;
   readonly recycler: SlotRecycler;
+  readonly virtualMemory: VirtualMemory;
 }
 
 /** The memories that tenants have. */
@@ -27,14 +31,16 @@ export class LiveMemories {
   readonly #memory: SlotMemory;
   readonly #views: SlotViews;
   readonly #recycler: SlotRecycler;
+  readonly #virtualMemory: VirtualMemory;
 
-  constructor({ pages, records, memory, bytes, views, recycler }: LiveMemoriesParts) {
+  constructor({ pages, records, memory, bytes, views, recycler, virtualMemory }: LiveMemoriesParts) {
     this.bytes = bytes;
     this.#pages = pages;
     this.#records = records;
     this.#memory = memory;
     this.#views = views;
     this.#recycler = recycler;
+    this.#virtualMemory = virtualMemory;
   }
 
   /** The view; once a safe one was handed out, the slot cools when the tenancy ends. */
@@ -77,6 +83,22 @@ export class LiveMemories {
     }
     this.#write(slot, template.writes, offset, offset + byteLength);
     return dropped;
+  }
+
+  /** A module of what a memory holds. */
+  snapshot(slot: number, template: MemoryTemplate): PoolModule {
+    const byteLength = this.#records.byteLength(slot);
+    try {
+      return snapshotModule({
+        template,
+        byteLength,
+        changed: this.#recycler.changedRanges(slot),
+        read: (offset, target) => this.bytes.read(slot, offset, target, target.byteLength),
+        virtualMemory: this.#virtualMemory,
+      });
+    } catch (error) {
+      throw explainRefusal(`take a snapshot of the memory in slot ${slot}`, error);
+    }
   }
 
   /** Writes the initial bytes that no image has, as far as they lie between `start` and `end`. */

@@ -102,7 +102,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
       pending,
     };
     this.tenancies = new Tenancies({ ...shared, shortage });
-    this.live = new LiveMemories(shared);
+    this.live = new LiveMemories({ ...shared, virtualMemory });
     this.orphans = new Orphans(this.tenancies, records, views);
     this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
     this.#memory = memory;

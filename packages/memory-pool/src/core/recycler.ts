@@ -6,7 +6,7 @@
  *                   └── anything failed ───────────────────────────────▶ unknown, free
  */
 import type { SlabLayout } from '@guardstripe/layout';
-import type { RestoreResult, RestoreStrategy, VirtualMemory } from '@guardstripe/mmap';
+import type { PageRange, RestoreResult, RestoreStrategy, VirtualMemory } from '@guardstripe/mmap';
 import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
 import { reportFailure, type FailureEvent } from '../diagnostics.js';
@@ -96,6 +96,11 @@ export class SlotRecycler {
     const reset = this.#striped ? asHost(() => this.#reset.runWhole(slot)) : this.#reset.runWhole(slot);
     this.#counters.addReset(reset.strategy, reset.bytesWritten);
     if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
+  }
+
+  /** Pages of a live slot that may differ from its start; nothing where that cannot be found out. @throws `SystemError` */
+  changedRanges(slot: number): readonly PageRange[] | undefined {
+    return this.#striped ? asHost(() => this.#reset.changedRanges(slot)) : this.#reset.changedRanges(slot);
   }
 
   /** Puts a part of a live slot back, and drops pages of it where that is worth a call. Returns how many bytes. @throws `SystemError` */

@@ -122,6 +122,7 @@ function memoryTemplate(
     initialBytes: Number(descriptor.minimumPages) * pageBytes,
     maximumBytes: Number(declared < typeMaximum ? declared : typeMaximum),
     pageBytes,
+    address: descriptor.index,
     image,
     writes,
   };

@@ -26,9 +26,20 @@ export interface ImageHolder {
   letGo(image: PoolImage): void;
 }
 
+/** Pages of a file, and where in a memory they lie. All sizes are whole host pages. */
+export interface ImagePart {
+  readonly file: ImageFile;
+  /** Where it starts in the file. */
+  readonly fileOffset: number;
+  /** Bytes from the start of the memory. */
+  readonly offsetBytes: number;
+  readonly byteLength: number;
+}
+
 /**
  * The memory file of a module, with the one descriptor and the one mapping that its images need together. It is *unmade* while
- * `contents` has the bytes, then *made*, and *closed* from either.
+ * `contents` has the bytes, then *made*, and *closed* from either. A closed file is there as long as images of other modules
+ * lie in it: those of snapshots.
  */
 export class ImageFile {
   /** The images' bytes as long as no file was made of them. */
@@ -38,18 +49,35 @@ export class ImageFile {
   #image: MemoryImage | undefined;
   #mapping: Mmap | undefined;
   #bytes: Uint8Array | undefined;
-  #closed = false;
+  readonly #others: readonly ImageFile[];
+  /** Its own module, and files whose images lie in it, too. */
+  #users = 1;
 
-  /** @param contents - the images one behind another, whole host pages; or a file that holds them already */
-  constructor(contents: Uint8Array | MemoryImage, virtualMemory: VirtualMemory | undefined) {
+  /**
+   * @param contents - the images one behind another, whole host pages; or a file that holds them already; or nothing, where all of
+   * them lie in others
+   * @param others - files in which images of this one's module lie, too; they stay until this one is closed
+   */
+  constructor(
+    contents: Uint8Array | MemoryImage | undefined,
+    virtualMemory: VirtualMemory | undefined,
+    others: readonly ImageFile[] = [],
+  ) {
     this.#virtualMemory = virtualMemory;
+    this.#others = others;
     if (contents instanceof Uint8Array) this.contents = contents;
     else this.#image = contents;
+    for (const other of others) other.#users += 1;
   }
 
   /** An image that lies in the file from `fileOffset` on, and in memories with the key from `offsetBytes` on. */
   addImage(key: MemoryKey, fileOffset: number, offsetBytes: number, byteLength: number): PoolImage {
-    const image = new PoolImage(this, key, fileOffset, offsetBytes, byteLength);
+    return this.addParts(key, [{ file: this, fileOffset, offsetBytes, byteLength }]);
+  }
+
+  /** An image of several parts, ascending and apart, in this file and its others. */
+  addParts(key: MemoryKey, parts: readonly ImagePart[]): PoolImage {
+    const image = new PoolImage(key, parts);
     this.#images.push(image);
     return image;
   }
@@ -65,31 +93,40 @@ export class ImageFile {
   /** The file's descriptor. @throws {@link ModuleClosedError} */
   get fd(): number {
     // It was open when the allocation was asked for; the slot was waited for since.
-    if (this.#image === undefined || this.#closed) throw new ModuleClosedError('allocate a memory');
+    if (this.#image === undefined || this.#users === 0) throw new ModuleClosedError('allocate a memory');
     return this.#image.fd;
   }
 
   /**
    * All of the file, from a read-only mapping of it: never from a guest's memory, which the guest has written.
-   * `undefined` once the file was closed, or where the system has no mapping left to give.
+   * `undefined` once the file is gone, or where the system has no mapping left to give.
    */
   get bytes(): Uint8Array | undefined {
-    if (this.#bytes === undefined && this.#image !== undefined && !this.#closed)
+    if (this.#bytes === undefined && this.#image !== undefined && this.#users > 0)
       this.#bytes = this.#map(this.#image);
     return this.#bytes;
   }
 
   /** Closes the file. Live memories keep their images until they are freed; free slots let go of theirs now. */
   close(): void {
-    this.#closed = true;
     this.contents = undefined;
-    this.#bytes = undefined;
     for (const image of this.#images) image.closed = true;
+    try {
+      forEachDespiteErrors([this, ...this.#others], (file) => file.#release());
+    } finally {
+      forEachDespiteErrors(this.#images, (image) => image.callHolders());
+    }
+  }
+
+  /** One user less; the last one closes the file. */
+  #release(): void {
+    this.#users -= 1;
+    if (this.#users > 0) return;
+    this.#bytes = undefined;
     try {
       this.#mapping?.close();
     } finally {
       this.#image?.close();
-      forEachDespiteErrors(this.#images, (image) => image.callHolders());
     }
   }
 
@@ -113,7 +150,10 @@ export class ImageFile {
 /** Ids are never used twice in a process: a slot may remember an image long after its module was closed. */
 let nextImageId = 1;
 
-/** An image, and where in a memory it lies. All sizes are whole host pages. Two images are equal only if their ids are. */
+/**
+ * An image, and where in a memory it lies. All sizes are whole host pages. Two images are equal only if their ids are. Those of
+ * snapshots may have several parts, with zeros between them.
+ */
 export class PoolImage {
   /** Never 0. */
   readonly id: number;
@@ -121,28 +161,35 @@ export class PoolImage {
   readonly key: MemoryKey;
   /** Bytes from the start of the memory. */
   readonly offsetBytes: number;
+  /** To the end of the last part. */
   readonly byteLength: number;
+  /** Ascending and apart; at least one. */
+  readonly parts: readonly ImagePart[];
+  /** Bytes of all parts. */
+  readonly partBytes: number;
+  /** Mappings that it takes more than one that has a single part. */
+  readonly extraMappings: number;
   /** Whether its module was closed: no memory will start from it any more. Set by its file alone. */
   closed = false;
-  readonly #file: ImageFile;
-  /** Where it starts in the file. */
-  readonly fileOffset: number;
   /** Weakly: a module does not keep a pool that nobody has. */
   readonly #holders = new Set<WeakRef<ImageHolder>>();
   #toRestore: readonly RestorerImage[] | undefined;
 
-  constructor(file: ImageFile, key: MemoryKey, fileOffset: number, offsetBytes: number, byteLength: number) {
+  constructor(key: MemoryKey, parts: readonly ImagePart[]) {
+    const [first, last] = [parts[0]!, parts.at(-1)!];
     this.id = nextImageId++;
     this.key = key;
-    this.offsetBytes = offsetBytes;
-    this.byteLength = byteLength;
-    this.#file = file;
-    this.fileOffset = fileOffset;
+    this.parts = parts;
+    this.offsetBytes = first.offsetBytes;
+    this.byteLength = last.offsetBytes + last.byteLength - first.offsetBytes;
+    this.partBytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const numGaps = parts.filter((part, i) => i > 0 && part.offsetBytes > endOf(parts[i - 1]!)).length;
+    this.extraMappings = parts.length - 1 + numGaps;
   }
 
-  /** The descriptor of the file that it lies in. @throws {@link ModuleClosedError} */
-  get fd(): number {
-    return this.#file.fd;
+  /** Whether there are no zeros between its parts. */
+  get isSolid(): boolean {
+    return this.partBytes === this.byteLength;
   }
 
   /**
@@ -151,14 +198,21 @@ export class PoolImage {
    */
   get toRestore(): readonly RestorerImage[] | undefined {
     if (this.closed) return undefined;
-    const bytes = this.#toRestore === undefined ? this.#part(this.#file.bytes) : undefined;
-    if (bytes !== undefined) this.#toRestore = [{ offset: this.offsetBytes, bytes, mapped: true }];
-    return this.#toRestore;
+    if (this.#toRestore !== undefined) return this.#toRestore;
+    const images: RestorerImage[] = [];
+    for (const part of this.parts) {
+      const bytes = bytesOf(part, part.file.bytes);
+      if (bytes === undefined) return undefined;
+      images.push(Object.freeze({ offset: part.offsetBytes, bytes, mapped: true }));
+    }
+    // Frozen, and so checked once.
+    return (this.#toRestore = Object.freeze(images));
   }
 
   /** The image's bytes as long as no file was made of them. */
   get unmadeBytes(): Uint8Array | undefined {
-    return this.#part(this.#file.contents);
+    const [part] = this.parts;
+    return part && bytesOf(part, part.file.contents);
   }
 
   /** Somebody has it mapped from now on, until {@link PoolImage.removeHolder}. */
@@ -174,8 +228,15 @@ export class PoolImage {
   callHolders(): void {
     forEachDespiteErrors(this.#holders, (holder) => holder.deref()?.letGo(this));
   }
+}
 
-  #part(bytes: Uint8Array | undefined): Uint8Array | undefined {
-    return bytes?.subarray(this.fileOffset, this.fileOffset + this.byteLength);
-  }
+function bytesOf(
+  { fileOffset, byteLength }: ImagePart,
+  bytes: Uint8Array | undefined,
+): Uint8Array | undefined {
+  return bytes?.subarray(fileOffset, fileOffset + byteLength);
+}
+
+function endOf({ offsetBytes, byteLength }: ImagePart): number {
+  return offsetBytes + byteLength;
 }

@@ -17,6 +17,8 @@ export interface MemoryTemplate {
   readonly maximumBytes: number;
   /** The unit of `grow`: 65,536, or 1 with custom page sizes. */
   readonly pageBytes: number;
+  /** What its addresses are, for those who describe it. */
+  readonly address: 'i32' | 'i64';
   /** Mapped copy-on-write. */
   readonly image: PoolImage | undefined;
   /** Written after that. */

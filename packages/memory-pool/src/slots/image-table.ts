@@ -7,7 +7,7 @@ export class ImageTable {
   readonly #entries = new Map<number, { readonly image: PoolImage; slots: number }>();
   readonly #holder: WeakRef<ImageHolder>;
 
-  /** Bytes of the images, each counted once: they stay in memory until the last slot that has them mapped lets go. */
+  /** Bytes of the images, each counted once, and what several share for each of them: they stay in memory until the last slot that has them mapped lets go. */
   byteLength = 0;
 
   /** @param holder - told when the module of one of the images is closed */
@@ -20,7 +20,7 @@ export class ImageTable {
     const entry = this.#entries.get(image.id);
     if (entry === undefined) {
       this.#entries.set(image.id, { image, slots: 1 });
-      this.byteLength += image.byteLength;
+      this.byteLength += image.partBytes;
       image.addHolder(this.#holder);
     } else entry.slots++;
   }
@@ -33,7 +33,7 @@ export class ImageTable {
       throw new PoolCorruptedError(`image ${imageId} is unmapped more often than mapped`);
     if (--entry.slots > 0) return;
     this.#entries.delete(imageId);
-    this.byteLength -= entry.image.byteLength;
+    this.byteLength -= entry.image.partBytes;
     entry.image.removeHolder(this.#holder);
   }
 

@@ -14,6 +14,7 @@
  */
 import { SystemError } from '@guardstripe/mmap';
 import { mappingsOfSlot } from '@guardstripe/layout';
+import { ModuleClosedError } from '../errors.js';
 import type { ImageTable } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
@@ -67,8 +68,9 @@ export class SlotMemory {
     const records = this.#records;
     const pages = Math.ceil(byteLength / this.#pageBytes);
     if (pages > records.accessiblePages(slot)) {
-      const before = records.mappings(slot);
-      const wanted = mappingsOfSlot(pages, records.imageFirstPage(slot), records.imagePages(slot));
+      const before = this.#mappingsOf(slot);
+      const extra = this.#images.get(records.imageId(slot))?.extraMappings ?? 0;
+      const wanted = mappingsOfSlot(pages, records.imageFirstPage(slot), records.imagePages(slot)) + extra;
       if (wanted > before) this.#take(wanted - before);
       try {
         this.#openOrShut(slot, pages);
@@ -83,10 +85,10 @@ export class SlotMemory {
   /** Shuts what lies behind the first `byteLength` bytes of a live memory, which hold their start bytes already. */
   shrink(slot: number, byteLength: number): void {
     const records = this.#records;
-    const before = records.mappings(slot);
+    const before = this.#mappingsOf(slot);
     this.#reset.unwatch(slot);
     this.#setAccessible(slot, Math.ceil(byteLength / this.#pageBytes));
-    this.#account(records.mappings(slot) - before);
+    this.#account(this.#mappingsOf(slot) - before);
     records.setByteLength(slot, byteLength);
   }
 
@@ -99,10 +101,10 @@ export class SlotMemory {
   removeImage(slot: number): void {
     const records = this.#records;
     if (records.imageId(slot) === 0) return;
-    const before = records.mappings(slot);
+    const before = this.#mappingsOf(slot);
     this.#reset.unwatch(slot);
     this.#removeImage(slot);
-    this.#account(records.mappings(slot) - before);
+    this.#account(this.#mappingsOf(slot) - before);
   }
 
   /**
@@ -115,10 +117,10 @@ export class SlotMemory {
     if (byteLength === 0) return;
     this.#reset.unwatch(slot);
     if (records.imageId(slot) === 0 && this.#drops(slot)) return;
-    const before = records.mappings(slot);
+    const before = this.#mappingsOf(slot);
     this.#pages.zero(slot, 0, byteLength);
     this.#forgetImage(slot);
-    this.#account(records.mappings(slot) - before);
+    this.#account(this.#mappingsOf(slot) - before);
   }
 
   /**
@@ -127,7 +129,7 @@ export class SlotMemory {
    */
   surrender(slot: number): number {
     const records = this.#records;
-    const mappings = records.mappings(slot);
+    const mappings = this.#mappingsOf(slot);
     if (mappings === 0) return 0;
     records.putUnknown(slot);
     this.#blank(slot);
@@ -143,11 +145,12 @@ export class SlotMemory {
   /** Gives the slot another image, or size, or both. */
   #reshape(slot: number, pages: number, image: PoolImage | undefined): void {
     const records = this.#records;
-    const before = records.mappings(slot);
+    const before = this.#mappingsOf(slot);
     const wanted =
       image === undefined
         ? mappingsOfSlot(pages, 0, 0)
-        : mappingsOfSlot(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes);
+        : mappingsOfSlot(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes) +
+          image.extraMappings;
     if (wanted > before) this.#take(wanted - before);
     else if (wanted < before) this.#account(wanted - before);
     this.#reset.unwatch(slot);
@@ -157,16 +160,22 @@ export class SlotMemory {
       this.#setAccessible(slot, pages);
       if (isOther && image !== undefined) this.#mapImage(slot, image);
     } catch (error) {
-      this.#account(records.mappings(slot) - wanted);
+      this.#account(this.#mappingsOf(slot) - wanted);
       throw error;
     }
+  }
+
+  /** Mappings that the slot takes now. */
+  #mappingsOf(slot: number): number {
+    const records = this.#records;
+    return records.mappings(slot) + (this.#images.get(records.imageId(slot))?.extraMappings ?? 0);
   }
 
   #blank(slot: number): void {
     const records = this.#records;
     this.#reset.unwatch(slot);
     this.#pages.blank(slot);
-    this.#account(-records.mappings(slot));
+    this.#account(-this.#mappingsOf(slot));
     records.setAccessiblePages(slot, 0);
     this.#forgetImage(slot);
     records.setTainted(slot, false);
@@ -185,6 +194,11 @@ export class SlotMemory {
     const records = this.#records;
     const id = records.imageId(slot);
     if (id === 0) return;
+    // Between its parts the one before would show.
+    if (next?.isSolid === false) {
+      this.#removeImage(slot);
+      return;
+    }
     const first = records.imageFirstPage(slot);
     const end = first + records.imagePages(slot);
     const nextFirst = next === undefined ? end : Math.min(next.offsetBytes / this.#pageBytes, end);
@@ -265,6 +279,8 @@ export class SlotMemory {
 
   /** Maps an image, over what is left of the one before. */
   #mapImage(slot: number, image: PoolImage): void {
+    // It was open when the allocation was asked for; the slot was waited for since.
+    if (image.closed) throw new ModuleClosedError('allocate a memory');
     this.#pages.mapImage(slot, image);
     this.#images.retain(image);
     this.#images.release(this.#records.imageId(slot));

@@ -78,12 +78,14 @@ export class SlotPages {
   }
 
   /** Maps an image, copy-on-write, at its place in the slot's memory. */
-  mapImage(slot: number, { fd, fileOffset, offsetBytes, byteLength }: PoolImage): void {
-    const address = this.#range(slot, offsetBytes, byteLength);
+  mapImage(slot: number, { parts }: PoolImage): void {
     const striped = this.#keyIds.length > 0;
     const access = striped ? 'none' : 'read-write';
-    this.#virtualMemory.mapFile(fd, fileOffset, address, byteLength, access, 'private');
-    if (striped) this.open(slot, offsetBytes, byteLength);
+    for (const { file, fileOffset, offsetBytes, byteLength } of parts) {
+      const address = this.#range(slot, offsetBytes, byteLength);
+      this.#virtualMemory.mapFile(file.fd, fileOffset, address, byteLength, access, 'private');
+      if (striped) this.open(slot, offsetBytes, byteLength);
+    }
   }
 
   /** Drops pages: they read as zeros, or as the image that is mapped there. */

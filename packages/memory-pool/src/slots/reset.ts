@@ -4,6 +4,7 @@
  */
 import {
   PageRestorer,
+  type PageRange,
   type RestoreResult,
   type RestorerImage,
   type RestoreStrategy,
@@ -98,6 +99,11 @@ export class SlotReset {
     const restorer = this.#aim(slot);
     if (restorer !== undefined) return restorer.discard(offset, byteLength, { drop: mayDrop });
     throw new ModuleClosedError('discard a part of a memory');
+  }
+
+  /** Pages of a live slot that may differ from its start; nothing where its start bytes cannot be had. */
+  changedRanges(slot: number): readonly PageRange[] | undefined {
+    return this.#aim(slot)?.changedRanges();
   }
 
   /** Drops what a slot keeps in RAM. */
