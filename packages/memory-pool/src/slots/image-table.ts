@@ -7,7 +7,10 @@ export class ImageTable {
   readonly #entries = new Map<number, { readonly image: PoolImage; slots: number }>();
   readonly #holder: WeakRef<ImageHolder>;
 
-  /** Bytes of the images, each counted once, and what several share for each of them: they stay in memory until the last slot that has them mapped lets go. */
+  /**
+   * Bytes of the images, each counted once, and what several share for each of them: they stay in memory until the last slot that has
+   * them mapped lets go.
+   */
   byteLength = 0;
 
   /** @param holder - told when the module of one of the images is closed */

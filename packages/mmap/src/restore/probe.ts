@@ -24,7 +24,10 @@ export function count(runs: PageRuns, pageBytes: number, into: Found): void {
   }
 }
 
-/** The part, from 0 to 1, of `ownPages` pages that hold their start bytes, by comparing `probes` of them, one in each of as many equal parts. */
+/**
+ * The part, from 0 to 1, of `ownPages` pages that hold their start bytes, by comparing `probes` of them, one in each of as many equal
+ * parts.
+ */
 export function staleness(
   runs: PageRuns,
   ownPages: number,

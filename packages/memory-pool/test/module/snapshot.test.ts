@@ -3,8 +3,8 @@ import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { platform } from '@guardstripe/mmap';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeMemory, type MemoryPoolConfig, type PooledMemory, type PoolModule } from '../src/index.js';
-import { faultyMemory } from './support/fault-injection.js';
+import { describeMemory, type MemoryPoolConfig, type PooledMemory, type PoolModule } from '../../src/index.js';
+import { faultyMemory } from '../support/fault-injection.js';
 import {
   checkBooks,
   closedLater,
@@ -15,7 +15,7 @@ import {
   scribble,
   smallPool,
   zeroModule,
-} from './support/memories.js';
+} from '../support/memories.js';
 
 const KEEPING: MemoryPoolConfig = { linearMemoryKeepResident: 8 * PAGE };
 const WAYS: Record<string, MemoryPoolConfig> = {
