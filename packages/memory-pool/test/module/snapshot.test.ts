@@ -3,7 +3,12 @@ import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { platform } from '@guardstripe/mmap';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeMemory, type MemoryPoolConfig, type PooledMemory, type PoolModule } from '../../src/index.js';
+import {
+  describeMemory,
+  type MemoryPoolConfig,
+  type PooledMemory,
+  type PoolModule,
+} from '../../src/index.js';
 import { faultyMemory } from '../support/fault-injection.js';
 import {
   checkBooks,
