@@ -46,7 +46,11 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
   const granule = mapping.granuleBytes;
   const newMapBytes = Math.ceil((mapping.leadBytes + newByteLength) / granule) * granule;
   const { mapAddress: oldAddress, mapBytes: oldMapBytes, byteLength: oldByteLength } = mapping;
-  if (cut !== undefined && newMapBytes < oldMapBytes) cutUnder(mapping, newMapBytes, cut);
+  if (cut !== undefined && newMapBytes < oldMapBytes) {
+    cutUnder(mapping, newMapBytes, cut);
+    dropEnd(mapping, newMapBytes, newByteLength);
+    return;
+  }
   if (newMapBytes === oldMapBytes) {
     mapping.endViews();
     mapping.moveTo(oldAddress, oldMapBytes, newByteLength);
@@ -55,14 +59,22 @@ export function resize(mapping: Mapping, newByteLength: number, options: ResizeO
     if (newMapBytes > oldMapBytes && mapping.hasReplacedPages) zeroEnd(mapping, oldMapBytes);
     // Last, so that no refused call leaves a longer file behind.
     if (newFileBytes !== undefined) growTo(mapping, newFileBytes);
-    if (cut !== undefined && newMapBytes >= oldMapBytes)
-      mapping.virtualMemory.truncateFile(cut.fd, cut.fileBytes);
+    if (cut !== undefined) mapping.virtualMemory.truncateFile(cut.fd, cut.fileBytes);
   } catch (error) {
-    const { mapAddress, mapBytes } = mapping;
-    if (oldMapBytes === 0) mapping.virtualMemory.unmap(mapAddress, mapBytes);
-    else if (mapBytes > oldMapBytes) mapping.virtualMemory.resize(mapAddress, mapBytes, oldMapBytes);
-    mapping.moveTo(oldMapBytes === 0 ? 0 : mapAddress, oldMapBytes, oldByteLength);
+    undo(mapping, oldMapBytes, oldByteLength);
     throw error;
+  }
+}
+
+/** Takes back a change of length. What refuses to go stays mapped, but is shown no more: its file may end before. */
+function undo(mapping: Mapping, oldMapBytes: number, oldByteLength: number): void {
+  const { mapAddress, mapBytes, virtualMemory } = mapping;
+  try {
+    if (oldMapBytes === 0) virtualMemory.unmap(mapAddress, mapBytes);
+    else if (mapBytes > oldMapBytes) virtualMemory.resize(mapAddress, mapBytes, oldMapBytes);
+    mapping.moveTo(oldMapBytes === 0 ? 0 : mapAddress, oldMapBytes, oldByteLength);
+  } catch {
+    mapping.moveTo(mapAddress, mapBytes, oldByteLength);
   }
 }
 
@@ -188,6 +200,17 @@ function cutUnder(mapping: Mapping, newMapBytes: number, { fd, fileBytes }: Cut)
       mapping.hasReplacedPages = true;
     }
     throw error;
+  }
+}
+
+/** Gives the zero pages back under which a file was cut. The file is what was asked for: should they refuse to go, they are shown no more. */
+function dropEnd(mapping: Mapping, newMapBytes: number, newByteLength: number): void {
+  try {
+    changePages(mapping, newMapBytes, newByteLength);
+  } catch {
+    mapping.endViews();
+    mapping.moveTo(mapping.mapAddress, mapping.mapBytes, newByteLength);
+    mapping.hasReplacedPages = true;
   }
 }
 

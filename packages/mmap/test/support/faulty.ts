@@ -11,6 +11,7 @@ export class FaultyMemory {
   readonly calls: CallName[] = [];
   readonly virtualMemory: VirtualMemory;
   #failing = new Set<CallName>();
+  #failsAt = 0;
 
   constructor() {
     const real = platform();
@@ -21,7 +22,8 @@ export class FaultyMemory {
         return (...args: never[]) => {
           const call = name as CallName;
           this.calls.push(call);
-          if (this.#failing.has(call)) throw new SystemError(ENOMEM, { syscall: `injected-${call}` });
+          if (this.#failing.has(call) || this.calls.length === this.#failsAt)
+            throw new SystemError(ENOMEM, { syscall: `injected-${call}` });
           return Reflect.apply(value, target, args) as unknown;
         };
       },
@@ -33,7 +35,14 @@ export class FaultyMemory {
     this.#failing = new Set(names);
   }
 
+  /** One call fails, the `nth` from now on; the first is 1. */
+  failAt(nth: number): void {
+    this.calls.length = 0;
+    this.#failsAt = nth;
+  }
+
   heal(): void {
+    this.#failsAt = 0;
     this.#failing.clear();
   }
 }

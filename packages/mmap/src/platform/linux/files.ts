@@ -62,7 +62,7 @@ export function filePrimitives(): FilePrimitives {
       // Not ftruncate: between the look at the length and the call, another process may have appended.
       if (fallocate()(fd, 0, byteLength - 1, 1) === 0) return;
       const errno = ffi().errno();
-      if (errno !== EOPNOTSUPP)
+      if (errno !== EOPNOTSUPP && errno !== ENOSYS)
         throw new SystemError(errno, { syscall: 'fallocate', byteLength, details: { fd } });
       appendZeros(fd, byteLength);
     },
