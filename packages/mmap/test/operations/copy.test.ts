@@ -77,7 +77,7 @@ describe('read, readInto and write', () => {
     expect(() => map.write(0, fake)).toThrow(/"bytes".*Uint8Array/);
   });
 
-  it('do so also where the kernel may not be asked to copy', () => {
+  it('reach what pageAccess says that they reach', () => {
     const real = platform();
     using map = Mmap.reserve(3 * pageSize);
     map.protect(0, pageSize, 'read-write');
