@@ -15,6 +15,17 @@ describeWithKeys('the process’s keys', () => {
     expect(answerOf('registry.mjs', ['dispose'])).toEqual({ held: true, afterwards: false });
   });
 
+  it('given back, stay open for a thread that had them open, until a mask of its own: the guide says so', () => {
+    expect(answerOf('registry.mjs', ['others'])).toEqual({
+      sameNumber: true,
+      here: false,
+      before: 42,
+      oldMask: 'ERR_MPK_KEY_RELEASED',
+      zero: 'allowed',
+      afterwards: 'EFAULT',
+    });
+  });
+
   it('are closed and opened by the masks of a worker and of another copy of the package', () => {
     expect(answerOf('registry.mjs', ['worker'])).toEqual({
       inherited: YES,

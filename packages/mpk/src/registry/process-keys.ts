@@ -2,6 +2,7 @@
 import { processState, type ProcessState } from '@guardstripe/mmap';
 import { colouredBytes } from '../coloured-bytes.js';
 import { keySystem } from '../key-system.js';
+import { pkru, processorHasKeys } from '../pkru.js';
 import { KeyRegistry } from './key-registry.js';
 
 let current: KeyRegistry | undefined;
@@ -24,6 +25,8 @@ function open(state: ProcessState): KeyRegistry {
     },
     keySystem(),
   );
+  // Now, and not at the first switch: a worker that is terminated while koffi declares something ends the process.
+  if (processorHasKeys()) pkru();
   // Their pages are gone by now, so mostly their keys can go, too.
   state.onReaped(() => registry.sweep());
   return registry;
