@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { EXECUTABLE } from './wasmtime/program.ts';
 
 const HERE = import.meta.dirname;
 const WORKSPACE = join(HERE, '..');
@@ -19,7 +20,7 @@ const WORKSPACE = join(HERE, '..');
 const BY_HAND = 'many-memories';
 
 /** Takes minutes to build the first time: without it, `--quick` would not be. */
-const BUILT = { name: 'wasmtime', program: 'benchmarks/wasmtime/target/release/guardstripe-beside-wasmtime' };
+const BUILT = { name: 'wasmtime', program: EXECUTABLE };
 
 /** Programs by the name of their results. An example's benchmark is named after the example. */
 function benchmarks(): ReadonlyMap<string, string> {
@@ -44,7 +45,7 @@ const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean', default: false } },
 });
 const all = benchmarks();
-const leftOut = values.quick && !existsSync(join(WORKSPACE, BUILT.program)) ? BUILT.name : undefined;
+const leftOut = values.quick && !existsSync(BUILT.program) ? BUILT.name : undefined;
 const names = positionals.length > 0 ? positionals : [...all.keys()].filter((name) => name !== leftOut);
 const unknown = names.find((name) => !all.has(name));
 if (unknown !== undefined)

@@ -10,9 +10,10 @@ import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeMachine, printMachine } from './support/machine.ts';
 import { fresh, printFresh } from './wasmtime/fresh.ts';
-import { answers, creation, filling, onThreads, printAnswers, printPools } from './wasmtime/pools.ts';
+import { creation, filling, onThreads, printPools } from './wasmtime/pools.ts';
 import { buildProgram, Wasmtime, wasmtimeVersion } from './wasmtime/program.ts';
-import { printServing, serving } from './wasmtime/serving.ts';
+import { crossing, printCrossing, printServing, serving } from './wasmtime/serving.ts';
+import { answers, printAnswers } from './wasmtime/stories.ts';
 
 const { values: args } = parseArgs({
   options: { json: { type: 'string' }, quick: { type: 'boolean', default: false } },
@@ -30,6 +31,8 @@ if (executable !== undefined) {
   printFresh(rows);
   const served = await serving(wasmtime, options);
   printServing(served);
+  const crossed = await crossing(options);
+  printCrossing(crossed);
   const pools = [
     ...(await creation(wasmtime, options.rounds)),
     ...(await onThreads(wasmtime, args.quick ? 2000 : 100_000)),
@@ -51,6 +54,7 @@ if (executable !== undefined) {
       load,
       fresh: rows,
       served,
+      crossed,
       pools,
       said,
     };

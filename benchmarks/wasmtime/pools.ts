@@ -4,7 +4,7 @@ import { median } from '../support/measure.ts';
 import { duration, printTable } from '../support/table.ts';
 import { imageContents, moduleBytes } from '../support/wasm-module.ts';
 import { samePages } from './patterns.ts';
-import { WasmtimeError, type Wasmtime } from './program.ts';
+import type { Wasmtime } from './program.ts';
 import { forWasmtime, type SharedSettings } from './settings.ts';
 
 export interface PoolRow {
@@ -98,92 +98,9 @@ export async function onThreads(wasmtime: Wasmtime, iterations: number): Promise
     {
       what: 'tenants a second on two threads, times one thread',
       wasmtime: `${Math.round(two).toLocaleString('en-US')}, ${(two / one).toFixed(2)} times`,
-      pool: 'see the benchmark of threads',
+      pool: 'not measured here',
     },
   ];
-}
-
-/** Says one thing to both and keeps what each answers. */
-export async function answers(wasmtime: Wasmtime): Promise<readonly PoolRow[]> {
-  const stories: readonly {
-    readonly what: string;
-    readonly settings: SharedSettings;
-    readonly instances?: number;
-    readonly module?: Uint8Array<ArrayBuffer>;
-  }[] = [
-    { what: 'a slab that does not fit', settings: { totalMemories: 1_000_000 } },
-    {
-      what: 'a memory larger than its reservation',
-      settings: { totalMemories: 3, maxMemorySize: 2 ** 33, memoryReservation: 2 ** 32 },
-    },
-    { what: 'one memory too many', settings: { totalMemories: 3 }, instances: 4 },
-    {
-      what: 'a module that starts larger than a slot',
-      settings: { totalMemories: 3, maxMemorySize: 65_536 },
-      module: moduleBytes(3, imageContents(16)),
-      instances: 1,
-    },
-    { what: 'no slots at all', settings: { totalMemories: 0 }, instances: 1 },
-    { what: 'no guard', settings: { totalMemories: 3, memoryGuardSize: 0 }, instances: 3 },
-    {
-      what: 'keys where the processor has none',
-      settings: { totalMemories: 3, memoryProtectionKeys: 'enable' },
-    },
-    { what: 'a batch of no regions', settings: { totalMemories: 3, decommitBatchSize: 0 }, instances: 3 },
-  ];
-  const rows: PoolRow[] = [];
-  for (const { what, settings, instances = 0, module = ONE_PAGE } of stories) {
-    rows.push({
-      what,
-      wasmtime: await askWasmtime(wasmtime, settings, module, instances),
-      pool: askPool(settings, module, instances),
-    });
-  }
-  return rows;
-}
-
-async function askWasmtime(
-  wasmtime: Wasmtime,
-  settings: SharedSettings,
-  module: Uint8Array,
-  instances: number,
-): Promise<string> {
-  try {
-    await wasmtime.settings(forWasmtime(settings));
-    await wasmtime.module(module);
-    return `${await wasmtime.ask(`live ${instances}`)} live`;
-  } catch (error) {
-    if (error instanceof WasmtimeError) return error.message;
-    throw error;
-  }
-}
-
-function askPool(settings: SharedSettings, bytes: Uint8Array<ArrayBuffer>, instances: number): string {
-  try {
-    using pool = MemoryPool.create(settings);
-    using module = describeModule(bytes);
-    const store = pool.openStore();
-    try {
-      for (let n = 0; n < instances; n++) store.allocate({ module });
-    } catch (error) {
-      return `${store.liveMemories} live: ${coded(error)}`;
-    }
-    return `${store.liveMemories} live`;
-  } catch (error) {
-    return coded(error);
-  }
-}
-
-function coded(error: unknown): string {
-  const { message, code } = error as Error & { readonly code?: string };
-  return code === undefined ? message : `\`${code}\`: ${message}`;
-}
-
-/** What is said is too long for columns. */
-export function printAnswers(rows: readonly PoolRow[]): void {
-  console.log('\nThe same said to both');
-  for (const { what, wasmtime, pool } of rows)
-    console.log(`\n${what}\n  Wasmtime: ${wasmtime}\n  pool: ${pool}`);
 }
 
 export function printPools(title: string, rows: readonly PoolRow[]): void {

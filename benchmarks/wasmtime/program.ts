@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline';
 const HERE = import.meta.dirname;
 /** Where cargo itself would build. */
 const TARGET = process.env['CARGO_TARGET_DIR'] ?? join(HERE, 'target');
-const EXECUTABLE = join(TARGET, 'release', 'guardstripe-beside-wasmtime');
+/** The program, built or not. */
+export const EXECUTABLE = join(TARGET, 'release', 'guardstripe-beside-wasmtime');
 
 /** Builds the program, which takes minutes the first time; or says in one line why not and returns `undefined`. */
 export function buildProgram(): string | undefined {

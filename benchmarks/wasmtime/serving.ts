@@ -3,6 +3,7 @@
  * guests.
  */
 import { contenders } from '../../examples/native-guest/bench/contenders.ts';
+import { CALLS, crossings } from '../../examples/native-guest/bench/crossing.ts';
 import { works } from '../../examples/native-guest/bench/works.ts';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -78,5 +79,33 @@ export function printServing(rows: readonly ServingRow[]): void {
       duration(wasmtimeNs),
       ...others.map(({ ns, ratio }) => `${duration(ns)} (${times(ratio)})`),
     ]),
+  );
+}
+
+/** One call of an imported function, in nanoseconds. */
+export interface CrossingRow {
+  readonly to: string;
+  readonly ns: number;
+}
+
+/** What bounds guests that call back often. */
+export async function crossing(options: MeasureOptions): Promise<readonly CrossingRow[]> {
+  using all = crossings();
+  const measured = await measure(
+    all.ways.map(({ name, run }) =>
+      inProcess(name, (iterations) => {
+        for (let i = 0; i < iterations; i++) run();
+      }),
+    ),
+    options,
+  );
+  return measured.map(({ name, medianNs }) => ({ to: name, ns: medianNs / CALLS }));
+}
+
+export function printCrossing(rows: readonly CrossingRow[]): void {
+  printTable(
+    'One call of an imported function with ten numbers',
+    ['calls', ''],
+    rows.map(({ to, ns }) => [to, `${ns.toPrecision(3)} ns`]),
   );
 }

@@ -25,6 +25,7 @@ const ORDER = [
   'views-and-how-long-they-live',
   'isolation-with-protection-keys',
   'native-guests',
+  'performance',
   'coming-from-wasmtime',
   'coming-from-webassembly-memory',
   'coming-from-mmap-io',

@@ -6,25 +6,31 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { nativeGuestFigures } from './native-guest.ts';
 import { poolFigures } from './pool.ts';
 import { snapshotFigures } from './snapshot.ts';
+import { wasmtimeFigures, wasmtimeStories, wasmtimeSummary } from './wasmtime.ts';
 
-const PAGES: readonly (readonly [page: string, figures: () => string])[] = [
-  ['README.md', poolFigures],
-  ['docs/guides/native-guests.md', nativeGuestFigures],
-  ['packages/snapshot/README.md', snapshotFigures],
+/** A block lies between two comments with its name. */
+const BLOCKS: readonly (readonly [page: string, name: string, figures: () => string])[] = [
+  ['README.md', 'figures', poolFigures],
+  ['README.md', 'beside Wasmtime', wasmtimeSummary],
+  ['docs/guides/native-guests.md', 'figures', nativeGuestFigures],
+  ['docs/guides/performance.md', 'figures', wasmtimeFigures],
+  ['docs/guides/coming-from-wasmtime.md', 'stories', wasmtimeStories],
+  ['packages/snapshot/README.md', 'figures', snapshotFigures],
 ];
-const BLOCK = /<!-- figures -->\n[\s\S]*<!-- \/figures -->/;
 
 /** Apart from how a table is laid out. */
 const words = (text: string): string => text.replaceAll(/[\s|-]+/g, ' ');
 
-for (const [page, figures] of PAGES) {
+for (const [page, name, figures] of BLOCKS) {
   const text = readFileSync(page, 'utf8');
-  if (!BLOCK.test(text)) throw new Error(`${page} has no block of figures`);
-  const written = text.replace(BLOCK, () => `<!-- figures -->\n\n${figures()}\n\n<!-- /figures -->`);
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [text.indexOf(start), text.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`${page} has no block ${start}`);
+  const written = `${text.slice(0, from)}${start}\n\n${figures()}\n\n${text.slice(to)}`;
   if (!process.argv.includes('--check')) {
     writeFileSync(page, written);
   } else if (words(written) !== words(text)) {
-    console.error(`The figures in ${page} are not those of the benchmark: run node tools/figures/main.ts`);
+    console.error(`${start} in ${page} does not say what the benchmark said: run node tools/figures/main.ts`);
     process.exitCode = 1;
   }
 }
