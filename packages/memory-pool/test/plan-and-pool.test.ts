@@ -142,7 +142,7 @@ it('what can be live by the plan is what the pool holds, and the limit that it a
       using short = poolOn({ ...host, maxMapCount: planned.mapCountForAll - 1 }, fitting);
       expect(fill(short, hasImage).held).toBe(Math.max(numSlots - 1, 0));
     }),
-    { numRuns: 60 },
+    { numRuns: 200 },
   );
   expect([...bounds].toSorted()).toEqual(Object.keys(CODES).toSorted());
   expect([...stripes].toSorted((a, b) => a - b)).toEqual(expect.arrayContaining([1, 2, 3]));

@@ -3,12 +3,13 @@ import type { VirtualMemory } from '@guardstripe/mmap';
 import type { PoolModule } from '../module/module.js';
 import { snapshotModule } from '../module/snapshot.js';
 import { explainRefusal } from '../slab/host-bounds.js';
-import type { InitialBytes, MemoryTemplate } from '../module/template.js';
+import type { MemoryTemplate } from '../module/template.js';
 import type { HostBytes } from '../slots/host-bytes.js';
 import type { SlotMemory } from '../slots/memory.js';
 import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
 import type { SlotViews } from '../slots/views.js';
+import type { InitialBytes } from '../wasm/index.js';
 import type { SlotRecycler } from './recycler.js';
 
 /** What is worked on. */

@@ -1,11 +1,11 @@
 /** Memories that are described directly, for guests and working sets that are not WebAssembly. */
 import { checkBytes, checkInstance, checkInteger, invalidArgValue, readOptions } from '@guardstripe/common';
-import { host, memoryImage, type MemoryImage, type VirtualMemory } from '@guardstripe/mmap';
-import { describeEntry, hostPageBytes, readDescribeOptions, type DescribeOptions } from './describe.js';
+import { host, memoryImage, type VirtualMemory } from '@guardstripe/mmap';
+import { hostPageBytes, makeModule, readDescribeOptions, type DescribeOptions } from './describe.js';
 import { readFile, withFile, type FileSource, type OpenFile } from './file-contents.js';
-import { IMAGE_NAME, ImageFile } from './image.js';
-import { PoolModule, takeModuleId } from './module.js';
-import type { ImagePlan, MemoryDescriptor } from '../wasm/index.js';
+import { IMAGE_NAME } from './image.js';
+import type { PoolModule } from './module.js';
+import type { ImagePlan, MemoryType } from '../wasm/index.js';
 
 /**
  * A memory that is described directly rather than by a module: its size, and the bytes it starts with, from `contents` or
@@ -68,25 +68,24 @@ export function describeMemory(description: MemoryDescription, options: Describe
 function describeContents(given: Given, virtualMemory: VirtualMemory | undefined): PoolModule {
   const { contents } = given;
   if (contents !== undefined) checkInstance(contents, 'description.contents', Uint8Array);
-  const shape = shapeOf(given, contents?.byteLength, virtualMemory);
-  const image = new Uint8Array(shape.imageBytes);
-  if (contents !== undefined) image.set(contents, shape.leadBytes);
-  return moduleOf(shape, image, virtualMemory);
+  const { type, plan, leadBytes, imageBytes } = planMemory(given, contents?.byteLength, virtualMemory);
+  const image = new Uint8Array(imageBytes);
+  if (contents !== undefined) image.set(contents, leadBytes);
+  return makeModule([type], { plans: [plan], contents: image }, virtualMemory);
 }
 
 function describeFile(given: Given, open: OpenFile, virtualMemory: VirtualMemory | undefined): PoolModule {
-  const shape = shapeOf(given, open.byteLength, virtualMemory);
-  const { leadBytes, imageBytes } = shape;
+  const { type, plan, leadBytes, imageBytes } = planMemory(given, open.byteLength, virtualMemory);
   const copyTo = (write: (bytes: Uint8Array, position: number) => void): void =>
     readFile(open, (bytes, position) => write(bytes, leadBytes + position));
   if (imageBytes > 0 && hasMemoryFiles()) {
     const source = { byteLength: imageBytes, fill: copyTo };
     const image = memoryImage(source, { name: IMAGE_NAME, ...(virtualMemory && { virtualMemory }) });
-    return moduleOf(shape, image, virtualMemory);
+    return makeModule([type], { plans: [plan], contents: image }, virtualMemory);
   }
   const image = new Uint8Array(imageBytes);
   copyTo((bytes, position) => image.set(bytes, position));
-  return moduleOf(shape, image, virtualMemory);
+  return makeModule([type], { plans: [plan], contents: image }, virtualMemory);
 }
 
 /** Not where no pool can be made either, and a description can. */
@@ -98,23 +97,21 @@ function hasMemoryFiles(): boolean {
   }
 }
 
-/** A memory, and where its contents lie in it. */
-interface Shape {
-  readonly initialPages: number;
-  readonly maximumPages: number;
-  /** Start of the image in the memory, whole host pages. */
-  readonly imageOffset: number;
+/** The memory, and where the contents lie in its image. */
+interface Planned {
+  readonly type: MemoryType;
+  readonly plan: ImagePlan;
   /** Bytes of the image before the contents. */
   readonly leadBytes: number;
   /** Whole host pages; 0 for no contents. */
   readonly imageBytes: number;
 }
 
-function shapeOf(
+function planMemory(
   { initial, maximum = MAX_PAGES, contentsOffset = 0 }: Given,
   contentsBytes: number | undefined,
   virtualMemory: VirtualMemory | undefined,
-): Shape {
+): Planned {
   checkBytes(contentsOffset, 'description.contentsOffset', 0, MAX_PAGES * WASM_PAGE_BYTES);
   const end = contentsOffset + (contentsBytes ?? 0);
   const initialPages =
@@ -123,40 +120,19 @@ function shapeOf(
   checkInteger(maximum, 'description.maximum', initialPages, MAX_PAGES);
   // Where the contents end, not where they start: it is the end that must be inside.
   checkBytes(end, 'description.contentsOffset + byteLength', 0, initialPages * WASM_PAGE_BYTES);
-  const pageBytes = hostPageBytes(virtualMemory);
-  const leadBytes = contentsOffset % pageBytes;
-  return {
-    initialPages,
-    maximumPages: maximum,
-    imageOffset: contentsOffset - leadBytes,
-    leadBytes,
-    imageBytes: contentsBytes ? Math.ceil((leadBytes + contentsBytes) / pageBytes) * pageBytes : 0,
-  };
-}
-
-function moduleOf(
-  { initialPages, maximumPages, imageOffset, imageBytes }: Shape,
-  image: Uint8Array | MemoryImage,
-  virtualMemory: VirtualMemory | undefined,
-): PoolModule {
-  const moduleId = takeModuleId();
-  const descriptor: MemoryDescriptor = {
-    kind: 'defined',
+  const type: MemoryType = {
     minimumPages: BigInt(initialPages),
-    maximumPages: BigInt(maximumPages),
+    maximumPages: BigInt(maximum),
     shared: false,
     index: 'i32',
     pageSize: WASM_PAGE_BYTES,
+    imported: undefined,
   };
-  const place = { memoryIndex: 0, definedIndex: 0 };
-  const plan: ImagePlan =
-    imageBytes === 0
-      ? { ...place, kind: 'none' }
-      : { ...place, kind: 'image', offsetBytes: imageOffset, byteLength: imageBytes, contentsOffset: 0 };
-  const file = new ImageFile(image, virtualMemory);
-  return new PoolModule(
-    moduleId,
-    [describeEntry({ moduleId, memoryIndex: 0 }, descriptor, plan, file)],
-    file,
-  );
+  if (!contentsBytes) return { type, plan: { kind: 'none' }, leadBytes: 0, imageBytes: 0 };
+  const pageBytes = hostPageBytes(virtualMemory);
+  const leadBytes = contentsOffset % pageBytes;
+  const imageBytes = Math.ceil((leadBytes + contentsBytes) / pageBytes) * pageBytes;
+  const offsetBytes = contentsOffset - leadBytes;
+  const plan = { kind: 'image', offsetBytes, byteLength: imageBytes, contentsOffset: 0 } as const;
+  return { type, plan, leadBytes, imageBytes };
 }

@@ -1,7 +1,6 @@
 /** From a WebAssembly module to memories that a pool can make. */
-import { describeEntry, hostPageBytes, readDescribeOptions, type DescribeOptions } from './describe.js';
-import { ImageFile } from './image.js';
-import { PoolModule, takeModuleId } from './module.js';
+import { hostPageBytes, makeModule, readDescribeOptions, type DescribeOptions } from './describe.js';
+import type { PoolModule } from './module.js';
 import { parseModule, planImages, resolveLimits, type ModuleLimits } from '../wasm/index.js';
 
 /** What {@link describeModule} takes beside the module. */
@@ -24,17 +23,5 @@ export function describeModule(bytes: Uint8Array, options: DescribeModuleOptions
   const { virtualMemory, limits: wanted } = readDescribeOptions(options, ['limits']);
   const limits = resolveLimits(wanted);
   const parsed = parseModule(bytes, limits);
-  const { plans, contents } = planImages(parsed, hostPageBytes(virtualMemory), limits);
-  const file = new ImageFile(contents, virtualMemory);
-  const moduleId = takeModuleId();
-  let nextPlan = 0;
-  const entries = parsed.memories.map((descriptor, memoryIndex) =>
-    describeEntry(
-      { moduleId, memoryIndex },
-      descriptor,
-      descriptor.kind === 'defined' ? plans[nextPlan++] : undefined,
-      file,
-    ),
-  );
-  return new PoolModule(moduleId, entries, file);
+  return makeModule(parsed.memories, planImages(parsed, hostPageBytes(virtualMemory), limits), virtualMemory);
 }

@@ -1,16 +1,24 @@
-/** What {@link describeModule} and {@link describeMemory} share: from a memory's type and plan to what a pool makes of it. */
+/**
+ * What {@link describeModule} and {@link describeMemory} share: from what was read to what a pool makes of it. A memory is described
+ * anew in each state that it comes to, and never by two types in one state:
+ *
+ *     MemoryType ────▶ ImagePlan ─────▶ ModuleMemory ──▶ MemoryTemplate ──▶ Lease
+ *     declared         its first bytes   told to users    made by pools      live in a slot
+ *                      are known                          (if they can)
+ */
 import { checkObject, readOptions } from '@guardstripe/common';
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import {
   FfiUnavailableError,
   platform,
   UnsupportedPlatformError,
+  type MemoryImage,
   type VirtualMemory,
 } from '@guardstripe/mmap';
-import type { ImageFile, PoolImage } from './image.js';
-import type { Initialization, ModuleEntry, ModuleMemory } from './module.js';
-import type { InitialBytes, MemoryTemplate } from './template.js';
-import type { ImagePlan, MemoryDescriptor } from '../wasm/index.js';
+import { ImageFile } from './image.js';
+import { PoolModule, takeModuleId, type Initialization, type ModuleMemory } from './module.js';
+import type { MemoryTemplate } from './template.js';
+import type { ImagePlan, ImagePlans, MemoryType } from '../wasm/index.js';
 
 /** What {@link describeModule} and {@link describeMemory} take beside the description. */
 export interface DescribeOptions {
@@ -46,84 +54,86 @@ export function hostPageBytes(virtualMemory: VirtualMemory | undefined): number 
   }
 }
 
-/** A memory as the module says, and as a pool makes it. `file` holds the images of all the module's plans. */
-export function describeEntry(
-  key: MemoryKey,
-  descriptor: MemoryDescriptor,
-  plan: ImagePlan | undefined,
-  file: ImageFile,
-): ModuleEntry {
-  const obstacle = findObstacle(descriptor, plan);
-  const memory = (initialization: Initialization, image?: PoolImage): ModuleMemory => ({
-    index: key.memoryIndex,
-    kind: descriptor.kind,
-    shared: descriptor.shared,
-    address: descriptor.index,
-    pageBytes: descriptor.pageSize,
-    initialPages: descriptor.minimumPages,
-    maximumPages: descriptor.maximumPages,
-    initialization,
-    image: image && { offsetBytes: image.offsetBytes, byteLength: image.byteLength },
-    obstacle,
-  });
-  if (obstacle !== undefined || plan === undefined) return { memory: memory('zeros'), template: undefined };
-  const { initialization, image, writes } = initialize(key, plan, file);
-  const template = memoryTemplate(key, descriptor, image, writes);
-  return { memory: memory(initialization, image), template };
+/** How all memories of a module get their first bytes; the images may be in their memory file already. */
+export interface Contents {
+  readonly plans: ImagePlans['plans'];
+  readonly contents: Uint8Array | MemoryImage;
 }
 
-function findObstacle(descriptor: MemoryDescriptor, plan: ImagePlan | undefined): string | undefined {
-  if (descriptor.kind === 'imported') return 'is imported: its exporter owns it';
-  if (descriptor.shared) return 'is shared between threads: a pool cannot move or reset it under them';
-  if (plan?.kind === 'out-of-bounds') {
+/** A module of memories of these types. */
+export function makeModule(
+  types: readonly MemoryType[],
+  { plans, contents }: Contents,
+  virtualMemory: VirtualMemory | undefined,
+): PoolModule {
+  const moduleId = takeModuleId();
+  const file = new ImageFile(contents, virtualMemory);
+  const memories = types.map((type, index) => describe(index, type, plans[index]!));
+  const templates = memories.map((memory, memoryIndex) =>
+    memory.obstacle === undefined
+      ? memoryTemplate({ moduleId, memoryIndex }, memory, plans[memoryIndex]!, file)
+      : undefined,
+  );
+  return new PoolModule(moduleId, memories, templates, file);
+}
+
+const INITIALIZATION: Readonly<Record<ImagePlan['kind'], Initialization>> = {
+  imported: 'zeros',
+  none: 'zeros',
+  image: 'image',
+  segments: 'copy',
+  unsupported: 'guest',
+  'out-of-bounds': 'zeros',
+};
+
+function describe(index: number, type: MemoryType, plan: ImagePlan): ModuleMemory {
+  const obstacle = findObstacle(type, plan);
+  const { offsetBytes, byteLength } = plan.kind === 'image' ? plan : { offsetBytes: 0, byteLength: 0 };
+  return {
+    index,
+    kind: type.imported === undefined ? 'defined' : 'imported',
+    shared: type.shared,
+    address: type.index,
+    pageBytes: type.pageSize,
+    initialPages: type.minimumPages,
+    maximumPages: type.maximumPages,
+    initialization: obstacle === undefined ? INITIALIZATION[plan.kind] : 'zeros',
+    image: obstacle === undefined && byteLength > 0 ? { offsetBytes, byteLength } : undefined,
+    obstacle,
+  };
+}
+
+function findObstacle(type: MemoryType, plan: ImagePlan): string | undefined {
+  if (plan.kind === 'imported') return 'is imported: its exporter owns it';
+  if (type.shared) return 'is shared between threads: a pool cannot move or reset it under them';
+  if (plan.kind === 'out-of-bounds') {
     return `cannot be instantiated: data segment ${plan.segmentIndex} lies out of bounds`;
   }
-  const initialBytes = descriptor.minimumPages * BigInt(descriptor.pageSize);
+  const initialBytes = type.minimumPages * BigInt(type.pageSize);
   if (initialBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
     return `has a minimum size of ${initialBytes} bytes, more than any memory can have`;
   }
   return undefined;
 }
 
-interface Contents {
-  readonly initialization: Initialization;
-  readonly image: PoolImage | undefined;
-  readonly writes: readonly InitialBytes[];
-}
-
-function initialize(key: MemoryKey, plan: ImagePlan, file: ImageFile): Contents {
-  switch (plan.kind) {
-    case 'image': {
-      const image = file.addImage(key, plan.contentsOffset, plan.offsetBytes, plan.byteLength);
-      return { initialization: 'image', image, writes: [] };
-    }
-    case 'segments':
-      return { initialization: 'copy', image: undefined, writes: plan.segments };
-    case 'unsupported':
-      return { initialization: 'guest', image: undefined, writes: [] };
-    case 'none':
-    case 'out-of-bounds':
-      return { initialization: 'zeros', image: undefined, writes: [] };
-  }
-}
-
 function memoryTemplate(
   key: MemoryKey,
-  descriptor: MemoryDescriptor,
-  image: PoolImage | undefined,
-  writes: readonly InitialBytes[],
+  { pageBytes, address, initialPages, maximumPages }: ModuleMemory,
+  plan: ImagePlan,
+  file: ImageFile,
 ): MemoryTemplate {
-  const pageBytes = descriptor.pageSize;
-  const typeMaximum = descriptor.index === 'i32' ? 2n ** 32n : BigInt(Number.MAX_SAFE_INTEGER);
-  const declared =
-    descriptor.maximumPages === undefined ? typeMaximum : descriptor.maximumPages * BigInt(pageBytes);
+  const typeMaximum = address === 'i32' ? 2n ** 32n : BigInt(Number.MAX_SAFE_INTEGER);
+  const declared = maximumPages === undefined ? typeMaximum : maximumPages * BigInt(pageBytes);
   return {
     key,
-    initialBytes: Number(descriptor.minimumPages) * pageBytes,
+    initialBytes: Number(initialPages) * pageBytes,
     maximumBytes: Number(declared < typeMaximum ? declared : typeMaximum),
     pageBytes,
-    address: descriptor.index,
-    image,
-    writes,
+    address,
+    image:
+      plan.kind === 'image'
+        ? file.addImage(key, plan.contentsOffset, plan.offsetBytes, plan.byteLength)
+        : undefined,
+    writes: plan.kind === 'segments' ? plan.segments : [],
   };
 }

@@ -36,12 +36,6 @@ export interface ModuleMemory {
   readonly obstacle: string | undefined;
 }
 
-/** A memory of a module, with what a pool needs to make it; no template, no pool. */
-export interface ModuleEntry {
-  readonly memory: ModuleMemory;
-  readonly template: MemoryTemplate | undefined;
-}
-
 /** Ids are never used twice in a process: a slot may remember a module long after it was closed. */
 let nextModuleId = 0;
 
@@ -63,6 +57,7 @@ export class PoolModule implements Disposable {
   readonly numDefinedMemories: number;
   /** The index of the first memory that the module defines itself, if any: the one meant where none is named. */
   readonly firstDefinedMemory: number | undefined;
+  /** By the memory's index; none, no pool. */
   #templates: readonly (MemoryTemplate | undefined)[];
   readonly #file: ImageFile | undefined;
   #closed = false;
@@ -75,13 +70,18 @@ export class PoolModule implements Disposable {
   }
 
   /** @internal Modules come from {@link describeModule} and {@link describeMemory}. */
-  constructor(id: number, entries: readonly ModuleEntry[], file: ImageFile | undefined) {
+  constructor(
+    id: number,
+    memories: readonly ModuleMemory[],
+    templates: readonly (MemoryTemplate | undefined)[],
+    file: ImageFile | undefined,
+  ) {
     this.id = id;
-    this.memories = entries.map((entry) => entry.memory);
+    this.memories = memories;
     const defined = this.memories.filter((memory) => memory.kind === 'defined');
     this.numDefinedMemories = defined.length;
     this.firstDefinedMemory = defined[0]?.index;
-    this.#templates = entries.map((entry) => entry.template);
+    this.#templates = templates;
     this.#file = file;
   }
 

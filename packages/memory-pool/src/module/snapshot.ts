@@ -3,7 +3,8 @@ import { host, memoryImage, type PageRange, type VirtualMemory } from '@guardstr
 import { IMAGE_NAME, ImageFile, type ImagePart, type PoolImage } from './image.js';
 import { PoolModule, takeModuleId, type Initialization, type ModuleMemory } from './module.js';
 import { eachChunk, planSnapshot, type Stretch } from './snapshot-plan.js';
-import type { InitialBytes, MemoryTemplate } from './template.js';
+import type { MemoryTemplate } from './template.js';
+import type { InitialBytes } from '../wasm/index.js';
 
 /** A live memory, at rest. */
 export interface SnapshotSource {
@@ -133,5 +134,5 @@ function moduleOf(
     obstacle: undefined,
   };
   const template: MemoryTemplate = { ...began, initialBytes: byteLength };
-  return new PoolModule(began.key.moduleId, [{ memory, template }], file);
+  return new PoolModule(began.key.moduleId, [memory], [template], file);
 }

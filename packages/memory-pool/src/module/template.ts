@@ -1,13 +1,7 @@
 /** What the pool needs to know of a memory to make one: the hot path's view of a module. */
 import type { MemoryKey } from '@guardstripe/index-allocator';
+import type { InitialBytes } from '../wasm/index.js';
 import type { PoolImage } from './image.js';
-
-/** Bytes to be written at allocation, where no image can be mapped. */
-export interface InitialBytes {
-  /** Bytes from the start of the memory. */
-  readonly offset: number;
-  readonly data: Uint8Array;
-}
 
 /** A memory as the pool makes it. */
 export interface MemoryTemplate {

@@ -36,7 +36,7 @@ interface Aimed {
   accessiblePages: number;
 }
 
-const NO_IMAGES: readonly RestorerImage[] = [];
+const NO_IMAGES: readonly RestorerImage[] = Object.freeze([]);
 
 /** Resets slots. */
 export class SlotReset {

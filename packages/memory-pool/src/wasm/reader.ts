@@ -3,16 +3,16 @@
  * the time does not depend on the code. It is strict: nobody may have looked at the module before. What it reads is
  * counted first and held against the limits, and each byte is looked at once.
  */
-import type { Globals } from './constant.js';
-import { Cursor } from './cursor.js';
-import { readDataSection } from './data-section.js';
+import type { Globals } from './sections/constant.js';
+import { Cursor } from './sections/cursor.js';
+import { readDataSection } from './sections/data.js';
 import { InvalidModuleError } from './errors.js';
-import { readGlobalSection } from './global-section.js';
-import { readImportSection } from './import-section.js';
+import { readGlobalSection } from './sections/global.js';
+import { readImportSection } from './sections/import.js';
 import { checkLimit, type ModuleLimits } from './limits.js';
-import { readMemoryType, type PlacedMemoryType } from './memory-type.js';
-import { SECTION, SectionOrder } from './section.js';
-import type { DataSegment, MemoryDescriptor } from './types.js';
+import { readMemoryType, type PlacedMemoryType } from './sections/memory-type.js';
+import { SECTION, SectionOrder } from './sections/section.js';
+import type { DataSegment, MemoryType } from './types.js';
 
 /** A section with memory types, and where it lies: its id is at `headerStart`, what it holds at `[start, end)`. */
 export interface MemoryTypesSection {
@@ -25,7 +25,7 @@ export interface MemoryTypesSection {
 
 /** What was read, and where the memory types are. */
 export interface ModuleReading {
-  readonly memories: readonly MemoryDescriptor[];
+  readonly memories: readonly MemoryType[];
   readonly dataSegments: readonly DataSegment[];
   /** The imports and the memories, as far as the module has these sections. */
   readonly memoryTypes: readonly MemoryTypesSection[];
@@ -55,7 +55,7 @@ class ModuleReader {
   readonly #bytes: Uint8Array;
   readonly #limits: ModuleLimits;
   readonly #memoryTypes: MemoryTypesSection[] = [];
-  readonly #memories: MemoryDescriptor[] = [];
+  readonly #memories: MemoryType[] = [];
   #globals: Globals = { known: [], complete: true };
   #dataSegments: readonly DataSegment[] = [];
   #announcedSegments: number | undefined;
@@ -139,9 +139,9 @@ class ModuleReader {
     checkLimit(this.#limits, 'maxMemories', this.#memories.length + count);
     const types: PlacedMemoryType[] = [];
     for (let rest = count; rest > 0; rest--) {
-      const placed = readMemoryType(cursor);
+      const placed = readMemoryType(cursor, undefined);
       types.push(placed);
-      this.#memories.push({ kind: 'defined', ...placed.type });
+      this.#memories.push(placed.type);
     }
     cursor.finish('the memory section');
     this.#memoryTypes.push({ ...place, types });

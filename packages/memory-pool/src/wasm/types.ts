@@ -1,6 +1,6 @@
 /** What {@link parseModule} tells of a module, and what {@link planImages} makes of it. */
 
-/** A memory's type. Sizes are in pages of `pageSize` bytes. */
+/** A memory as the module declares it. Sizes are in pages of `pageSize` bytes. */
 export interface MemoryType {
   readonly minimumPages: bigint;
   /** `undefined` if the type names no maximum. */
@@ -10,24 +10,9 @@ export interface MemoryType {
   readonly index: 'i32' | 'i64';
   /** Bytes a page: 65,536, or 1 with custom page sizes. */
   readonly pageSize: 1 | 65_536;
+  /** The import's name, of a memory that the module is given; `undefined` for one that it makes itself. */
+  readonly imported: { readonly module: string; readonly name: string } | undefined;
 }
-
-/** A memory that the module makes itself. */
-export interface DefinedMemory extends MemoryType {
-  readonly kind: 'defined';
-}
-
-/** A memory that the module is given. */
-export interface ImportedMemory extends MemoryType {
-  readonly kind: 'imported';
-  /** First half of the import's name. */
-  readonly module: string;
-  /** Second half of the import's name. */
-  readonly name: string;
-}
-
-/** One memory of a module. */
-export type MemoryDescriptor = DefinedMemory | ImportedMemory;
 
 /**
  * Where an active segment goes, in bytes, unsigned: `i32.const -16` is 4,294,967,280. `'not constant'` if it takes an
@@ -60,6 +45,6 @@ export type DataSegment = ActiveSegment | PassiveSegment;
 export interface ParsedModule {
   /** The module: a copy that nobody else has. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly memories: readonly MemoryDescriptor[];
+  readonly memories: readonly MemoryType[];
   readonly dataSegments: readonly DataSegment[];
 }

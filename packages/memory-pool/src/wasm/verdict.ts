@@ -10,7 +10,7 @@
  */
 import { InvalidModuleError } from './errors.js';
 import { ModuleLimitError, type ModuleLimits } from './limits.js';
-import { isUnusualMemory, plainMemoryType } from './memory-type.js';
+import { isUnusualMemory, plainMemoryType } from './sections/memory-type.js';
 import { readModule, type MemoryTypesSection, type ModuleReading } from './reader.js';
 import { v8Accepts, v8Rejection } from './v8.js';
 

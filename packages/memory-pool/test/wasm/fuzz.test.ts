@@ -91,9 +91,7 @@ function parseOrUndefined(bytes: Uint8Array): ParsedModule | undefined {
 
 /** The names of the imported memories. */
 function view(parsed: ParsedModule | undefined): unknown {
-  return parsed?.memories.flatMap((memory) =>
-    memory.kind === 'imported' ? [[memory.module, memory.name]] : [],
-  );
+  return parsed?.memories.flatMap(({ imported }) => (imported ? [[imported.module, imported.name]] : []));
 }
 
 function viewByV8(bytes: Uint8Array): unknown {

@@ -1,15 +1,15 @@
 /** The import section: which memories and globals are given to the module. */
 import type { Global } from './constant.js';
 import type { Cursor } from './cursor.js';
-import { InvalidModuleError } from './errors.js';
-import { readGlobalType } from './global-section.js';
+import { InvalidModuleError } from '../errors.js';
+import { readGlobalType } from './global.js';
 import { readLimits, readMemoryType, type PlacedMemoryType } from './memory-type.js';
-import type { ImportedMemory } from './types.js';
+import type { MemoryType } from '../types.js';
 import { readValueType } from './value-type.js';
 
 /** What the import section says of memories and globals, in the order of their indices. */
 export interface Imports {
-  readonly memories: readonly ImportedMemory[];
+  readonly memories: readonly MemoryType[];
   readonly memoryTypes: readonly PlacedMemoryType[];
   readonly globals: readonly Global[];
 }
@@ -31,7 +31,7 @@ export function readImportSection(
   checkMemories: (count: number) => void,
   checkGlobals: (count: number) => void,
 ): Imports {
-  const memories: ImportedMemory[] = [];
+  const memories: MemoryType[] = [];
   const memoryTypes: PlacedMemoryType[] = [];
   const globals: Global[] = [];
   for (let rest = cursor.count(MIN_IMPORT_BYTES); rest > 0; rest--) {
@@ -40,14 +40,9 @@ export function readImportSection(
     const kind = cursor.byte();
     if (kind === KIND.memory) {
       checkMemories(memories.length + 1);
-      const placed = readMemoryType(cursor);
+      const placed = readMemoryType(cursor, { module: decodeName(module), name: decodeName(name) });
       memoryTypes.push(placed);
-      memories.push({
-        kind: 'imported',
-        ...placed.type,
-        module: decodeName(module),
-        name: decodeName(name),
-      });
+      memories.push(placed.type);
     } else if (kind === KIND.global) {
       checkGlobals(globals.length + 1);
       globals.push({ ...readGlobalType(cursor), value: undefined });

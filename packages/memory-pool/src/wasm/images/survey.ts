@@ -1,5 +1,5 @@
 /** What the data segments of each memory are together, gathered in one pass over the module. */
-import type { ActiveSegment, MemoryType, ParsedModule } from './types.js';
+import type { ActiveSegment, MemoryType, ParsedModule } from '../types.js';
 
 /** A segment that writes something inside of a memory's initial size. */
 export interface PlacedSegment {
@@ -40,7 +40,7 @@ export function surveyMemories({ memories, dataSegments }: ParsedModule): (Memor
   for (const [segmentIndex, segment] of dataSegments.entries()) {
     if (segment.mode !== 'active') continue;
     const memory = memories[segment.memoryIndex];
-    if (memory?.kind !== 'defined') continue;
+    if (memory === undefined || memory.imported !== undefined) continue;
     (surveys[segment.memoryIndex] ??= new MemorySurvey(memory)).add(segmentIndex, segment);
   }
   return surveys;

@@ -8,7 +8,7 @@
  * Sources: the core specification ("Limits"), the threads, memory64 and custom-page-sizes proposals.
  */
 import type { Cursor } from './cursor.js';
-import type { MemoryType } from './types.js';
+import type { MemoryType } from '../types.js';
 
 const HAS_MAXIMUM = 0x01;
 const SHARED = 0x02;
@@ -24,7 +24,7 @@ export interface PlacedMemoryType {
 }
 
 /** Reads one memory type and checks its limits as the specification does. @throws {@link InvalidModuleError} */
-export function readMemoryType(cursor: Cursor): PlacedMemoryType {
+export function readMemoryType(cursor: Cursor, imported: MemoryType['imported']): PlacedMemoryType {
   const start = cursor.position;
   const flags = cursor.byte();
   if ((flags & ~KNOWN_FLAGS) !== 0) throw cursor.error(`a memory has unknown flags 0x${flags.toString(16)}`);
@@ -33,7 +33,8 @@ export function readMemoryType(cursor: Cursor): PlacedMemoryType {
   const minimumPages = limit();
   const maximumPages = flags & HAS_MAXIMUM ? limit() : undefined;
   const pageSize = flags & CUSTOM_PAGE_SIZE ? readPageSize(cursor) : 65_536;
-  const type: MemoryType = { minimumPages, maximumPages, shared: (flags & SHARED) !== 0, index, pageSize };
+  const shared = (flags & SHARED) !== 0;
+  const type: MemoryType = { minimumPages, maximumPages, shared, index, pageSize, imported };
   checkLimits(type, cursor);
   return { type, start, end: cursor.position };
 }

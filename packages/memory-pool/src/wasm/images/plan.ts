@@ -13,27 +13,19 @@
  * ```
  */
 import { checkPageSize } from '@guardstripe/common';
-import { ImageBudget } from './image-budget.js';
-import { checkLimit, resolveLimits, type ModuleLimits } from './limits.js';
+import { ImageBudget } from './budget.js';
+import { checkLimit, resolveLimits, type ModuleLimits } from '../limits.js';
 import {
   surveyMemories,
   type MemorySurvey,
   type OutOfBounds,
   type PlacedSegment,
   type Unsupported,
-} from './memory-survey.js';
-import type { ParsedModule } from './types.js';
+} from './survey.js';
+import type { ParsedModule } from '../types.js';
 
-/** Which memory a plan is for. */
-export interface PlannedMemory {
-  /** Index among all memories of the module, imported ones first. */
-  readonly memoryIndex: number;
-  /** Index among the memories that the module defines. */
-  readonly definedIndex: number;
-}
-
-/** A piece of initial data. */
-export interface PlannedSegment {
+/** Bytes to be written at each allocation, where no image can be mapped. */
+export interface InitialBytes {
   /** Bytes from the memory's start. */
   readonly offset: number;
   /** Never empty. */
@@ -41,48 +33,42 @@ export interface PlannedSegment {
 }
 
 /** How one memory gets its first bytes. All other bytes are zero. */
-export type ImagePlan = PlannedMemory &
-  (
-    | /** Nothing is written: zeros only. */ { readonly kind: 'none' }
-    | {
-        /** One image, of whole host pages, inside the initial size. */
-        readonly kind: 'image';
-        /** Where it starts in the memory; a multiple of the host's page. */
-        readonly offsetBytes: number;
-        /** A multiple of the host's page. */
-        readonly byteLength: number;
-        /** Where it starts in {@link ImagePlans.contents}; a multiple of the host's page. */
-        readonly contentsOffset: number;
-      }
-    | {
-        /** The segments are written one by one, in this order, at each allocation. */
-        readonly kind: 'segments';
-        /**
-         * `sparse`: an image would be mostly zeros. `partial page`: the initial size ends inside a host page
-         * that the image would need, as it can with custom page sizes.
-         */
-        readonly reason: 'sparse' | 'partial page';
-        readonly segments: readonly PlannedSegment[];
-      }
-    | Unsupported
-    | OutOfBounds
-  );
+export type ImagePlan =
+  | /** The memory is given to the module, bytes and all. */ { readonly kind: 'imported' }
+  | /** Nothing is written: zeros only. */ { readonly kind: 'none' }
+  | {
+      /** One image, of whole host pages, inside the initial size. */
+      readonly kind: 'image';
+      /** Where it starts in the memory; a multiple of the host's page. */
+      readonly offsetBytes: number;
+      /** A multiple of the host's page. */
+      readonly byteLength: number;
+      /** Where it starts in {@link ImagePlans.contents}; a multiple of the host's page. */
+      readonly contentsOffset: number;
+    }
+  | {
+      /** The segments are written one by one, in this order, at each allocation. */
+      readonly kind: 'segments';
+      /**
+       * `sparse`: an image would be mostly zeros. `partial page`: the initial size ends inside a host page
+       * that the image would need, as it can with custom page sizes.
+       */
+      readonly reason: 'sparse' | 'partial page';
+      readonly segments: readonly InitialBytes[];
+    }
+  | Unsupported
+  | OutOfBounds;
 
 /** The plans of a module's memories. Nothing in them refers to the module's bytes. */
 export interface ImagePlans {
-  /** For every memory that the module defines, in the order of their indices. */
+  /** By the memory's index. */
   readonly plans: readonly ImagePlan[];
   /** The bytes of all images, one behind another. */
   readonly contents: Uint8Array<ArrayBuffer>;
 }
 
-/** A plan of some kinds, whichever memory it is for. */
-type PlanOf<Kind extends ImagePlan['kind']> = Kind extends unknown
-  ? Omit<Extract<ImagePlan, { kind: Kind }>, keyof PlannedMemory>
-  : never;
-
 /**
- * Plans the first bytes of every memory that the module defines. Segments are applied in order, later ones over earlier ones.
+ * Plans the first bytes of every memory of a module. Segments are applied in order, later ones over earlier ones.
  * Takes time and memory in proportion to the segments, their bytes and the images' bytes.
  *
  * @param parsed - from {@link parseModule}
@@ -99,38 +85,33 @@ export function planImages(
   const surveys = surveyMemories(parsed);
   const budget = new ImageBudget();
   const copies = new Copies(parsed.bytes, surveys);
-  const plans: ImagePlan[] = [];
   const drawings: { readonly survey: MemorySurvey; readonly shift: number }[] = [];
   let imageBytes = 0;
-  for (const [memoryIndex, memory] of parsed.memories.entries()) {
-    if (memory.kind !== 'defined') continue;
-    const place = { memoryIndex, definedIndex: plans.length };
+  const plans = parsed.memories.map(({ imported }, memoryIndex): ImagePlan => {
+    if (imported !== undefined) return { kind: 'imported' };
     const survey = surveys[memoryIndex];
-    if (survey === undefined) {
-      plans.push({ ...place, kind: 'none' });
-      continue;
+    if (survey === undefined) return { kind: 'none' };
+    const plan = planMemory(survey, hostPageSize, budget, copies, imageBytes);
+    if (plan.kind === 'image') {
+      drawings.push({ survey, shift: imageBytes - plan.offsetBytes });
+      imageBytes += plan.byteLength;
     }
-    const planned = planMemory(survey, hostPageSize, budget, copies);
-    if (planned.kind !== 'image') {
-      plans.push({ ...place, ...planned });
-      continue;
-    }
-    drawings.push({ survey, shift: imageBytes - planned.offsetBytes });
-    plans.push({ ...place, ...planned, contentsOffset: imageBytes });
-    imageBytes += planned.byteLength;
-  }
+    return plan;
+  });
   checkLimit(limits, 'maxImageBytes', imageBytes);
   const contents = new Uint8Array(imageBytes);
   for (const { survey, shift } of drawings) draw(survey.segments, parsed.bytes, contents, shift);
   return { plans, contents };
 }
 
+/** @param contentsOffset - where its image would start among the others */
 function planMemory(
   survey: MemorySurvey,
   pageBytes: number,
   budget: ImageBudget,
   copies: Copies,
-): PlanOf<Exclude<ImagePlan['kind'], 'image'>> | ImageExtent {
+  contentsOffset: number,
+): ImagePlan {
   if (survey.outOfBounds !== undefined) return survey.outOfBounds;
   if (survey.unsupported !== undefined) return survey.unsupported;
   if (survey.segments.length === 0) return { kind: 'none' };
@@ -140,11 +121,8 @@ function planMemory(
     ({ kind: 'segments', reason, segments: copies.of(survey) }) as const;
   if (BigInt(end) > survey.initialBytes) return copied('partial page');
   if (!budget.take(end - start, survey.dataBytes)) return copied('sparse');
-  return { kind: 'image', offsetBytes: start, byteLength: end - start };
+  return { kind: 'image', offsetBytes: start, byteLength: end - start, contentsOffset };
 }
-
-/** The plan of an image before it is known where it lies among the others. */
-type ImageExtent = Omit<PlanOf<'image'>, 'contentsOffset'>;
 
 /**
  * Segments with their bytes, in one buffer for all memories: the module's own bytes are not kept, and a buffer for each of
@@ -161,7 +139,7 @@ class Copies {
     this.#mostBytes = surveys.reduce((sum, survey) => sum + (survey?.dataBytes ?? 0), 0);
   }
 
-  of({ segments }: MemorySurvey): PlannedSegment[] {
+  of({ segments }: MemorySurvey): InitialBytes[] {
     // Pages of it that stay empty, for memories that have images, take no memory.
     const kept = (this.#kept ??= new Uint8Array(this.#mostBytes));
     return segments.map(({ offset, start, byteLength }) => {

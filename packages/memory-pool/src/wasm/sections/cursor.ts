@@ -1,5 +1,5 @@
 /** A place in a module's bytes, and strict reading of the binary format's numbers from there. */
-import { InvalidModuleError } from './errors.js';
+import { InvalidModuleError } from '../errors.js';
 
 const MAX_U32_BYTES = 5;
 const MAX_64_BIT_BYTES = 10;

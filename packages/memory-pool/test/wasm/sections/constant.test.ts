@@ -18,9 +18,14 @@ import {
 } from '@guardstripe/wasm-builder';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InvalidModuleError, parseModule, resolveLimits, type ParsedModule } from '../../src/wasm/index.js';
-import { readModule } from '../../src/wasm/reader.js';
-import { v8 } from './v8.js';
+import {
+  InvalidModuleError,
+  parseModule,
+  resolveLimits,
+  type ParsedModule,
+} from '../../../src/wasm/index.js';
+import { readModule } from '../../../src/wasm/reader.js';
+import { v8 } from '../v8.js';
 
 const I32 = 0x7f;
 const I64 = 0x7e;

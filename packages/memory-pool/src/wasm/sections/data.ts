@@ -1,7 +1,7 @@
 /** The data section: which bytes go where. */
 import { readOffset, type Globals } from './constant.js';
 import type { Cursor } from './cursor.js';
-import type { DataSegment, MemoryDescriptor } from './types.js';
+import type { DataSegment, MemoryType } from '../types.js';
 
 const ACTIVE = 0;
 const PASSIVE = 1;
@@ -16,7 +16,7 @@ const ACTIVE_WITH_MEMORY_INDEX = 2;
 export function readDataSection(
   cursor: Cursor,
   count: number,
-  memories: readonly MemoryDescriptor[],
+  memories: readonly MemoryType[],
   globals: Globals,
 ): DataSegment[] {
   const segments: DataSegment[] = [];
@@ -25,7 +25,7 @@ export function readDataSection(
   return segments;
 }
 
-function readSegment(cursor: Cursor, memories: readonly MemoryDescriptor[], globals: Globals): DataSegment {
+function readSegment(cursor: Cursor, memories: readonly MemoryType[], globals: Globals): DataSegment {
   const mode = cursor.u32();
   if (mode === PASSIVE) {
     const byteLength = cursor.u32();
