@@ -10,6 +10,7 @@ import type { KeyLease } from '@guardstripe/mpk';
 import type { Mmap } from '@guardstripe/mmap';
 import type { SlabLayout } from '@guardstripe/layout';
 import { onFree, reportFailure } from '../diagnostics.js';
+import { PoolCorruptedError } from '../errors.js';
 import type { Counters } from '../slots/counters.js';
 import type { HostBytes } from '../slots/host-bytes.js';
 import type { ImageTable } from '../slots/image-table.js';
@@ -65,6 +66,7 @@ export function endingNow({ layout, records, counters, tenancies }: ClosingParts
 /** Ends every tenancy and all waiting without resetting anything. From here on every call of the pool says that it is closed. */
 export function endAll(parts: ClosingParts, reason: () => unknown): void {
   const { layout, records, counters, views, withheld } = parts;
+  if (parts.tenancies.closed) throw new PoolCorruptedError('the pool ends twice');
   parts.tenancies.closed = true;
   parts.pages.close();
   parts.free.rejectAll(reason);
@@ -88,7 +90,19 @@ export function endAll(parts: ClosingParts, reason: () => unknown): void {
  *
  * @throws `SystemError` if the system does not take it; calling again tries again
  */
-export function giveSlabBack({ slab, keys, withheld, memory, images }: ClosingParts): void {
+export function giveSlabBack({
+  slab,
+  keys,
+  withheld,
+  memory,
+  images,
+  tenancies,
+  counters,
+}: ClosingParts): void {
+  const live = counters.get('liveMemories');
+  // Unmapped under a tenant, the addresses may be somebody else's at once.
+  if (!tenancies.closed || live > 0)
+    throw new PoolCorruptedError(`the slab goes while the pool has ${live} tenants`);
   if (withheld.isEmpty) slab.close();
   else withheld.layOver();
   memory.close();
@@ -97,8 +111,9 @@ export function giveSlabBack({ slab, keys, withheld, memory, images }: ClosingPa
 }
 
 /** The slab of a closed pool goes when the last of its views is gone. */
-export function giveSlabBackLate({ slab, withheld }: ClosingParts): void {
+export function giveSlabBackLate({ slab, withheld, tenancies }: ClosingParts): void {
   if (!withheld.isEmpty) return;
+  if (!tenancies.closed) throw new PoolCorruptedError('the slab goes while the pool is open');
   try {
     slab.close();
   } catch (error) {

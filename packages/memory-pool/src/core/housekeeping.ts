@@ -1,6 +1,7 @@
 /** What free slots are made to give up: the image of a module that is to be forgotten, mappings that others need. */
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import { reportFailure } from '../diagnostics.js';
+import { PoolCorruptedError } from '../errors.js';
 import type { Counters } from '../slots/counters.js';
 import type { SlotMemory } from '../slots/memory.js';
 import { SlotState, type SlotRecords } from '../slots/records.js';
@@ -42,6 +43,7 @@ export class Housekeeping {
   /** Takes mappings from free slots, the least recently freed first, until that many are there. Returns how many. */
   relieve(mappings: number): number {
     const { free, numStripes } = this.#parts;
+    if (!(mappings >= 0)) throw new PoolCorruptedError(`free slots are to give up ${mappings} mappings`);
     let relieved = 0;
     for (let stripe = 0; stripe < numStripes; stripe++) {
       // Once round: a slot that was put back is the last to come again.

@@ -7,6 +7,7 @@ import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Mmap } from '@guardstripe/mmap';
 import { ProtectionMask, type KeyLease } from '@guardstripe/mpk';
+import { PoolCorruptedError } from '../errors.js';
 import type { ImageHolder, PoolImage } from '../module/image.js';
 import { enterStripe } from '../slab/stripes.js';
 import { Counters } from '../slots/counters.js';
@@ -64,6 +65,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
   readonly #recycler: SlotRecycler;
   readonly #housekeeping: Housekeeping;
   readonly #closing: ClosingParts;
+  readonly #pageBytes: number;
 
   constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, maxUnusedWarmSlots } = options;
@@ -109,6 +111,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
     this.#recycler = recycler;
     this.#housekeeping = new Housekeeping({ free, memory, records, counters, numStripes });
     this.#closing = { ...shared, slab, keys, images, tenancies: this.tenancies };
+    this.#pageBytes = virtualMemory.pageSize;
     budget.register(this);
   }
 
@@ -139,6 +142,9 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** Runs `fn` such that of the pool's memory only the stripe's can be touched; in a slab without stripes, just runs it. */
   enter<T>(stripe: number, fn: () => T): T {
     const mask = this.#masks[stripe];
+    // Run without a mask, `fn` would have every stripe open.
+    if (mask === undefined && this.layout.numStripes > 1)
+      throw new PoolCorruptedError(`there is no stripe ${stripe}`);
     return mask === undefined ? fn() : enterStripe(mask, fn);
   }
 
@@ -175,10 +181,9 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
   checkConsistency(): void {
-    const { layout, records, counters, withheld } = this;
     const { queue } = this.#recycler;
     const { allocators } = this.free;
-    checkBooks({ layout, records, counters, queue, withheld, allocators });
+    checkBooks({ ...this.#closing, queue, allocators, pageBytes: this.#pageBytes });
   }
 
   /**

@@ -10,6 +10,7 @@ import type { PageRange, RestoreResult, RestoreStrategy, VirtualMemory } from '@
 import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
 import { reportFailure, type FailureEvent } from '../diagnostics.js';
+import { PoolCorruptedError } from '../errors.js';
 import type { FreeSlots } from './free-slots.js';
 import type { SlotMemory } from '../slots/memory.js';
 import type { SlotPages } from '../slots/pages.js';
@@ -48,6 +49,7 @@ export class SlotRecycler {
   readonly failures: FailureEvent[] = [];
   readonly #pages: SlotPages;
   readonly #striped: boolean;
+  readonly #maxMemoryBytes: number;
   readonly #records: SlotRecords;
   readonly #memory: SlotMemory;
   readonly #counters: Counters;
@@ -64,6 +66,7 @@ export class SlotRecycler {
     this.queue = new DecommitQueue(options.decommitBatchSize);
     this.#pages = pages;
     this.#striped = layout.numStripes > 1;
+    this.#maxMemoryBytes = layout.maxMemoryBytes;
     this.#records = records;
     this.#memory = memory;
     this.#counters = counters;
@@ -93,6 +96,7 @@ export class SlotRecycler {
 
   /** Puts a live slot back to its start, as far as it is accessible. @throws `SystemError` */
   resetLive(slot: number): void {
+    this.#assertLive(slot, 'reset');
     const reset = this.#striped ? asHost(() => this.#reset.runWhole(slot)) : this.#reset.runWhole(slot);
     this.#counters.addReset(reset.strategy, reset.bytesWritten);
     if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
@@ -105,6 +109,7 @@ export class SlotRecycler {
 
   /** Puts a part of a live slot back, and drops pages of it where that is worth a call. Returns how many bytes. @throws `SystemError` */
   discard(slot: number, offset: number, byteLength: number): number {
+    this.#assertLive(slot, 'discarded in');
     const discard = () => this.#reset.discard(slot, offset, byteLength, this.#discards.mayCall());
     const dropped = this.#striped ? asHost(discard) : discard();
     if (dropped > 0) {
@@ -133,6 +138,8 @@ export class SlotRecycler {
     // Cleared first: whoever waits may run, and free more, while the slots are given back.
     queue.clear();
     for (const [i, slot] of freed.entries()) {
+      if (this.#records.isLive(slot))
+        throw new PoolCorruptedError(`slot ${slot} was dropped while a tenant has it`);
       if (failure === undefined) {
         this.#giveBackClean(slot, strategies[i]!, written[i]!, resident[i]!);
       } else this.#giveBackFailed(slot);
@@ -174,6 +181,11 @@ export class SlotRecycler {
 
   /** Drops what a reset left, or has it wait until a batch is full. */
   #dropLeft(slot: number, reset: RestoreResult): void {
+    const end = reset.leftOffset + reset.leftBytes;
+    // The batch goes to the system by address: nobody else looks whether it is the slot's.
+    if (!(reset.leftOffset >= 0 && end <= this.#maxMemoryBytes)) {
+      throw new PoolCorruptedError(`slot ${slot} is to be dropped up to byte ${end}`);
+    }
     if (this.queue.capacity > 1) {
       this.queue.push(slot, this.#pages.addressOf(slot) + reset.leftOffset, reset);
       // Somebody who waits must not wait for a batch to fill.
@@ -218,6 +230,11 @@ export class SlotRecycler {
     if (this.#uncheckedBytes <= slack) return;
     this.#uncheckedBytes = 0;
     this.trim(this.#maxUnusedBytesResident - slack);
+  }
+
+  #assertLive(slot: number, what: string): void {
+    if (!this.#records.isLive(slot))
+      throw new PoolCorruptedError(`slot ${slot} is ${what}, and nobody has it`);
   }
 
   #giveBackFailed(slot: number, error?: unknown): void {

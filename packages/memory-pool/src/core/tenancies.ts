@@ -13,6 +13,7 @@ import { onAllocate, onFree, type AllocateEvent } from '../diagnostics.js';
 import {
   MemoryFreedError,
   PoolClosedError,
+  PoolCorruptedError,
   StoreDisposedError,
   type PoolConcurrencyLimitError,
 } from '../errors.js';
@@ -170,6 +171,9 @@ export class Tenancies {
     let link = this.closed ? 0 : tenancy.head;
     while (link !== 0) {
       const slot = link - 1;
+      // A circle, or a way into another store's list.
+      if (leases.length === tenancy.length)
+        throw new PoolCorruptedError(`slot ${slot} is behind the end of its store's list`);
       leases.push({ tenancy, slot, generation: this.#records.generation(slot) });
       link = this.#records.nextOwned(slot);
     }
@@ -178,6 +182,8 @@ export class Tenancies {
 
   /** The last view of a slot was collected, and its pool is open: nobody reaches its bytes any more. */
   takeBack(slot: number): void {
+    if (this.closed || this.#records.isLive(slot))
+      throw new PoolCorruptedError(`slot ${slot} comes back while it is in use`);
     this.#recycler.recycle(slot);
     this.settle();
   }

@@ -1,5 +1,6 @@
 /** Who waits for a slot of one stripe: first come, first served, and whoever leaves costs the others nothing. */
 import type { AbortSignalLike } from '@guardstripe/common';
+import { PoolCorruptedError } from '../errors.js';
 
 interface Waiter<T> extends WaitRequest<T> {
   readonly resolve: (value: T) => void;
@@ -24,6 +25,7 @@ export class WaitQueue<T> {
   /** How many wait. */
   length = 0;
   readonly #waiters = new Set<Waiter<T>>();
+  #isServing = false;
 
   /** Waits behind everybody else. Rejects with `signal.reason` when it is aborted. */
   wait(request: WaitRequest<T>): Promise<T> {
@@ -46,7 +48,15 @@ export class WaitQueue<T> {
    * {@link FreeSlots.serve} sees to that.
    */
   serve(): void {
-    for (const waiter of this.#waiters) if (!this.#serveOne(waiter)) return;
+    // The inner call would serve those behind the one whose attempt it is in, and the outer one would serve them again.
+    if (this.#isServing)
+      throw new PoolCorruptedError('those who wait are served from an attempt of one of them');
+    this.#isServing = true;
+    try {
+      for (const waiter of this.#waiters) if (!this.#serveOne(waiter)) return;
+    } finally {
+      this.#isServing = false;
+    }
   }
 
   /** Returns whether the next in line may try. */

@@ -9,6 +9,7 @@
  */
 import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
 import { onCool, onRetire, reportFailure, type CoolEvent, type RetireEvent } from '../diagnostics.js';
+import { PoolCorruptedError } from '../errors.js';
 import type { SlotMemory } from '../slots/memory.js';
 import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
@@ -52,6 +53,7 @@ export class WithheldSlots {
 
   /** Takes a slot out of use until its views are collected. */
   cool(slot: number): void {
+    this.#assertAbsent(slot);
     this.cooling.add(slot);
     this.#layZeros(slot);
     const stripe = slot % this.#parts.numStripes;
@@ -60,6 +62,7 @@ export class WithheldSlots {
 
   /** Takes a slot out of use for good. */
   retire(slot: number): void {
+    this.#assertAbsent(slot);
     this.#retire(slot);
     this.#layZeros(slot);
     const stripe = slot % this.#parts.numStripes;
@@ -73,6 +76,7 @@ export class WithheldSlots {
 
   /** Withholds a slot of a pool that is closing: {@link WithheldSlots.layOver} drops its pages with all others. */
   keep(slot: number, left: 'held' | 'stolen'): void {
+    this.#assertAbsent(slot);
     if (left === 'held') this.cooling.add(slot);
     else this.#retire(slot);
   }
@@ -90,6 +94,12 @@ export class WithheldSlots {
       if (byteLength > 0) virtualMemory.mapZeros(pages.addressOf(slot), byteLength, 'read-write');
     }
     this.#laidOver = true;
+  }
+
+  /** A slot that is here twice would come back while somebody still reaches its bytes. */
+  #assertAbsent(slot: number): void {
+    if (this.cooling.has(slot) || this.retired.has(slot))
+      throw new PoolCorruptedError(`slot ${slot} is withheld twice`);
   }
 
   #layZeros(slot: number): void {

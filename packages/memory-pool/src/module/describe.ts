@@ -15,6 +15,7 @@ import {
   type MemoryImage,
   type VirtualMemory,
 } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 import { ImageFile } from './image.js';
 import { PoolModule, takeModuleId, type Initialization, type ModuleMemory } from './module.js';
 import type { MemoryTemplate } from './template.js';
@@ -66,6 +67,9 @@ export function makeModule(
   { plans, contents }: Contents,
   virtualMemory: VirtualMemory | undefined,
 ): PoolModule {
+  if (plans.length !== types.length) {
+    throw new PoolCorruptedError(`${plans.length} plans were made for ${types.length} memories`);
+  }
   const moduleId = takeModuleId();
   const file = new ImageFile(contents, virtualMemory);
   const memories = types.map((type, index) => describe(index, type, plans[index]!));
@@ -123,10 +127,15 @@ function memoryTemplate(
   file: ImageFile,
 ): MemoryTemplate {
   const typeMaximum = address === 'i32' ? 2n ** 32n : BigInt(Number.MAX_SAFE_INTEGER);
+  const initialBytes = Number(initialPages) * pageBytes;
+  // The pool checks no more: an image behind the memory's end would be mapped over the guard.
+  if (plan.kind === 'image' && plan.offsetBytes + plan.byteLength > initialBytes) {
+    throw new PoolCorruptedError(`an image ends behind its memory of ${initialBytes} bytes`);
+  }
   const declared = maximumPages === undefined ? typeMaximum : maximumPages * BigInt(pageBytes);
   return {
     key,
-    initialBytes: Number(initialPages) * pageBytes,
+    initialBytes,
     maximumBytes: Number(declared < typeMaximum ? declared : typeMaximum),
     pageBytes,
     address,

@@ -16,7 +16,7 @@ import {
   type RestorerImage,
   type VirtualMemory,
 } from '@guardstripe/mmap';
-import { forEachDespiteErrors, ModuleClosedError } from '../errors.js';
+import { forEachDespiteErrors, ModuleClosedError, PoolCorruptedError } from '../errors.js';
 
 /** As it is called in `/proc/self/maps`. */
 export const IMAGE_NAME = 'guardstripe-image';
@@ -77,6 +77,19 @@ export class ImageFile {
 
   /** An image of several parts, ascending and apart, in this file and its others. */
   addParts(key: MemoryKey, parts: readonly ImagePart[]): PoolImage {
+    let end = 0;
+    for (const part of parts) {
+      const fileBytes = part.file.byteLength;
+      // Pages behind the file's end are mapped without an error, and end the process when they are touched.
+      if (!(part.fileOffset >= 0 && part.byteLength > 0 && part.fileOffset + part.byteLength <= fileBytes)) {
+        throw new PoolCorruptedError(
+          `a file of ${fileBytes} bytes has no ${part.byteLength} at ${part.fileOffset}`,
+        );
+      }
+      if (!(part.offsetBytes >= end))
+        throw new PoolCorruptedError(`parts of an image overlap at ${part.offsetBytes}`);
+      end = endOf(part);
+    }
     const image = new PoolImage(key, parts);
     this.#images.push(image);
     return image;
@@ -84,10 +97,16 @@ export class ImageFile {
 
   /** Makes the file. If the system refuses, it can be tried again. @throws `SystemError` */
   make(): void {
+    if (this.#users === 0) throw new ModuleClosedError('allocate a memory');
     if (this.contents === undefined) return;
     const virtualMemory = this.#virtualMemory ?? platform();
     this.#image = memoryImage(this.contents, { name: IMAGE_NAME, virtualMemory });
     this.contents = undefined;
+  }
+
+  /** Bytes of the file, made or not. */
+  get byteLength(): number {
+    return this.contents?.byteLength ?? this.#image?.byteLength ?? 0;
   }
 
   /** The file's descriptor. @throws {@link ModuleClosedError} */
@@ -176,7 +195,8 @@ export class PoolImage {
   #toRestore: readonly RestorerImage[] | undefined;
 
   constructor(key: MemoryKey, parts: readonly ImagePart[]) {
-    const [first, last] = [parts[0]!, parts.at(-1)!];
+    const [first, last] = [parts[0], parts.at(-1)];
+    if (first === undefined || last === undefined) throw new PoolCorruptedError('an image has no parts');
     this.id = nextImageId++;
     this.key = key;
     this.parts = parts;

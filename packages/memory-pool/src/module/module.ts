@@ -1,7 +1,7 @@
 /** A module's memories, ready to be allocated. */
 import { checkInteger, invalidArgType, showAs } from '@guardstripe/common';
 import { host } from '@guardstripe/mmap';
-import { ModuleClosedError, ModuleNotPoolableError } from '../errors.js';
+import { ModuleClosedError, ModuleNotPoolableError, PoolCorruptedError } from '../errors.js';
 import type { ImageFile } from './image.js';
 import type { MemoryTemplate } from './template.js';
 
@@ -76,6 +76,11 @@ export class PoolModule implements Disposable {
     templates: readonly (MemoryTemplate | undefined)[],
     file: ImageFile | undefined,
   ) {
+    if (memories.length !== templates.length) {
+      throw new PoolCorruptedError(
+        `a module of ${memories.length} memories has ${templates.length} templates`,
+      );
+    }
     this.id = id;
     this.memories = memories;
     const defined = this.memories.filter((memory) => memory.kind === 'defined');

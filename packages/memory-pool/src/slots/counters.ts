@@ -1,4 +1,5 @@
 /** The pool's numbers, in one typed array, so that sharing them with other threads is a change of buffer. */
+import { PoolCorruptedError } from '../errors.js';
 import type { RestoreStrategy } from '@guardstripe/mmap';
 
 const NAMES = [
@@ -36,7 +37,9 @@ export class Counters {
 
   add(counter: Counter, amount: number): void {
     const index = INDEX[counter];
-    this.#values[index] = this.#values[index]! + amount;
+    const value = this.#values[index]! + amount;
+    if (!(value >= 0)) throw new PoolCorruptedError(`${counter} becomes ${value}`);
+    this.#values[index] = value;
   }
 
   /** Counts a slot's reset and the bytes that it wrote. */

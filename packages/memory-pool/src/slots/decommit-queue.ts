@@ -1,4 +1,5 @@
 /** Regions waiting to be dropped together: freed slots that are not free yet. */
+import { PoolCorruptedError } from '../errors.js';
 import { RESTORE_STRATEGIES, type RestoreResult, type RestoreStrategy } from '@guardstripe/mmap';
 
 /** A batch of regions, one a slot, in typed arrays. */
@@ -36,16 +37,23 @@ export class DecommitQueue {
 
   /** Adds what `reset` leaves to drop, at `address`; the queue must not be full. */
   push(slot: number, address: number, reset: RestoreResult): void {
-    const at = this.#length++;
+    const at = this.#length;
+    const strategy = RESTORE_STRATEGIES.indexOf(reset.strategy);
+    if (at >= this.capacity) throw new PoolCorruptedError(`slot ${slot} is put into a queue that is full`);
+    if (!(reset.leftBytes > 0) || strategy < 0)
+      throw new PoolCorruptedError(`slot ${slot} is queued with nothing to drop`);
+    this.#length++;
     this.slots[at] = slot;
     this.addresses[at] = address;
     this.byteLengths[at] = reset.leftBytes;
     this.bytesWritten[at] = reset.bytesWritten;
     this.bytesResident[at] = reset.bytesResident;
-    this.#strategies[at] = RESTORE_STRATEGIES.indexOf(reset.strategy);
+    this.#strategies[at] = strategy;
   }
 
   strategy(at: number): RestoreStrategy {
+    if (!(at < this.#length))
+      throw new PoolCorruptedError(`there is no entry ${at} in a queue of ${this.#length}`);
     return RESTORE_STRATEGIES[this.#strategies[at]!]!;
   }
 

@@ -8,7 +8,7 @@
  */
 import { mappingsForPools } from '@guardstripe/layout';
 import { host } from '@guardstripe/mmap';
-import { PoolMappingsError } from '../errors.js';
+import { PoolCorruptedError, PoolMappingsError } from '../errors.js';
 import { countMappings, processMappings, type MappingCounts } from './process-mappings.js';
 
 /** Of the room that is left, a count is good until this part of it is taken. */
@@ -62,6 +62,7 @@ export class MappingBudget {
    * @throws {@link PoolMappingsError}, with nothing counted
    */
   take(mappings: number): void {
+    if (!(mappings > 0)) throw new PoolCorruptedError(`${mappings} mappings are about to be made`);
     this.#counts.add(mappings);
     const isDue = this.#isDue();
     if (isDue) this.#recount();

@@ -13,6 +13,7 @@
  * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
  */
 import { SystemError } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 import { mappingsOfSlot } from '@guardstripe/layout';
 import { ModuleClosedError } from '../errors.js';
 import type { ImageTable } from './image-table.js';
@@ -57,8 +58,13 @@ export class SlotMemory {
    */
   occupy(slot: number, byteLength: number, image: PoolImage | undefined): void {
     const records = this.#records;
-    if (records.takeState(slot) === SlotState.UNKNOWN) this.#blank(slot);
     const pages = Math.ceil(byteLength / this.#pageBytes);
+    if (image !== undefined && image.offsetBytes + image.byteLength > pages * this.#pageBytes) {
+      throw new PoolCorruptedError(
+        `image ${image.id} ends behind the memory in slot ${slot}, of ${byteLength} bytes`,
+      );
+    }
+    if (records.takeState(slot) === SlotState.UNKNOWN) this.#blank(slot);
     // What a module's next memory meets nearly always: the last one's shape, and nothing to do.
     if (!records.hasShape(slot, image === undefined ? 0 : image.id, pages)) this.#reshape(slot, pages, image);
   }
@@ -67,8 +73,10 @@ export class SlotMemory {
   grow(slot: number, byteLength: number): void {
     const records = this.#records;
     const pages = Math.ceil(byteLength / this.#pageBytes);
+    if (byteLength < records.byteLength(slot))
+      throw new PoolCorruptedError(`slot ${slot} grows to ${byteLength} bytes, which are fewer`);
     if (pages > records.accessiblePages(slot)) {
-      const before = this.#mappingsOf(slot);
+      const before = this.mappingsOf(slot);
       const extra = this.#images.get(records.imageId(slot))?.extraMappings ?? 0;
       const wanted = mappingsOfSlot(pages, records.imageFirstPage(slot), records.imagePages(slot)) + extra;
       if (wanted > before) this.#take(wanted - before);
@@ -85,10 +93,12 @@ export class SlotMemory {
   /** Shuts what lies behind the first `byteLength` bytes of a live memory, which hold their start bytes already. */
   shrink(slot: number, byteLength: number): void {
     const records = this.#records;
-    const before = this.#mappingsOf(slot);
+    if (byteLength > records.byteLength(slot))
+      throw new PoolCorruptedError(`slot ${slot} shrinks to ${byteLength} bytes, which are more`);
+    const before = this.mappingsOf(slot);
     this.#reset.unwatch(slot);
     this.#setAccessible(slot, Math.ceil(byteLength / this.#pageBytes));
-    this.#account(this.#mappingsOf(slot) - before);
+    this.#account(this.mappingsOf(slot) - before);
     records.setByteLength(slot, byteLength);
   }
 
@@ -101,10 +111,11 @@ export class SlotMemory {
   removeImage(slot: number): void {
     const records = this.#records;
     if (records.imageId(slot) === 0) return;
-    const before = this.#mappingsOf(slot);
+    this.#assertFree(slot, 'loses its image');
+    const before = this.mappingsOf(slot);
     this.#reset.unwatch(slot);
     this.#removeImage(slot);
-    this.#account(this.#mappingsOf(slot) - before);
+    this.#account(this.mappingsOf(slot) - before);
   }
 
   /**
@@ -115,12 +126,13 @@ export class SlotMemory {
     const records = this.#records;
     const byteLength = records.accessiblePages(slot) * this.#pageBytes;
     if (byteLength === 0) return;
+    this.#assertFree(slot, 'is laid over');
     this.#reset.unwatch(slot);
     if (records.imageId(slot) === 0 && this.#drops(slot)) return;
-    const before = this.#mappingsOf(slot);
+    const before = this.mappingsOf(slot);
     this.#pages.zero(slot, 0, byteLength);
     this.#forgetImage(slot);
-    this.#account(this.#mappingsOf(slot) - before);
+    this.#account(this.mappingsOf(slot) - before);
   }
 
   /**
@@ -129,7 +141,7 @@ export class SlotMemory {
    */
   surrender(slot: number): number {
     const records = this.#records;
-    const mappings = this.#mappingsOf(slot);
+    const mappings = this.mappingsOf(slot);
     if (mappings === 0) return 0;
     records.putUnknown(slot);
     this.#blank(slot);
@@ -145,7 +157,7 @@ export class SlotMemory {
   /** Gives the slot another image, or size, or both. */
   #reshape(slot: number, pages: number, image: PoolImage | undefined): void {
     const records = this.#records;
-    const before = this.#mappingsOf(slot);
+    const before = this.mappingsOf(slot);
     const wanted =
       image === undefined
         ? mappingsOfSlot(pages, 0, 0)
@@ -160,22 +172,23 @@ export class SlotMemory {
       this.#setAccessible(slot, pages);
       if (isOther && image !== undefined) this.#mapImage(slot, image);
     } catch (error) {
-      this.#account(this.#mappingsOf(slot) - wanted);
+      this.#account(this.mappingsOf(slot) - wanted);
       throw error;
     }
   }
 
   /** Mappings that the slot takes now. */
-  #mappingsOf(slot: number): number {
+  mappingsOf(slot: number): number {
     const records = this.#records;
     return records.mappings(slot) + (this.#images.get(records.imageId(slot))?.extraMappings ?? 0);
   }
 
   #blank(slot: number): void {
     const records = this.#records;
+    this.#assertFree(slot, 'is laid over');
     this.#reset.unwatch(slot);
     this.#pages.blank(slot);
-    this.#account(-this.#mappingsOf(slot));
+    this.#account(-this.mappingsOf(slot));
     records.setAccessiblePages(slot, 0);
     this.#forgetImage(slot);
     records.setTainted(slot, false);
@@ -235,6 +248,8 @@ export class SlotMemory {
 
   /** Counts mappings that came, or, with a negative number, that went. */
   #account(mappings: number): void {
+    if (!(this.#mappings + mappings >= 0))
+      throw new PoolCorruptedError(`${-mappings} mappings go, of ${this.#mappings}`);
     this.#mappings += mappings;
     this.#budget.add(mappings);
   }
@@ -270,6 +285,12 @@ export class SlotMemory {
       throw error;
     }
     this.#records.setAccessiblePages(slot, pages);
+  }
+
+  /** What takes a memory's bytes away is for slots that nobody has. */
+  #assertFree(slot: number, what: string): void {
+    if (this.#records.isLive(slot))
+      throw new PoolCorruptedError(`slot ${slot} ${what} while a tenant has it`);
   }
 
   #forgetImage(slot: number): void {

@@ -30,6 +30,7 @@ export class SlotPages {
   #closed = false;
 
   constructor(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[], virtualMemory: VirtualMemory) {
+    assertFits(slab, layout, keys);
     this.#virtualMemory = virtualMemory;
     this.#firstAddress = slab.address + layout.preSlabGuardBytes;
     this.#slotBytes = layout.slotBytes;
@@ -42,6 +43,7 @@ export class SlotPages {
 
   /** Where byte 0 of the slot's memory lies. */
   addressOf(slot: number): number {
+    if (!(slot >= 0 && slot < this.#numSlots)) throw new PoolCorruptedError(`there is no slot ${slot}`);
     return this.#firstAddress + slot * this.#slotBytes;
   }
 
@@ -100,10 +102,36 @@ export class SlotPages {
 
   #range(slot: number, offset: number, byteLength: number): number {
     if (this.#closed) throw new PoolClosedError('change a memory');
+    const pageBytes = this.#virtualMemory.pageSize;
     // Also false for what is no number.
     const inside =
-      slot >= 0 && slot < this.#numSlots && offset >= 0 && offset + byteLength <= this.#maxMemoryBytes;
+      slot >= 0 &&
+      slot < this.#numSlots &&
+      offset >= 0 &&
+      byteLength > 0 &&
+      offset + byteLength <= this.#maxMemoryBytes;
+    if (offset % pageBytes !== 0 || byteLength % pageBytes !== 0)
+      throw new PoolCorruptedError(`slot ${slot} has no pages of ${byteLength} bytes at ${offset}`);
     if (!inside) throw new PoolCorruptedError(`slot ${slot} has no ${byteLength} bytes at ${offset}`);
     return this.#firstAddress + slot * this.#slotBytes + offset;
+  }
+}
+
+/** What is computed from a layout is only right for a slab of that size, and with a key for each of its stripes. */
+function assertFits(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[]): void {
+  const { totalSlabBytes, slotBytes, maxMemoryBytes, numStripes } = layout;
+  if (slab.byteLength < totalSlabBytes) {
+    throw new PoolCorruptedError(`a slab of ${slab.byteLength} bytes has no room for ${totalSlabBytes}`);
+  }
+  if (maxMemoryBytes > slotBytes * numStripes) {
+    throw new PoolCorruptedError(
+      `memories of ${maxMemoryBytes} bytes overlap: the slots are ${slotBytes} apart`,
+    );
+  }
+  if (keys.length !== (numStripes === 1 ? 0 : numStripes)) {
+    throw new PoolCorruptedError(`${numStripes} stripes have ${keys.length} keys`);
+  }
+  if (new Set(keys.map(({ id }) => id)).size !== keys.length || keys.some(({ id }) => id === 0)) {
+    throw new PoolCorruptedError('two stripes have one key, or one has the key of everybody');
   }
 }

@@ -69,6 +69,9 @@ export class SlotRecords {
 
   /** @param buffer - where they are; zeros for slots that nobody has used */
   constructor(numSlots: number, buffer: ArrayBufferLike = new ArrayBuffer(recordBytes(numSlots))) {
+    if (buffer.byteLength !== recordBytes(numSlots)) {
+      throw new PoolCorruptedError(`${numSlots} slots have no records of ${buffer.byteLength} bytes`);
+    }
     this.#floats = new Float64Array(buffer);
     this.#words = new Int32Array(buffer);
   }
@@ -94,7 +97,9 @@ export class SlotRecords {
 
   /** Says that nothing may be assumed of the slot any more. */
   putUnknown(slot: number): void {
-    this.#words[slot * WORDS + STATE] = SlotState.UNKNOWN;
+    const at = slot * WORDS;
+    if ((this.#words[at + MARKS]! & OWNED) !== 0) throw bad(slot, 'is given back while a tenant has it');
+    this.#words[at + STATE] = SlotState.UNKNOWN;
   }
 
   /** Odd while a tenant lives in the slot. Each allocation and each free moves it on, so a stale handle never matches. */
@@ -120,6 +125,9 @@ export class SlotRecords {
     if (generation % 2 !== 1) throw bad(slot, 'gets a second tenant');
     if (this.#words[at + STATE] !== SlotState.UNKNOWN) throw bad(slot, 'gets a tenant before it was taken');
     const { head } = list;
+    // A list that was cut elsewhere: freeing the store's memories would end in a stranger's.
+    if (head !== 0 && this.#words[(head - 1) * WORDS + PREVIOUS] !== 0)
+      throw bad(slot, 'meets a list without a start');
     this.#words[at + NEXT] = head;
     this.#words[at + PREVIOUS] = 0;
     this.#words[at + MARKS] = this.#words[at + MARKS]! | OWNED;
@@ -141,7 +149,9 @@ export class SlotRecords {
     if ((words[at + MARKS]! & OWNED) === 0) throw bad(slot, 'ends a tenancy that it has not');
     const isListed =
       previous === 0 ? list.head === slot + 1 : words[(previous - 1) * WORDS + NEXT] === slot + 1;
-    if (!isListed) throw bad(slot, "is not on its store's list");
+    if (!isListed || list.length <= 0) throw bad(slot, "is not on its store's list");
+    if (next !== 0 && words[(next - 1) * WORDS + PREVIOUS] !== slot + 1)
+      throw bad(slot, 'is followed by one that it does not follow');
     if (next !== 0) words[(next - 1) * WORDS + PREVIOUS] = previous;
     if (previous !== 0) words[(previous - 1) * WORDS + NEXT] = next;
     else list.head = next;
@@ -157,6 +167,7 @@ export class SlotRecords {
 
   /** Ends a tenancy of a pool that ends: its store's list ends with it. */
   abandon(slot: number): void {
+    if (!this.isLive(slot)) throw bad(slot, 'ends a tenancy that it has not');
     const at = slot * WORDS + MARKS;
     this.#words[at] = this.#words[at]! & ~OWNED;
     this.#floats[slot * FLOATS + BYTE_LENGTH] = 0;
@@ -165,6 +176,7 @@ export class SlotRecords {
 
   /** The next slot on its store's list plus one, 0 for none. */
   nextOwned(slot: number): number {
+    if (!this.isOwned(slot)) throw bad(slot, "is not on its store's list");
     return this.#words[slot * WORDS + NEXT]!;
   }
 
@@ -173,13 +185,13 @@ export class SlotRecords {
     return (this.#words[slot * WORDS + MARKS]! & OWNED) !== 0;
   }
 
-  /** Whether the slot surely has this very image, 0 for none, and this many accessible pages. */
+  /** Whether the slot, which nobody has, surely has this very image, 0 for none, and this many accessible pages. */
   hasShape(slot: number, imageId: number, accessiblePages: number): boolean {
     const at = slot * FLOATS;
     return (
       this.#floats[at + IMAGE_ID] === imageId &&
       this.#floats[at + ACCESSIBLE_PAGES] === accessiblePages &&
-      (this.#words[slot * WORDS + MARKS]! & TAINTED) === 0
+      this.#words[slot * WORDS + MARKS] === 0
     );
   }
 
@@ -209,6 +221,8 @@ export class SlotRecords {
 
   setImage(slot: number, imageId: number, firstPage: number, pages: number): void {
     const at = slot * FLOATS;
+    if (imageId !== 0 && !(firstPage >= 0 && pages > 0))
+      throw bad(slot, `gets an image of ${pages} pages at page ${firstPage}`);
     this.#floats[at + IMAGE_ID] = imageId;
     this.#floats[at + IMAGE_FIRST_PAGE] = firstPage;
     this.#floats[at + IMAGE_PAGES] = pages;
@@ -224,6 +238,7 @@ export class SlotRecords {
   }
 
   setAccessiblePages(slot: number, pages: number): void {
+    if (!(pages >= 0)) throw bad(slot, `gets ${pages} accessible pages`);
     this.#floats[slot * FLOATS + ACCESSIBLE_PAGES] = pages;
   }
 
@@ -233,6 +248,7 @@ export class SlotRecords {
   }
 
   setByteLength(slot: number, byteLength: number): void {
+    if (!(byteLength >= 0) || !this.isLive(slot)) throw bad(slot, `gets ${byteLength} bytes for nobody`);
     this.#floats[slot * FLOATS + BYTE_LENGTH] = byteLength;
   }
 

@@ -10,7 +10,7 @@ import {
   type RestoreStrategy,
   type VirtualMemory,
 } from '@guardstripe/mmap';
-import { ModuleClosedError } from '../errors.js';
+import { ModuleClosedError, PoolCorruptedError } from '../errors.js';
 import type { PoolImage } from '../module/image.js';
 import type { ImageTable } from './image-table.js';
 import type { SlotPages } from './pages.js';
@@ -79,6 +79,8 @@ export class SlotReset {
     ) {
       return aimed.restorer.writeBack();
     }
+    if (this.#records.isLive(slot))
+      throw new PoolCorruptedError(`slot ${slot} is reset while a tenant has it`);
     if (this.#records.isTainted(slot) || this.#images.get(this.#records.imageId(slot))?.closed === true) {
       return undefined;
     }

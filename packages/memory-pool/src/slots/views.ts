@@ -7,6 +7,7 @@
  * reference is gone, unless all that was handed out were unsafe views, whose user has promised not to do that.
  */
 import { ViewLedger, type ViewsLeft } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 
 /** What a slot has handed out. Views keep it, and it keeps the ledger and the pool: whoever keeps a view keeps the slab. */
 export class SlotLedger {
@@ -92,11 +93,15 @@ export class SlotViews {
 
   /** Forgets the slot's ledger without taking anything back: from now on only the views keep it. */
   forget(slot: number): void {
-    this.#ledgers.delete(slot);
+    if (!this.#ledgers.delete(slot))
+      throw new PoolCorruptedError(`slot ${slot} has handed out no view to forget`);
   }
 
   /** Takes a forgotten ledger up again. */
   restore(slot: number, ledger: SlotLedger): void {
+    // The slot's next tenant would share it, or lose his own.
+    if (this.#ledgers.has(slot) || !ledger.isUsed)
+      throw new PoolCorruptedError(`slot ${slot} has other views than those that were forgotten`);
     this.#ledgers.set(slot, ledger);
   }
 }

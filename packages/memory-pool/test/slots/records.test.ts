@@ -168,6 +168,46 @@ describe('a record that is not in the state that a change starts from', () => {
     expect(records.takeState(1)).toBe(SlotState.PREVIOUSLY_USED);
   });
 
+  it('is noticed before a list is cut or joined wrongly', () => {
+    const buffer = new ArrayBuffer(recordBytes(4));
+    const words = new Int32Array(buffer);
+    const records = new SlotRecords(4, buffer);
+    const owner = list();
+    for (const slot of [0, 1, 2]) {
+      records.takeState(slot);
+      records.startTenancy(slot, slot, owner);
+    }
+    records.takeState(3);
+    // The list is 2, 1, 0. Slot 1 says that it follows 3; then slot 2 says that it follows somebody.
+    words[1 * 16 + 14] = 4;
+    expect(() => records.endTenancy(2, owner)).toThrow(CORRUPTED);
+    expect(() => records.endTenancy(1, owner)).toThrow(CORRUPTED);
+    words[1 * 16 + 14] = 3;
+    words[2 * 16 + 14] = 1;
+    expect(() => records.startTenancy(3, 5, owner)).toThrow(CORRUPTED);
+    words[2 * 16 + 14] = 0;
+    expect(() => records.endTenancy(1, { head: 3, length: 0 })).toThrow(CORRUPTED);
+    expect(() => records.nextOwned(3)).toThrow(CORRUPTED);
+    expect(owner).toEqual({ head: 3, length: 3 });
+    for (const slot of [1, 2, 0]) records.endTenancy(slot, owner);
+    expect(owner).toEqual({ head: 0, length: 0 });
+  });
+
+  it('takes no impossible numbers', () => {
+    const { records } = lived();
+    for (const pages of [-1, Number.NaN]) {
+      expect(() => records.setAccessiblePages(1, pages)).toThrow(CORRUPTED);
+      expect(() => records.setByteLength(1, pages)).toThrow(CORRUPTED);
+      expect(() => records.setImage(1, 5, pages, 1)).toThrow(CORRUPTED);
+      expect(() => records.setImage(1, 5, 1, pages)).toThrow(CORRUPTED);
+    }
+    expect(() => records.setByteLength(0, 5)).toThrow(CORRUPTED);
+    expect(() => records.abandon(0)).toThrow(CORRUPTED);
+    expect(() => records.putUnknown(1)).toThrow(CORRUPTED);
+    expect(() => new SlotRecords(3, new ArrayBuffer(recordBytes(2)))).toThrow(CORRUPTED);
+    expect([records.accessiblePages(1), records.byteLength(1), records.imageId(1)]).toEqual([0, 5, 0]);
+  });
+
   it('is no tenant any more when the pool ends, whatever list it was on', () => {
     const { records } = lived();
     records.abandon(1);
