@@ -157,7 +157,10 @@ export class SlotMemory {
   /** Gives the slot another image, or size, or both. */
   #reshape(slot: number, pages: number, image: PoolImage | undefined): void {
     const records = this.#records;
-    const before = this.mappingsOf(slot);
+    const imageId = records.imageId(slot);
+    const isOther = imageId !== (image === undefined ? 0 : image.id);
+    const present = isOther ? this.#images.get(imageId) : image;
+    const before = records.mappings(slot) + (present === undefined ? 0 : present.extraMappings);
     const wanted =
       image === undefined
         ? mappingsOfSlot(pages, 0, 0)
@@ -167,7 +170,6 @@ export class SlotMemory {
     else if (wanted < before) this.#account(wanted - before);
     this.#reset.unwatch(slot);
     try {
-      const isOther = records.imageId(slot) !== (image === undefined ? 0 : image.id);
       if (isOther) this.#uncover(slot, image);
       this.#setAccessible(slot, pages);
       if (isOther && image !== undefined) this.#mapImage(slot, image);
