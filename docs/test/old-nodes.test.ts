@@ -1,6 +1,6 @@
 /** What a person sees who runs the packages, as they are built, on a Node.js that is too old for them. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { nodeObstacle } from '@guardstripe/common';
 import { describe, expect, it } from 'vitest';
@@ -15,8 +15,8 @@ function versionOf(executable: string): string {
 /** Whatever is on the path, where the starter of the workspace is one, and what `check:runtimes` installs. */
 const candidates = [
   ...(process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node')),
-  ...globSync('tools/runtimes/node_modules/node-*/bin/node', { cwd: WORKSPACE }).map((path) =>
-    join(WORKSPACE, path),
+  ...['18', '20', '22.0'].map((version) =>
+    join(WORKSPACE, `tools/runtimes/node_modules/node-${version}/bin/node`),
   ),
 ];
 const oldNodes = new Map<string, string>();

@@ -79,6 +79,8 @@ export const POOLS: Readonly<Record<string, Entry>> = {
       ),
     ],
   },
+  'MemoryPool.allocate': { tries: [] },
+  'MemoryPool.allocateAsync': { tries: [] },
   'MemoryPool.metrics': TAKES_NOTHING,
   'MemoryPool.openStore': {
     tries: [
@@ -94,6 +96,7 @@ export const POOLS: Readonly<Record<string, Entry>> = {
   },
   'MemoryPool.purgeModule': { tries: args((one) => pool.purgeModule(one), [module], [NOTHING], state) },
   'MemoryPool.trim': { tries: args((maxBytes) => pool.trim(maxBytes), [0], [optional(NUMBER)]) },
+  'MemoryPool.tryAllocate': { tries: [] },
   'MemoryPool.validateModule': { tries: args((one) => pool.validateModule(one), [module], [NOTHING], state) },
   'PoolModule.close': TAKES_NOTHING,
   'PooledMemory.discard': {

@@ -29,9 +29,16 @@ function kindOf(name: string): 'argument' | 'property' {
  * A value of the wrong kind.
  *
  * @param expected - completes "must be ...": `of type number`, `an instance of Mmap`
+ * @param hint - what was probably meant, as a sentence without its full stop
  */
-export function invalidArgType(name: string, expected: string, value: unknown): Coded<TypeError> {
-  const message = `The "${name}" ${kindOf(name)} must be ${expected}. Received ${received(value)}`;
+export function invalidArgType(
+  name: string,
+  expected: string,
+  value: unknown,
+  hint?: string,
+): Coded<TypeError> {
+  const more = hint === undefined ? '' : `. ${hint}`;
+  const message = `The "${name}" ${kindOf(name)} must be ${expected}. Received ${received(value)}${more}`;
   return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
 }
 

@@ -32,7 +32,7 @@ export {
 } from './errors.ts';
 export { formatBytes, formatCount, formatHexBytes } from './format-bytes.ts';
 export { nodeObstacle } from './node-version.ts';
-export { readOptions, unknownName } from './options.ts';
+export { readOptions, unknownName, type Slips } from './options.ts';
 export { parseBytes } from './parse-bytes.ts';
 export { hex, size } from './sizes.ts';
 export type { AbortSignalLike, UrlLike } from './platform-types.ts';

@@ -39,4 +39,4 @@ export { MemoryPool, type PoolMetrics } from './pool.js';
 export type { GrowAsyncOptions, MemoryOwner, PooledMemory } from './pooled-memory.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';
 export { isSupported, supportReason } from './support.js';
-export { InvalidModuleError, ModuleLimitError, type ModuleLimits } from './wasm/index.js';
+export { InvalidModuleError, ModuleLimitError, type GivenLimits, type ModuleLimits } from './wasm/index.js';

@@ -2,14 +2,16 @@
 import {
   checkBoolean,
   checkInstance,
-  checkInteger,
   formatBytes,
+  invalidArgType,
+  parseBytes,
   readOptions,
   showAs,
+  withCode,
 } from '@guardstripe/common';
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
-import { readConfig, type MemoryPoolConfig, type ResolvedConfig } from './config.js';
+import { readConfig, type MemoryPoolConfig, type ResolvedConfig, type Size } from './config.js';
 import { onTrim, type TrimEvent } from './diagnostics.js';
 import { PoolBusyError, PoolClosedError } from './errors.js';
 import { Admission } from './core/admission.js';
@@ -77,6 +79,11 @@ export let poolCoreOf: (pool: MemoryPool) => PoolCore;
 
 let makePool: (config: ResolvedConfig, core: PoolCore) => MemoryPool;
 
+const TOKEN = Symbol('MemoryPool');
+
+/** A limiter that was passed itself. */
+const LIMITER_SLIPS = { memoryGrowing: 'openStore({ limiter })' };
+
 /** A pool of linear memories: one reserved slab, many guarded slots, reset and reused. */
 export class MemoryPool implements Disposable {
   /** The settings, with every default filled in. */
@@ -88,7 +95,11 @@ export class MemoryPool implements Disposable {
   static {
     poolCoreOf = (pool) => pool.#core;
     // Not by name: a class that names itself is renamed by the bundler, and its name shows in stack traces.
-    makePool = (config, core) => new this(config, core);
+    makePool = (config, core) => new this(TOKEN, config, core);
+    // Memories are a store's. Who forgot it hears so, instead of "is not a function"; no type has these.
+    for (const name of ['allocate', 'allocateAsync', 'tryAllocate']) {
+      Object.defineProperty(this.prototype, name, { value: () => storeForgotten(name), configurable: true });
+    }
     showAs(this.prototype, (pool) => {
       const { numSlots, numStripes, maxMemoryBytes } = pool.layout;
       const stripes = numStripes === 1 ? '' : ` in ${numStripes} stripes`;
@@ -97,7 +108,14 @@ export class MemoryPool implements Disposable {
     });
   }
 
-  private constructor(config: ResolvedConfig, core: PoolCore) {
+  private constructor(token: typeof TOKEN, config: ResolvedConfig, core: PoolCore) {
+    if (token !== TOKEN)
+      throw invalidArgType(
+        'token',
+        "that of this package's own",
+        token,
+        'Did you mean MemoryPool.create(config)?',
+      );
     this.config = config;
     this.#core = core;
     this.#storeHost = {
@@ -170,7 +188,7 @@ export class MemoryPool implements Disposable {
    * @throws {@link PoolClosedError}
    */
   openStore(options: { readonly limiter?: MemoryLimiter } = {}): Store {
-    const { limiter } = readOptions(options, ['limiter']);
+    const { limiter } = readOptions(options, ['limiter'], 'options', LIMITER_SLIPS);
     checkLimiter(limiter);
     this.#assertOpen('open a store');
     const stripe = this.#storesOpened++ % this.layout.numStripes;
@@ -221,10 +239,9 @@ export class MemoryPool implements Disposable {
    * @returns bytes that were given back
    * @throws {@link PoolClosedError}; `TypeError` or `RangeError` for what is no number of bytes
    */
-  trim(maxBytes = 0): number {
+  trim(maxBytes: Size = 0): number {
     this.#assertOpen('trim the pool');
-    checkInteger(maxBytes, 'maxBytes');
-    const byteLength = this.#core.trim(maxBytes);
+    const byteLength = this.#core.trim(parseBytes(maxBytes, 'maxBytes'));
     if (onTrim.hasSubscribers) onTrim.publish({ byteLength } satisfies TrimEvent);
     return byteLength;
   }
@@ -282,4 +299,9 @@ export class MemoryPool implements Disposable {
   #assertOpen(action: string): void {
     if (this.closed) throw new PoolClosedError(action);
   }
+}
+
+function storeForgotten(name: string): never {
+  const message = `A MemoryPool has no ${name}(): memories belong to a store. Did you mean pool.openStore().${name}({ module })?`;
+  throw withCode(new TypeError(message), 'ERR_METHOD_NOT_IMPLEMENTED');
 }

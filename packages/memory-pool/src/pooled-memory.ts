@@ -14,6 +14,7 @@ import {
 } from '@guardstripe/common';
 import { onGrow, onReset, type GrowEvent, type ResetEvent } from './diagnostics.js';
 import { MemoryFreedError } from './errors.js';
+import { hintOfPages } from './hints.js';
 import { ask, askNow, tellFailed, tellShrunk, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
 import { byteLengthOf } from './slots/host-bytes.js';
@@ -129,7 +130,7 @@ export class PooledMemory implements Disposable {
    * @throws as {@link PooledMemory.read}
    */
   readInto(target: Uint8Array, offset: number): void {
-    const byteLength = lengthOf('target', target);
+    const byteLength = lengthOf('target', target, offset, 'readInto(target, offset)');
     this.#assertRange('read the memory', offset, byteLength, 'target.byteLength');
     this.#core.live.bytes.read(this.slot, offset, target, byteLength);
   }
@@ -140,7 +141,7 @@ export class PooledMemory implements Disposable {
    * @throws as {@link PooledMemory.read}
    */
   write(offset: number, bytes: Uint8Array): void {
-    const byteLength = lengthOf('bytes', bytes);
+    const byteLength = lengthOf('bytes', bytes, offset, 'write(offset, bytes)');
     this.#assertRange('write the memory', offset, byteLength, 'bytes.byteLength');
     this.#core.live.bytes.write(this.slot, offset, bytes);
   }
@@ -264,6 +265,7 @@ export class PooledMemory implements Disposable {
 
   #growth(deltaPages: number): Growth {
     this.#assertLive('grow the memory');
+    if (typeof deltaPages !== 'number') throw noPages(deltaPages, this.#template.pageBytes);
     checkInteger(deltaPages, 'deltaPages');
     const currentBytes = this.#core.records.byteLength(this.slot);
     const wantedBytes = currentBytes + deltaPages * this.#template.pageBytes;
@@ -327,7 +329,13 @@ export class PooledMemory implements Disposable {
   }
 }
 
-function lengthOf(name: string, bytes: unknown): number {
+/** @param other - the argument beside it: bytes there are two that changed places */
+function lengthOf(name: string, bytes: unknown, other: unknown, call: string): number {
   if (types.isUint8Array(bytes)) return byteLengthOf(bytes);
-  throw invalidArgType(name, 'an instance of Uint8Array', bytes);
+  const hint = types.isUint8Array(other) ? `Did you mean ${call}?` : undefined;
+  throw invalidArgType(name, 'an instance of Uint8Array', bytes, hint);
+}
+
+function noPages(deltaPages: unknown, pageBytes: number): Error {
+  return invalidArgType('deltaPages', 'of type number', deltaPages, hintOfPages(deltaPages, pageBytes));
 }

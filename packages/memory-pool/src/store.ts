@@ -3,6 +3,7 @@ import {
   checkFunction,
   checkInstance,
   checkObject,
+  invalidArgType,
   isInstance,
   readOptions,
   showAs,
@@ -11,6 +12,7 @@ import {
 import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
 import type { Admission } from './core/admission.js';
 import type { LeakNet } from './core/nets/leak-net.js';
+import { hintOfAllocate } from './hints.js';
 import { ask, askNow, tellFailed, type Growth, type MemoryLimiter } from './limiter.js';
 import { PoolModule } from './module/module.js';
 import type { PoolCore } from './core/pool-core.js';
@@ -201,9 +203,9 @@ export class Store implements Disposable {
   /** What is wanted, after all checks: from here on nothing is looked at again. */
   #template(options: AllocateOptions): MemoryTemplate {
     if (this.#tenancy.isOver || this.#host.core.tenancies.closed) throw this.#gone();
-    checkObject(options, 'options');
-    this.#host.admission.check(options.module);
-    return options.module.template(options.memoryIndex);
+    const { module, memoryIndex } = optionsOf(options);
+    this.#host.admission.check(module);
+    return module.template(memoryIndex);
   }
 
   #gone(action = 'allocate a memory'): Error {
@@ -213,8 +215,7 @@ export class Store implements Disposable {
   /** What the limiter is asked; nothing where there is none, or where nothing is wanted that could be had anywhere. */
   #growth(options: AllocateOptions): Growth | undefined {
     if (this.limiter === undefined) return undefined;
-    checkObject(options, 'options');
-    const { module, memoryIndex } = options;
+    const { module, memoryIndex } = optionsOf(options);
     if (!isInstance(module, PoolModule)) return undefined;
     const memory = module.memories[memoryIndex ?? module.firstDefinedMemory ?? -1];
     if (memory === undefined || memory.kind === 'imported') return undefined;
@@ -237,4 +238,13 @@ export class Store implements Disposable {
     tenancy.traces?.set(lease.slot, new Error('Allocated here').stack ?? '');
     return new PooledMemory(this.#host.core, lease, template, this);
   }
+}
+
+/** The options, with a module of whatever kind. @throws `TypeError` `ERR_INVALID_ARG_TYPE` that says what was probably meant */
+function optionsOf(options: AllocateOptions): AllocateOptions {
+  const given: Partial<AllocateOptions> = options ?? {};
+  checkObject(given, 'options');
+  if (given.module === undefined)
+    throw invalidArgType('options', 'an object with a module', options, hintOfAllocate(options));
+  return options;
 }

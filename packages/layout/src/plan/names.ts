@@ -1,4 +1,5 @@
 /** What settings are called: by us, in Wasmtime's API, and as its flags. */
+import type { Slips } from '@guardstripe/common';
 import type { PlanSettings } from './defaults.js';
 
 /** Wasmtime's flag for each setting, as it stands behind `-O`; `undefined` for what Wasmtime has not. */
@@ -51,3 +52,18 @@ export function canonicalName(name: string, known: readonly string[]): string | 
   if (known.includes(setting)) return setting;
   return WITHOUT_EFFECT.has(bare) ? null : undefined;
 }
+
+/** What people call settings who have not looked them up. */
+export const SETTING_SLIPS: Slips = {
+  slots: "'totalMemories'",
+  numSlots: "'totalMemories'",
+  capacity: "'totalMemories'",
+  memories: "'totalMemories'",
+  maxMemories: "'totalMemories'",
+  memorySize: "'maxMemorySize'",
+  maxSize: "'maxMemorySize'",
+  maxMemoryBytes: "'maxMemorySize'",
+  guardSize: "'memoryGuardSize'",
+  reservation: "'memoryReservation'",
+  limiter: 'a limiter of a store, pool.openStore({ limiter })',
+};

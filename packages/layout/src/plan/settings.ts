@@ -13,7 +13,7 @@ import {
   type Embedding,
   type PlanSettings,
 } from './defaults.js';
-import { bareName, canonicalName, WASMTIME_FLAGS } from './names.js';
+import { bareName, canonicalName, SETTING_SLIPS, WASMTIME_FLAGS } from './names.js';
 import { settingReaders, type Reader } from './readers.js';
 
 const DEFAULTS: Readonly<Record<Embedding, PlanSettings>> = {
@@ -135,7 +135,8 @@ function readGiven(settings: object, readers: Readonly<Record<string, Reader>>):
   const given = new Map<string, Given>();
   for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
     const setting = canonicalName(name, Object.keys(readers));
-    if (setting === undefined) throw unknownName(name, bareName(name), Object.keys(readers), value);
+    if (setting === undefined)
+      throw unknownName(name, bareName(name), Object.keys(readers), value, SETTING_SLIPS);
     if (value === undefined || setting === null) continue;
     if (given.has(setting)) throw invalidArgValue('settings', `must not have ${setting} twice`, name);
     given.set(setting, { value: readers[setting]?.(value, name), name });

@@ -1,6 +1,7 @@
 /** Which modules a pool takes. */
 import { invalidArgType, isInstance, size } from '@guardstripe/common';
 import { ModuleNotPoolableError } from '../errors.js';
+import { hintOfModule } from '../hints.js';
 import { PoolModule } from '../module/module.js';
 
 /** Looks at a module once, and remembers the good ones. */
@@ -26,7 +27,8 @@ export class Admission {
 
   #examine(module: PoolModule): void {
     if (!isInstance(module, PoolModule)) {
-      throw invalidArgType('module', 'a module from describeModule or describeMemory', module);
+      const expected = 'a module from describeModule or describeMemory';
+      throw invalidArgType('module', expected, module, hintOfModule(module));
     }
     if (module.numDefinedMemories > this.#maxMemoriesPerModule) {
       throw new ModuleNotPoolableError(

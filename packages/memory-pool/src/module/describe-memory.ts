@@ -1,9 +1,18 @@
 /** Memories that are described directly, for guests and working sets that are not WebAssembly. */
-import { checkBytes, checkInstance, checkInteger, invalidArgValue, readOptions } from '@guardstripe/common';
+import {
+  checkBytes,
+  checkInstance,
+  checkInteger,
+  checkObject,
+  invalidArgType,
+  invalidArgValue,
+  readOptions,
+} from '@guardstripe/common';
 import { host, memoryImage, type VirtualMemory } from '@guardstripe/mmap';
 import { hostPageBytes, makeModule, readDescribeOptions, type DescribeOptions } from './describe.js';
 import { readFile, withFile, type FileSource, type OpenFile } from './file-contents.js';
 import { IMAGE_NAME } from './image.js';
+import { DESCRIPTION_SLIPS, hintOfDescription, hintOfPages } from '../hints.js';
 import type { PoolModule } from './module.js';
 import type { ImagePlan, MemoryType } from '../wasm/index.js';
 
@@ -51,7 +60,8 @@ const MAX_PAGES = 65_536;
  */
 export function describeMemory(description: MemoryDescription, options: DescribeOptions = {}): PoolModule {
   const { virtualMemory } = readDescribeOptions(options);
-  const given: Given = readOptions(description ?? null, NAMES, 'description');
+  checkDescription(description);
+  const given: Given = readOptions(description, NAMES, 'description', DESCRIPTION_SLIPS);
   const { contents, file, offset, byteLength } = given;
   if (file === undefined) {
     for (const [name, value] of Object.entries({ offset, byteLength })) {
@@ -63,6 +73,12 @@ export function describeMemory(description: MemoryDescription, options: Describe
   if (contents !== undefined)
     throw invalidArgValue('description.contents', 'cannot be given together with a file', contents);
   return withFile(file, offset ?? 0, byteLength, (open) => describeFile(given, open, virtualMemory));
+}
+
+function checkDescription(description: unknown): void {
+  const hint = hintOfDescription(description);
+  if (hint !== undefined) throw invalidArgType('description', 'of type object', description, hint);
+  checkObject(description, 'description');
 }
 
 function describeContents(given: Given, virtualMemory: VirtualMemory | undefined): PoolModule {
@@ -107,6 +123,12 @@ interface Planned {
   readonly imageBytes: number;
 }
 
+/** A size as text has its pages counted for whoever gave it. */
+function checkPageCount(pages: unknown, name: string): void {
+  const hint = hintOfPages(pages);
+  if (hint !== undefined) throw invalidArgType(name, 'of type number', pages, hint);
+}
+
 function planMemory(
   { initial, maximum = MAX_PAGES, contentsOffset = 0 }: Given,
   contentsBytes: number | undefined,
@@ -116,6 +138,8 @@ function planMemory(
   const end = contentsOffset + (contentsBytes ?? 0);
   const initialPages =
     initial ?? (contentsBytes === undefined ? undefined : Math.ceil(end / WASM_PAGE_BYTES));
+  checkPageCount(initialPages, 'description.initial');
+  checkPageCount(maximum, 'description.maximum');
   checkInteger(initialPages, 'description.initial', 0, MAX_PAGES);
   checkInteger(maximum, 'description.maximum', initialPages, MAX_PAGES);
   // Where the contents end, not where they start: it is the end that must be inside.

@@ -1,12 +1,14 @@
 /** From a WebAssembly module to memories that a pool can make. */
+import { invalidArgType } from '@guardstripe/common';
+import { hintOfBytes } from '../hints.js';
 import { hostPageBytes, makeModule, readDescribeOptions, type DescribeOptions } from './describe.js';
 import type { PoolModule } from './module.js';
-import { parseModule, planImages, resolveLimits, type ModuleLimits } from '../wasm/index.js';
+import { parseModule, planImages, resolveLimits, type GivenLimits } from '../wasm/index.js';
 
 /** What {@link describeModule} takes beside the module. */
 export interface DescribeModuleOptions extends DescribeOptions {
   /** How much of the host the module may ask for; each limit has a default. */
-  readonly limits?: Partial<ModuleLimits>;
+  readonly limits?: GivenLimits;
 }
 
 /**
@@ -22,6 +24,8 @@ export interface DescribeModuleOptions extends DescribeOptions {
 export function describeModule(bytes: Uint8Array, options: DescribeModuleOptions = {}): PoolModule {
   const { virtualMemory, limits: wanted } = readDescribeOptions(options, ['limits']);
   const limits = resolveLimits(wanted);
+  const hint = hintOfBytes(bytes);
+  if (hint !== undefined) throw invalidArgType('bytes', 'an instance of Uint8Array', bytes, hint);
   const parsed = parseModule(bytes, limits);
   return makeModule(parsed.memories, planImages(parsed, hostPageBytes(virtualMemory), limits), virtualMemory);
 }

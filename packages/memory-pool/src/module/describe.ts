@@ -19,6 +19,7 @@ import { PoolCorruptedError } from '../errors.js';
 import { ImageFile } from './image.js';
 import { PoolModule, takeModuleId, type Initialization, type ModuleMemory } from './module.js';
 import type { MemoryTemplate } from './template.js';
+import { DEFAULT_LIMITS } from '../wasm/limits.js';
 import type { ImagePlan, ImagePlans, MemoryType } from '../wasm/index.js';
 
 /** What {@link describeModule} and {@link describeMemory} take beside the description. */
@@ -27,12 +28,17 @@ export interface DescribeOptions {
   readonly virtualMemory?: VirtualMemory;
 }
 
+/** Limits that stand beside `limits`. */
+const LIMIT_SLIPS = Object.fromEntries(
+  Object.keys(DEFAULT_LIMITS).map((name) => [name, `{ limits: { ${name} } }`]),
+);
+
 /** The options, each read once. @throws `TypeError` `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` */
 export function readDescribeOptions<More extends string = never>(
   options: unknown,
   more: readonly More[] = [],
 ): DescribeOptions & { readonly [Name in More]?: unknown } {
-  const { virtualMemory, ...others } = readOptions(options, ['virtualMemory', ...more]);
+  const { virtualMemory, ...others } = readOptions(options, ['virtualMemory', ...more], 'options', LIMIT_SLIPS);
   if (virtualMemory === undefined) return others as { readonly [Name in More]?: unknown };
   checkObject(virtualMemory, 'options.virtualMemory');
   return {

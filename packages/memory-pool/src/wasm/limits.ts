@@ -1,7 +1,7 @@
 /** How much of the host a module may ask for when it is read. Work and memory grow in proportion to these, and to nothing else. */
-import { checkInteger, readOptions } from '@guardstripe/common';
+import { checkInteger, parseBytes, readOptions } from '@guardstripe/common';
 
-/** The limits of {@link describeModule}, each with a default that no module of a compiler comes near. */
+/** The limits of {@link describeModule}, bytes also as text such as `'64MiB'` where they are given; each with a default that no module of a compiler comes near. */
 export interface ModuleLimits {
   /** Bytes of the module. They are copied once, and the copy is dropped when the module is described. @defaultValue 256 MiB */
   readonly maxModuleBytes: number;
@@ -16,6 +16,11 @@ export interface ModuleLimits {
   /** Bytes of the images of all the module's memories together, in whole host pages. @defaultValue 1 GiB */
   readonly maxImageBytes: number;
 }
+
+/** Limits as they are given: bytes are numbers, or sizes as text. */
+export type GivenLimits = {
+  readonly [Name in keyof ModuleLimits]?: Name extends `${string}Bytes` ? number | string : number;
+};
 
 /** The module asks for more than the limits of `describeModule` allow. */
 export class ModuleLimitError extends RangeError {
@@ -70,10 +75,15 @@ export function resolveLimits(limits?: unknown): ModuleLimits {
   for (const name of names) {
     const value = given[name];
     if (value === undefined) continue;
-    checkInteger(value, `options.limits.${name}`);
-    resolved[name] = value;
+    const path = `options.limits.${name}`;
+    resolved[name] = name.endsWith('Bytes') ? parseBytes(value, path) : countOf(value, path);
   }
   return resolved;
+}
+
+function countOf(value: unknown, path: string): number {
+  checkInteger(value, path);
+  return value;
 }
 
 /** @throws {@link ModuleLimitError} if `actual` is more than the limit */
