@@ -21,7 +21,6 @@ import {
   scribble,
   zeroModule,
 } from './support/memories.js';
-import { mappingsOf } from './support/mappings.js';
 import { describeWithKeys } from './support/striped.js';
 
 const pools: MemoryPool[] = [];
@@ -359,23 +358,6 @@ describeWithKeys('closing a striped pool', () => {
     using lease = keys();
     expect(lease.keys).toHaveLength(15);
     expect(colouredMappings()).toEqual([]);
-  });
-
-  it('takes no more mappings than without stripes, in slots that were opened further before and shut again, too', () => {
-    const taken = (config: MemoryPoolConfig): number[] => {
-      const pool = stripedPool(config);
-      const { slabAddress, layout } = pool;
-      const stores = [0, 1, 2].map(() => pool.openStore());
-      return [6, 2, 4, 1].map((numPages) => {
-        const memories = stores.flatMap((store) =>
-          [1, 2, 3].map(() => store.allocate({ module: zeroModule(numPages) })),
-        );
-        for (const memory of memories) memory.write(0, new Uint8Array(memory.byteLength).fill(7));
-        for (const memory of memories) memory.free();
-        return mappingsOf(slabAddress, slabAddress + layout.totalSlabBytes);
-      });
-    };
-    expect(taken({})).toEqual(taken({ memoryProtectionKeys: 'disable' }));
   });
 
   it('leaves the keys of another pool alone', () => {

@@ -1,7 +1,10 @@
 /** How much of the host a module may ask for when it is read. Work and memory grow in proportion to these, and to nothing else. */
 import { checkInteger, parseBytes, readOptions } from '@guardstripe/common';
 
-/** The limits of {@link describeModule}, bytes also as text such as `'64MiB'` where they are given; each with a default that no module of a compiler comes near. */
+/**
+ * The limits of {@link describeModule}, each with a default that no module of a compiler comes near. Bytes may be given as text, such as
+ * `'64MiB'`.
+ */
 export interface ModuleLimits {
   /** Bytes of the module. They are copied once, and the copy is dropped when the module is described. @defaultValue 256 MiB */
   readonly maxModuleBytes: number;
