@@ -38,7 +38,12 @@ export function readDescribeOptions<More extends string = never>(
   options: unknown,
   more: readonly More[] = [],
 ): DescribeOptions & { readonly [Name in More]?: unknown } {
-  const { virtualMemory, ...others } = readOptions(options, ['virtualMemory', ...more], 'options', LIMIT_SLIPS);
+  const { virtualMemory, ...others } = readOptions(
+    options,
+    ['virtualMemory', ...more],
+    'options',
+    LIMIT_SLIPS,
+  );
   if (virtualMemory === undefined) return others as { readonly [Name in More]?: unknown };
   checkObject(virtualMemory, 'options.virtualMemory');
   return {
