@@ -1,4 +1,7 @@
-/** Figures in columns. */
+/**
+ * Figures in columns. Not by cli-table3: it draws boxes and colours for a terminal, and these lines are pasted into issues and read by
+ * diff.
+ */
 
 /** Prints a title and a table: the first column to the left, all others to the right. */
 export function printTable(

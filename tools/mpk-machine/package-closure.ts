@@ -6,6 +6,9 @@
  *
  * Links are relative and lead to places inside the workspace, so copying packages and links to the same relative places
  * in the machine is enough for Node to resolve every import there as it does here.
+ *
+ * Not by `pnpm deploy`, which was looked at: it makes a folder of one package without what its tests import, at another place, where
+ * several packages and a script at the root have to lie as they lie here.
  */
 import { lstatSync, readdirSync, readlinkSync, realpathSync, existsSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';

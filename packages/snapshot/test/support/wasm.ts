@@ -8,6 +8,18 @@
  *     indirect(i), ten(), and fill(address, value, length), all on memory 0; and poke1, peek1 on memory 1.
  */
 
+import {
+  byteVector,
+  exportSection,
+  globalSection,
+  importEntry,
+  importSection,
+  memoryType,
+  moduleOf,
+  section,
+  vector,
+} from '@guardstripe/wasm-builder';
+
 export interface MemoryShape {
   readonly initial: number;
   readonly maximum?: number;
@@ -41,35 +53,17 @@ export interface TestInstance {
 }
 
 const I32 = 0x7f;
-const I64 = 0x7e;
 const FUNC = 0x60;
 const END = 0x0b;
 
-export function leb(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 0x80) return [...bytes, rest];
-    bytes.push((rest & 0x7f) | 0x80);
-  }
-}
-
-const vector = (items: readonly (readonly number[])[]): number[] => [...leb(items.length), ...items.flat()];
-const section = (id: number, items: readonly (readonly number[])[]): number[] => {
-  const body = vector(items);
-  return [id, ...leb(body.length), ...body];
-};
-const name = (text: string): number[] => vector([...new TextEncoder().encode(text)].map((byte) => [byte]));
-const body = (...code: number[]): number[] => [...leb(code.length + 2), 0, ...code, END];
-const limits = ({ initial, maximum, shared, is64 }: MemoryShape): number[] => [
-  (maximum === undefined ? 0 : 1) | (shared === true ? 2 : 0) | (is64 === true ? 4 : 0),
-  ...leb(initial),
-  ...(maximum === undefined ? [] : leb(maximum)),
-];
-const exported = (text: string, kind: number, index: number): number[] => [
-  ...name(text),
-  kind,
-  ...leb(index),
-];
+const body = (...code: number[]): number[] => byteVector([0, ...code, END]);
+const limits = ({ initial, maximum, shared = false, is64 = false }: MemoryShape): number[] =>
+  memoryType({
+    minimum: initial,
+    ...(maximum !== undefined && { maximum }),
+    shared,
+    index: is64 ? 'i64' : 'i32',
+  });
 
 /** Bytes of the module with these memories. `salt` makes another module of the same exports. */
 export function moduleBytes(memories: readonly MemoryShape[], salt = 7): Uint8Array<ArrayBuffer> {
@@ -102,43 +96,39 @@ export function moduleBytes(memories: readonly MemoryShape[], salt = 7): Uint8Ar
       : []),
   ];
   const numberOf = (text: string): number => 1 + functions.findIndex(([each]) => each === text);
-  return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [
-      [FUNC, 0, 0],
-      [FUNC, 2, I32, I32, 0],
-      [FUNC, 1, I32, 1, I32],
-      [FUNC, 3, I32, I32, I32, 0],
-      [FUNC, 0, 1, I32],
-      [FUNC, 1, I32, 0],
-    ]),
-    ...section(2, [[...name('host'), ...name('call'), 0, 0]]),
-    ...section(
-      3,
-      functions.map(([, type]) => [type]),
+  return moduleOf(
+    section(
+      1,
+      vector([
+        [FUNC, 0, 0],
+        [FUNC, 2, I32, I32, 0],
+        [FUNC, 1, I32, 1, I32],
+        [FUNC, 3, I32, I32, I32, 0],
+        [FUNC, 0, 1, I32],
+        [FUNC, 1, I32, 0],
+      ]),
     ),
-    ...section(4, [[0x70, 0, 8]]),
-    ...section(5, memories.map(limits)),
-    ...section(6, [
-      [I32, 1, 0x41, salt, END],
-      [I64, 1, 0x42, 8, END],
-      [I32, 0, 0x41, 9, END],
-      [I32, 1, 0x41, 5, END],
-    ]),
-    ...section(7, [
-      ...memories.map((_, i) => exported(i === 0 ? 'memory' : `memory${i}`, 2, i)),
-      exported('counter', 3, 0),
-      exported('wide', 3, 1),
-      exported('constant', 3, 2),
-      exported('table', 1, 0),
-      ...functions.filter(([text]) => text !== '').map(([text]) => exported(text, 0, numberOf(text))),
-    ]),
-    ...section(9, [[0, 0x41, 1, END, 2, numberOf('ten'), numberOf('')]]),
-    ...section(
-      10,
-      functions.map(([, , code]) => code),
+    importSection([importEntry(['host', 'call'], [0, 0])]),
+    section(3, vector(functions.map(([, type]) => [type]))),
+    section(4, vector([[0x70, 0, 8]])),
+    section(5, vector(memories.map(limits))),
+    globalSection(
+      { type: 'i32', mutable: true, init: salt },
+      { type: 'i64', mutable: true, init: 8 },
+      { type: 'i32', init: 9 },
+      { type: 'i32', mutable: true, init: 5 },
     ),
-  ]);
+    exportSection(
+      ...memories.map((_, i) => [i === 0 ? 'memory' : `memory${i}`, 2, i] as const),
+      ['counter', 3, 0],
+      ['wide', 3, 1],
+      ['constant', 3, 2],
+      ['table', 1, 0],
+      ...functions.filter(([text]) => text !== '').map(([text]) => [text, 0, numberOf(text)] as const),
+    ),
+    section(9, vector([[0, 0x41, 1, END, 2, numberOf('ten'), numberOf('')]])),
+    section(10, vector(functions.map(([, , code]) => code))),
+  );
 }
 
 const compiled = new Map<string, WebAssembly.Module>();
