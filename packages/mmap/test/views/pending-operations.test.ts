@@ -4,7 +4,30 @@ import { describe, expect, it } from 'vitest';
 
 import { fixtureJson } from '../support/child.js';
 
-const OPERATIONS = ['fs.read', 'fs.write', 'randomFill', 'deflate', 'socket'];
+const OPERATIONS = [
+  'fs.read',
+  'fs.write',
+  'randomFill',
+  'deflate',
+  'socket',
+  'subtle.digest',
+  'Blob',
+  'dgram',
+];
+
+const nodeMajor = Number(process.versions.node.split('.')[0]);
+
+it.runIf(nodeMajor >= 26)(
+  'an immutable buffer made of a view shows zeros once its map is gone (Node 26)',
+  () => {
+    expect(fixtureJson('immutable.mjs', [], ['--js-immutable-arraybuffer'])).toEqual({
+      own: 'ERR_VIEW_NOT_TRANSFERABLE',
+      before: 7,
+      after: 0,
+      retired: 1,
+    });
+  },
+);
 
 describe.each(OPERATIONS)('a pending %s', (operation) => {
   it.each(['close', 'move'])('is harmless after a %s, and holds the addresses until it is done', (end) => {
