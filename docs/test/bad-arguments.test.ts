@@ -8,12 +8,13 @@ import * as mmap from '@guardstripe/mmap';
 import * as mpk from '@guardstripe/mpk';
 import * as pools from '@guardstripe/memory-pool';
 import { afterAll, describe, expect, it } from 'vitest';
+import { ALLOCATORS } from './bad-arguments/allocators.js';
 import { MAPS } from './bad-arguments/maps.js';
 import { POOLS } from './bad-arguments/pools.js';
 import { PURE } from './bad-arguments/pure.js';
 import { BAD, GRAMMAR, isClass, type Entry } from './bad-arguments/trying.js';
 
-const ENTRIES: Readonly<Record<string, Entry>> = { ...PURE, ...MAPS, ...POOLS };
+const ENTRIES: Readonly<Record<string, Entry>> = { ...PURE, ...ALLOCATORS, ...MAPS, ...POOLS };
 
 /** Not tried here: two classes that have their own tests of it, and two methods for the packages' own use. */
 const NOT_HERE = /^(?:PageRestorer|ViewLedger)\b|^PoolModule\.template$|^ProtectionMask\.assertHeld$/;

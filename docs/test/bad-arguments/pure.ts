@@ -1,17 +1,14 @@
-/** The packages that know of no operating system. */
+/** The package that plans. */
 import * as layout from '@guardstripe/layout';
-import { ModuleAffinityIndexAllocator, SimpleIndexAllocator, stateBytes } from '@guardstripe/index-allocator';
 import {
   args,
   fields,
   FLAG,
-  FUNCTION,
   ITERABLE,
   NOTHING,
   NUMBER,
   OPTIONS,
   optional,
-  TAKES_NOTHING,
   TEXT,
   type Entry,
 } from './trying.js';
@@ -42,14 +39,6 @@ const SETTINGS = {
   maxMemoryProtectionKeys: optional(NUMBER),
   noSuchSetting: NOTHING,
 };
-const allocator = new ModuleAffinityIndexAllocator(8, 2);
-const simple = new SimpleIndexAllocator(8);
-for (const one of [allocator, simple]) for (let slot = 0; slot < 4; slot++) one.alloc();
-const wordsOf = (one: { readonly buffer: ArrayBufferLike }) => () => [...new Int32Array(one.buffer)];
-const words = wordsOf(allocator);
-const key = { moduleId: 1, memoryIndex: 0 };
-const KEY = { moduleId: NUMBER, memoryIndex: NUMBER };
-
 export const PURE: Readonly<Record<string, Entry>> = {
   addBytes: { tries: args(layout.addBytes, [page, page], [NUMBER, NUMBER]) },
   calculate: {
@@ -169,97 +158,4 @@ export const PURE: Readonly<Record<string, Entry>> = {
       }),
     ],
   },
-
-  ModuleAffinityIndexAllocator: {
-    tries: [
-      ...args(
-        (capacity, warm, options) => new ModuleAffinityIndexAllocator(capacity, warm, options),
-        [8, 2, {}],
-        [NUMBER, NUMBER, OPTIONS],
-      ),
-      ...fields(
-        (capacity, warm, options) => new ModuleAffinityIndexAllocator(capacity, warm, options),
-        [8, 2, { buffer: new ArrayBuffer(stateBytes(8)) }],
-        2,
-        { buffer: optional(NOTHING), byteOffset: optional(NUMBER), noSuchOption: NOTHING },
-      ),
-    ],
-  },
-  'ModuleAffinityIndexAllocator.alloc': {
-    tries: [
-      {
-        what: 'the key',
-        call: (value) => (value === undefined ? undefined : allocator.alloc(value as typeof key)),
-        may: ['undefined'],
-        state: words,
-      },
-      ...fields(
-        (forMemory: typeof key) => {
-          const slot = allocator.alloc(forMemory);
-          if (slot !== undefined) allocator.free(slot, 0);
-        },
-        [key],
-        0,
-        KEY,
-      ),
-    ],
-  },
-  'ModuleAffinityIndexAllocator.allocAffineAndClearAffinity': {
-    tries: [
-      ...args((one: typeof key) => allocator.allocAffineAndClearAffinity(one), [key], [NOTHING], words),
-      ...fields((one: typeof key) => allocator.allocAffineAndClearAffinity(one), [key], 0, KEY, words),
-    ],
-  },
-  'ModuleAffinityIndexAllocator.allocOldestWarm': TAKES_NOTHING,
-  'ModuleAffinityIndexAllocator.checkConsistency': TAKES_NOTHING,
-  'ModuleAffinityIndexAllocator.free': {
-    tries: args(
-      (slot, bytes) => {
-        allocator.free(slot, bytes);
-        allocator.alloc();
-      },
-      [3, 0],
-      [NUMBER, NUMBER],
-    ),
-  },
-  'ModuleAffinityIndexAllocator.freeMany': {
-    tries: [
-      ...args((items) => allocator.freeMany(items), [[]], [ITERABLE], words),
-      { what: 'an item', call: (item) => allocator.freeMany([item as never]), may: [], state: words },
-    ],
-  },
-  'ModuleAffinityIndexAllocator.isUsed': {
-    tries: args((slot) => allocator.isUsed(slot), [0], [NUMBER], words),
-  },
-  'ModuleAffinityIndexAllocator.trim': {
-    tries: args(
-      (maxBytes, release) => allocator.trim(maxBytes, release),
-      [0, () => 0],
-      [NUMBER, FUNCTION],
-      words,
-    ),
-  },
-  SimpleIndexAllocator: {
-    tries: args(
-      (capacity, options) => new SimpleIndexAllocator(capacity, options),
-      [8, {}],
-      [NUMBER, OPTIONS],
-    ),
-  },
-  'SimpleIndexAllocator.alloc': TAKES_NOTHING,
-  'SimpleIndexAllocator.checkConsistency': TAKES_NOTHING,
-  'SimpleIndexAllocator.free': {
-    tries: args(
-      (slot) => {
-        simple.free(slot);
-        simple.alloc();
-      },
-      [3],
-      [NUMBER],
-    ),
-  },
-  'SimpleIndexAllocator.isUsed': {
-    tries: args((slot) => simple.isUsed(slot), [0], [NUMBER], wordsOf(simple)),
-  },
-  stateBytes: { tries: args(stateBytes, [8], [NUMBER]) },
 };

@@ -16,6 +16,54 @@ export class SlotNotInUseError extends Error {
   }
 }
 
+/** A slot was to be freed or adopted that another thread holds. */
+export class SlotOfOtherThreadError extends Error {
+  readonly code = 'ERR_SLOT_OF_OTHER_THREAD';
+  /** Index of the slot. */
+  readonly slot: number;
+  /** The thread that holds it. */
+  readonly thread: number;
+
+  constructor(slot: number, thread: number, field = 'slot') {
+    super(`Cannot take "${field}": slot ${slot} is held by thread ${thread}`);
+    this.slot = slot;
+    this.thread = thread;
+  }
+
+  static {
+    this.prototype.name = 'SlotOfOtherThreadError';
+  }
+}
+
+/** This thread's attachment to a shared allocator was closed. */
+export class AllocatorClosedError extends Error {
+  readonly code = 'ERR_ALLOCATOR_CLOSED';
+
+  constructor() {
+    super('This thread has closed its attachment to the allocator');
+  }
+
+  static {
+    this.prototype.name = 'AllocatorClosedError';
+  }
+}
+
+/** A shared allocator, or a table of threads, has no place for one more. */
+export class TooManyThreadsError extends Error {
+  readonly code = 'ERR_TOO_MANY_THREADS';
+  /** How many there may be. */
+  readonly limit: number;
+
+  constructor(limit: number) {
+    super(`Cannot take part: all ${limit} places for threads are taken`);
+    this.limit = limit;
+  }
+
+  static {
+    this.prototype.name = 'TooManyThreadsError';
+  }
+}
+
 /** A state buffer cannot be used: too small, resizable, or made for other settings. */
 export class StateBufferError extends TypeError {
   readonly code = 'ERR_INVALID_ARG_VALUE';
@@ -66,7 +114,9 @@ export type ConsistencyRule =
   /** One list a key, found in the bucket where the key's hash says. */
   | 'affinity-table'
   /** `unusedBytesResident` is the sum over the warm slots. */
-  | 'unused-bytes';
+  | 'unused-bytes'
+  /** In a shared allocator: used slots, and no others, are held by a thread. */
+  | 'holder';
 
 /** The state breaks one of its rules: foreign writes into the buffer, or a defect of this package. */
 export class InconsistentStateError extends Error {

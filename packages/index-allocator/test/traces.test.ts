@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { ModuleAffinityIndexAllocator } from '../src/index.js';
+import { ModuleAffinityIndexAllocator, SharedIndexAllocator } from '../src/index.js';
 import type { MemoryKey } from '../src/index.js';
 import { ModelAllocator } from './model.js';
 
@@ -62,6 +62,16 @@ describe.each([
       expect(replay(allocator, operation), `operation ${index}`).toEqual(operation);
       allocator.checkConsistency();
     }
+  });
+
+  it('is what a shared allocator of one shard does', () => {
+    const { capacity, maxUnusedWarmSlots } = trace;
+    const threads = { self: 1, isAlive: () => true };
+    const allocator = SharedIndexAllocator.create(capacity, maxUnusedWarmSlots, { threads, numShards: 1 });
+    for (const [index, operation] of trace.ops.entries()) {
+      expect(replay(allocator, operation), `operation ${index}`).toEqual(operation);
+    }
+    allocator.checkConsistency();
   });
 
   it('is what the model does', () => {

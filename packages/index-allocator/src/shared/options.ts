@@ -1,0 +1,65 @@
+/** What the shared allocator is told, and how it is read. */
+import { checkFunction, checkInteger, checkObject, readOptions } from '@guardstripe/common';
+import type { AbortSignalLike } from '@guardstripe/common';
+import { THREAD_MASK } from './holders.js';
+import type { Me, Threads } from '../threads/threads.js';
+
+/** As many looks at a taken lock take about as long as what is done with it in hand. */
+const SPINS = 100;
+
+/** What another thread attaches with: plain data that `workerData` and `postMessage` carry. */
+export interface SharedAllocatorHandle {
+  /** The whole state. Writing into it breaks the allocator. */
+  readonly indexAllocator: SharedArrayBuffer;
+}
+
+/** How a shared allocator is made. */
+export interface SharedAllocatorOptions {
+  /** Who the calling thread is, and who else lives. */
+  readonly threads: Threads;
+  /**
+   * Parts with a lock of their own, from 1 to 16. Each thread has a home shard and turns to the others when that one is full. With
+   * one shard the choice of slots is exactly that of {@link ModuleAffinityIndexAllocator}.
+   *
+   * @defaultValue the number of cores, at most 16; 1 below 128 slots
+   */
+  readonly numShards?: number;
+}
+
+/** How a thread attaches. */
+export interface AttachOptions {
+  /** Who the calling thread is, and who else lives. */
+  readonly threads: Threads;
+}
+
+/** How {@link SharedIndexAllocator.allocAsync} waits. */
+export interface WaitOptions {
+  /** Ends the wait: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignalLike;
+}
+
+/** Reads what is said of the threads. */
+export function readThreads(threads: unknown): Me {
+  checkObject(threads, 'options.threads');
+  const { self, isAlive } = threads as Partial<Threads>;
+  checkInteger(self, 'options.threads.self', 1, THREAD_MASK);
+  checkFunction(isAlive, 'options.threads.isAlive');
+  return { self, isAlive: (thread) => (threads as Threads).isAlive(thread), spins: SPINS };
+}
+
+/** Reads how a call waits. */
+export function readSignal(options: WaitOptions | undefined): AbortSignalLike | undefined {
+  const { signal } = readOptions(options, ['signal']);
+  if (signal === undefined) return undefined;
+  checkObject(signal, 'options.signal');
+  for (const method of ['throwIfAborted', 'addEventListener', 'removeEventListener'] as const) {
+    checkFunction(signal[method], `options.signal.${method}`);
+  }
+  return signal;
+}
+
+/** Node has a navigator since 21; without one, as many as a small server has. */
+export function numCores(): number {
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return navigator?.hardwareConcurrency ?? 4;
+}

@@ -1,0 +1,21 @@
+/** Who the calling thread is, and who else is still there. */
+
+/**
+ * What a shared allocator asks about threads. It is handed in, so that the package needs no operating system; whoever hands it
+ * in answers for it.
+ */
+export interface Threads {
+  /** The calling thread: an integer from 1 to 2^30 - 1 that no other thread that ever used the allocator has or had. */
+  readonly self: number;
+  /**
+   * Whether a thread may still run. `false` must be certain and final: what the thread held is taken away from it. That
+   * `terminate()` was called is no such certainty; that the worker's `'exit'` event was heard is.
+   */
+  isAlive(thread: number): boolean;
+}
+
+/** The calling thread and its patience. */
+export interface Me extends Threads {
+  /** How often a taken lock is looked at before the thread lies down. */
+  readonly spins: number;
+}
