@@ -13,6 +13,11 @@ const RECIPES: Readonly<Record<string, readonly RegExp[]>> = {
     /^resident: .* 0 bytes differ$/m,
     /^the same in a new instance/m,
   ],
+  'parser-memory.ts': [
+    /^a large file: .* 0 bytes differ after the restore$/m,
+    /^a small file, its tree deleted/m,
+  ],
+  'python-scripts.ts': [/^nothing left of 5 hostile scripts/m, /^a fresh interpreter with the library/m],
   'quickjs-scripts.ts': [
     /^nothing left of 6 hostile scripts; memory \d+ MiB$/m,
     /^a fresh runtime with the library/m,
