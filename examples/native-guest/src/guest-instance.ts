@@ -110,7 +110,7 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
   /** @internal */
   callImport(index: number, args: readonly (WasmNumber | undefined)[]): unknown {
     const host = this.#parts.functions[index]!;
-    const answer = this.#asHost(() => host(...args));
+    const answer = this.#striped ? this.#asHost(() => host(...args)) : host(...args);
     // Its slot may be another tenant's by now: the guest must not go on.
     if (this.freed) throw new GuestFreedError('The guest was freed by a function that it called');
     return answer;
