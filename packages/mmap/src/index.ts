@@ -6,7 +6,7 @@
  */
 
 export { addressOf } from './address-of.js';
-export { ADVICES, type Advice } from './operations/advice.js';
+export type { Advice } from './operations/advice.js';
 export type { AnonymousOptions, MmapOptions } from './operations/anonymous.js';
 export {
   FfiUnavailableError,
@@ -41,7 +41,6 @@ export type { ProtectionGuard } from './operations/protection-guard.js';
 export type { ResizeOptions } from './operations/resize.js';
 export type { SharedMemoryHandle } from './mapping.js';
 export type { OpenSharedOptions, SharedOptions } from './operations/shared-memory.js';
-export { PageKind } from './platform/page-runs.js';
 export type { PageRuns } from './platform/page-runs.js';
 export { PageRestorer } from './restore/page-restorer.js';
 export type {

@@ -100,6 +100,8 @@ export class Mapping {
   byteLength: number;
   /** An image or zeros were mapped over pages, so what lies behind the last one need not be more of the same. */
   hasReplacedPages = false;
+  /** Its pages were offered to KSM, which may turn zeros that lie over an image into the system's one page of zeros. */
+  isMergeable = false;
   /** What guards of protectWhile did that are not restored, in the order they were made. */
   readonly guards = new Set<GuardLayer>();
   /** Others who need the map to stay where it is. */
@@ -189,6 +191,14 @@ export class Mapping {
     return end === this.byteLength
       ? this.mapAddress + this.mapBytes
       : Math.ceil((this.address + end) / this.granuleBytes) * this.granuleBytes;
+  }
+
+  /**
+   * Whether a page of zeros that is the system's own says nothing of having been written: it may lie over other bytes, and have been merged.
+   */
+  get mistrustsZeros(): boolean {
+    const hasOriginals = this.file !== undefined || this.hasReplacedPages;
+    return hasOriginals && (this.isMergeable || this.virtualMemory.mergesEqualPages());
   }
 
   /** Fresh pages lie in a range: whatever was known of the old ones is not so any more. */

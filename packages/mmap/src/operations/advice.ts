@@ -18,10 +18,30 @@ import { invalidArgValue } from '@guardstripe/common';
  * | `'wipeonfork'` `'keeponfork'` | whether a forked child reads zeros in them (anonymous pages) |
  * | `'dontdump'` `'dodump'` | whether they are part of a core dump |
  */
-export type Advice = (typeof ADVICES)[number];
+export type Advice =
+  | 'normal'
+  | 'sequential'
+  | 'random'
+  | 'willneed'
+  | 'populate-read'
+  | 'populate-write'
+  | 'cold'
+  | 'pageout'
+  | 'free'
+  | 'hugepage'
+  | 'nohugepage'
+  | 'collapse'
+  | 'mergeable'
+  | 'unmergeable'
+  | 'dontfork'
+  | 'dofork'
+  | 'wipeonfork'
+  | 'keeponfork'
+  | 'dontdump'
+  | 'dodump';
 
 /** Every hint, as {@link Advice} describes them. */
-export const ADVICES = [
+export const ADVICES: readonly Advice[] = [
   'normal',
   'sequential',
   'random',
@@ -42,7 +62,7 @@ export const ADVICES = [
   'keeponfork',
   'dontdump',
   'dodump',
-] as const;
+];
 
 const KNOWN: ReadonlySet<unknown> = new Set(ADVICES);
 

@@ -37,6 +37,7 @@ function advised(mapping: Mapping, offset: number, byteLength: number, advice: A
 export function advise(mapping: Mapping, offset: number, byteLength: number, advice: Advice): void {
   const pages = advised(mapping, offset, byteLength, advice);
   checkAdvice(advice);
+  if (advice === 'mergeable') mapping.isMergeable = true;
   if (pages.byteLength !== 0) mapping.virtualMemory.advise(pages.start, pages.byteLength, advice);
 }
 
@@ -48,6 +49,7 @@ export async function adviseAsync(
 ): Promise<void> {
   const pages = advised(mapping, offset, byteLength, advice);
   checkAdvice(advice);
+  if (advice === 'mergeable') mapping.isMergeable = true;
   if (pages.byteLength === 0) return;
   await mapping.holdDuring(async () =>
     mapping.virtualMemory.adviseAsync(pages.start, pages.byteLength, advice),

@@ -4,6 +4,7 @@ import { checkInteger, invalidArgType, invalidArgValue, isInstance, readOptions 
 import type { Mapping } from '../mapping.js';
 import { Mmap } from '../mmap.js';
 import { mappingOf } from '../mmap-pages.js';
+import { PageKind, pageRuns } from '../platform/page-runs.js';
 import { platform } from '../platform/platform.js';
 import type { DirtyPages, VirtualMemory } from '../platform/virtual-memory.js';
 import type { PageRange } from './decommit-many.js';
@@ -17,6 +18,9 @@ export interface PageScannerOptions {
 /**
  * Lists pages of a map that hold bytes of their own: written since they were mapped or dropped, in memory or swapped out.
  * Untouched pages, pages that were only read, and pages of a file or image that were not written are left out.
+ *
+ * In a map with originals, a file's or an image's, whose pages may be merged (`advise('mergeable')`, or `PR_SET_MEMORY_MERGE` for all of the
+ * process), zeros may have become the system's own page of zeros: there, pages that were only read may be listed, too.
  *
  * Needs `PAGEMAP_SCAN` (Linux 6.7): {@link PageScanner.isSupported}. A scanner may be used again and again; it keeps its
  * buffers. Ranges are bytes of any alignment, and the pages that hold them are looked at whole.
@@ -76,12 +80,27 @@ export class PageScanner {
   ): void {
     const { virtualMemory } = this.#mapping;
     const pages = this.#mapping.pagesAround(offset, byteLength);
+    if (this.#mapping.mistrustsZeros) {
+      this.#eachOwnOrZeroRun(pages.start, pages.start + pages.byteLength, visit);
+      return;
+    }
     const found = this.#found;
     const end = pages.start + pages.byteLength;
     for (let at = pages.start; at < end; at = found.walkEnd) {
       // As many pages as there are: only the room for runs limits a call.
       virtualMemory.scanDirtyPages(at, end - at, (end - at) / virtualMemory.pageSize, found);
       for (let i = 0; i < found.count; i++) visit(found.starts[i]!, found.ends[i]!);
+    }
+  }
+
+  #eachOwnOrZeroRun(start: number, end: number, visit: (start: number, end: number) => void): void {
+    const { virtualMemory } = this.#mapping;
+    const found = pageRuns(this.#found.starts.length);
+    for (let at = start; at < end; at = found.walkEnd) {
+      virtualMemory.scanPages(at, end - at, found);
+      for (let i = 0; i < found.count; i++) {
+        if (found.kinds[i] !== PageKind.FILE) visit(found.starts[i]!, found.ends[i]!);
+      }
     }
   }
 }

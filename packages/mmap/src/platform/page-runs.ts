@@ -15,7 +15,7 @@ export interface PageRuns {
   /** As long as `ends` and `kinds`: the most runs that one call may report. */
   readonly starts: Float64Array;
   readonly ends: Float64Array;
-  /** Values of {@link PageKind}. */
+  /** Whose bytes: 0 the page's own, 1 the system's zeros, 2 a mapped file's. */
   readonly kinds: Uint8Array;
   /** Runs found. */
   count: number;

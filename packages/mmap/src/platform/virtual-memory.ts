@@ -137,6 +137,8 @@ export interface VirtualMemory {
   advise(address: number, byteLength: number, advice: Advice): void;
   /** As {@link VirtualMemory.advise}, on another thread. The range must stay mapped until the promise settles. */
   adviseAsync(address: number, byteLength: number, advice: Advice): Promise<void>;
+  /** Whether all of the process's memory is offered to KSM (`PR_SET_MEMORY_MERGE`, Linux 6.4), whoever asked for it. */
+  mergesEqualPages(): boolean;
   /** Keeps the range in memory: all of it at once, or with `onFault` each page from its first touch on. */
   lock(address: number, byteLength: number, onFault: boolean): void;
   /** Takes back a lock. */

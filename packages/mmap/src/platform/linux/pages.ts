@@ -52,6 +52,7 @@ const MAP_HUGETLB = 0x4_0000;
 /** The size of a huge page is passed as its logarithm, in the upper bits of the flags. */
 const MAP_HUGE_SHIFT = 26;
 
+const PR_GET_MEMORY_MERGE = 68;
 const PR_SET_VMA = 0x5356_4d41;
 const PR_SET_VMA_ANON_NAME = 0;
 const ENOMEM = 12;
@@ -66,6 +67,7 @@ export type PagePrimitives = Pick<
   | 'syncAsync'
   | 'advise'
   | 'adviseAsync'
+  | 'mergesEqualPages'
   | 'lock'
   | 'unlock'
   | 'resident'
@@ -99,7 +101,13 @@ function resizeRefused(
   return refused(errno, 'mremap', address, byteLength, { 'new length': hex(newByteLength) });
 }
 
-function writeBackAndHints(): Pick<PagePrimitives, 'sync' | 'syncAsync' | 'advise' | 'adviseAsync'> {
+function writeBackAndHints(): Pick<
+  PagePrimitives,
+  'sync' | 'syncAsync' | 'advise' | 'adviseAsync' | 'mergesEqualPages'
+> {
+  const prctl = lazily<(option: number, a: number, b: number, c: number, d: number) => number>(
+    'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+  );
   const msync = lazily<RangeCall>('int msync(uintptr_t addr, size_t length, int flags)');
   const madvise = lazily<RangeCall>('int madvise(uintptr_t addr, size_t length, int advice)');
   return {
@@ -107,6 +115,8 @@ function writeBackAndHints(): Pick<PagePrimitives, 'sync' | 'syncAsync' | 'advis
       if (msync()(address, byteLength, MS_SYNC) !== 0)
         throw refused(ffi().errno(), 'msync', address, byteLength);
     },
+    // Before Linux 6.4 it is an error, and nothing is merged unasked.
+    mergesEqualPages: () => prctl()(PR_GET_MEMORY_MERGE, 0, 0, 0, 0) === 1,
     async syncAsync(address, byteLength) {
       const { result, errno } = await ffi().callAsync(msync(), address, byteLength, MS_SYNC);
       if (result !== 0) throw refused(errno, 'msync', address, byteLength);
