@@ -194,7 +194,7 @@ export class Mapping {
   }
 
   /**
-   * Whether a page of zeros that is the system's own says nothing of having been written: it may lie over other bytes, and have been merged.
+   * Whether a page of zeros that is the system's own may have been written all the same: it may lie over other bytes, and have been merged.
    */
   get mistrustsZeros(): boolean {
     const hasOriginals = this.file !== undefined || this.hasReplacedPages;

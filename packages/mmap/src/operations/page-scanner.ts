@@ -19,8 +19,9 @@ export interface PageScannerOptions {
  * Lists pages of a map that hold bytes of their own: written since they were mapped or dropped, in memory or swapped out.
  * Untouched pages, pages that were only read, and pages of a file or image that were not written are left out.
  *
- * In a map with originals, a file's or an image's, whose pages may be merged (`advise('mergeable')`, or `PR_SET_MEMORY_MERGE` for all of the
- * process), zeros may have become the system's own page of zeros: there, pages that were only read may be listed, too.
+ * In a map with originals, a file's or an image's, whose pages may be merged (`advise('mergeable')`, or `PR_SET_MEMORY_MERGE`
+ * for all of the process), zeros may have become the system's own page of zeros: there, pages that were only read may be
+ * listed, too.
  *
  * Needs `PAGEMAP_SCAN` (Linux 6.7): {@link PageScanner.isSupported}. A scanner may be used again and again; it keeps its
  * buffers. Ranges are bytes of any alignment, and the pages that hold them are looked at whole.
