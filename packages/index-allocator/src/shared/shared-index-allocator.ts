@@ -92,7 +92,6 @@ export class SharedIndexAllocator {
    *
    * @param handle what {@link SharedIndexAllocator.share} gave
    * @param options who the threads are
-   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, `RangeError` `ERR_OUT_OF_RANGE` for a bad argument
    * @throws {@link StateBufferError} `ERR_INVALID_ARG_VALUE` if the buffer holds something else
    * @throws {@link TooManyThreadsError} `ERR_TOO_MANY_THREADS` if 1,024 attachments are in use
    */
@@ -209,18 +208,10 @@ export class SharedIndexAllocator {
     const high = isIndex(bytesResident) ? 0 : highPart(bytesResident, 'bytesResident');
     const low = bytesResident | 0;
     this.#checkOpen();
-    const home = this.#home;
-    const atHome = slot - home.firstSlot;
-    if (atHome >= 0 && atHome < home.capacity) {
-      if (!freeTo(home, this.#me, atHome, low, high)) throw this.#shards.notHeld(slot);
-      if (isLine(this.#head)) callFirst(this.#head);
-    } else {
-      const shard = this.#shards.of(slot);
-      const local = slot - shard.firstSlot;
-      if (!handOver(shard, local, this.#me.self, low, high)) throw this.#shards.notHeld(slot);
-      announce(shard, local >>> 5, 1 << (local & 31));
-      if (isLineNow(this.#head)) callFirst(this.#head);
-    }
+    const local = slot - this.#home.firstSlot;
+    if (local < 0 || local >= this.#home.capacity) return this.#freeElsewhere(slot, low, high);
+    if (!freeTo(this.#home, this.#me, local, low, high)) throw this.#shards.notHeld(slot);
+    if (isLine(this.#head)) callFirst(this.#head);
   }
 
   /**
@@ -315,7 +306,7 @@ export class SharedIndexAllocator {
     leaveSeat(this.#head, this.#seat, this.#shards.inOrder, this.#me);
   }
 
-  /** Calls {@link SharedIndexAllocator.close}. */
+  /** The same as `close`. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -333,6 +324,15 @@ export class SharedIndexAllocator {
   #take(tag: number, memoryIndex: number): number {
     const slot = takeFrom(this.#home, this.#me, tag, memoryIndex);
     return slot === -1 ? this.#shards.take(tag, memoryIndex) : slot + this.#home.firstSlot;
+  }
+
+  /** Apart, so that the engine makes one piece of the rest. */
+  #freeElsewhere(slot: number, low: number, high: number): void {
+    const shard = this.#shards.of(slot);
+    const local = slot - shard.firstSlot;
+    if (!handOver(shard, local, this.#me.self, low, high)) throw this.#shards.notHeld(slot);
+    announce(shard, local >>> 5, 1 << (local & 31));
+    if (isLineNow(this.#head)) callFirst(this.#head);
   }
 
   #holderOf(slot: number): number {

@@ -108,13 +108,12 @@ export function enlistUnknown(shard: Shard, slot: number): void {
 function makeFree(shard: Shard, slot: number, tag: number, low: number, high: number): void {
   const { words } = shard;
   words[WARM_SLOTS] = words[WARM_SLOTS]! + 1;
-  if (words[UNUSED_HIGH]! + high + 1 < UNUSED_HIGH_END) {
-    addUnusedBytes(words, low, high);
-    makeWarm(words, recordOf(slot), tag, low, high, shard.shift);
-  } else {
-    // The sum would not be a safe integer any more. A slot that was handed over cannot be refused, so none is.
-    makeWarm(words, recordOf(slot), tag, 0, 0, shard.shift);
-  }
+  // Where the sum would not be a safe integer any more: a slot that was handed over cannot be refused, so none is.
+  const isCounted = words[UNUSED_HIGH]! + high + 1 < UNUSED_HIGH_END;
+  const countedLow = isCounted ? low : 0;
+  const countedHigh = isCounted ? high : 0;
+  addUnusedBytes(words, countedLow, countedHigh);
+  makeWarm(words, recordOf(slot), tag, countedLow, countedHigh, shard.shift);
 }
 
 /** A slot of which nobody knows what is in it stays one until its holder has freed it. */
