@@ -51,7 +51,10 @@ export type { PlanHost } from './plan/host.js';
 export {
   MAPPINGS_LEFT_TO_NODE,
   mappingsForPools,
+  mappingsOfGuardedSlot,
   mappingsOfSlot,
+  usesGuardPages,
+  type GuardFacts,
   MAX_PROTECTION_KEYS,
 } from './process-bounds.js';
 export { WASMTIME_FLAGS } from './plan/names.js';

@@ -57,5 +57,41 @@ export function mappingsOfSlot(accessiblePages: number, imageFirstPage: number, 
   return before + 1 + behind + 1;
 }
 
+/**
+ * The same for a slot whose closed pages are guard markers inside of a mapping (`MADV_GUARD_INSTALL`): the mapping is one with its
+ * neighbours', unless a protection key or an image is between them.
+ *
+ * @param isStriped - whether the neighbours have other keys
+ */
+export function mappingsOfGuardedSlot(
+  accessiblePages: number,
+  imagePages: number,
+  isStriped: boolean,
+): number {
+  if (accessiblePages === 0) return 0;
+  return (isStriped ? 1 : 0) + (imagePages === 0 ? 0 : 2);
+}
+
+/** Markers take 2 KiB of page tables a MiB: not worth it for more. */
+const MAX_GUARDED_SLOT_BYTES = 16 * 2 ** 20;
+
+/** What decides whether a pool's slots are closed by guard markers. */
+export interface GuardFacts {
+  readonly setting: 'auto' | 'enable' | 'disable';
+  /** Whether the kernel has them, and accessible pages do not count before they are touched. */
+  readonly canGuard: boolean;
+  readonly numSlots: number;
+  readonly slotBytes: number;
+  /** Mappings that pools may hold: {@link mappingsForPools}. */
+  readonly maxMappings: number;
+}
+
+/** Whether they are: `'auto'` takes them where all slots would take more mappings than there are, and are not large. */
+export function usesGuardPages({ setting, canGuard, numSlots, slotBytes, maxMappings }: GuardFacts): boolean {
+  if (setting !== 'auto') return setting === 'enable';
+  const isShort = numSlots * mappingsOfSlot(1, 0, 0) > maxMappings;
+  return canGuard && isShort && slotBytes <= MAX_GUARDED_SLOT_BYTES;
+}
+
 /** Most mappings that a slot takes: an image in the middle of a memory has zeros on both sides. */
 export const MAX_MAPPINGS_OF_SLOT: number = mappingsOfSlot(3, 1, 1);

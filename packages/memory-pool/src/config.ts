@@ -72,6 +72,13 @@ export interface MemoryPoolConfig {
   readonly memoryProtectionKeys?: Feature;
   /** Most protection keys to take, 0 to 16; hardware has 15. @defaultValue 16 */
   readonly maxMemoryProtectionKeys?: number;
+  /**
+   * Whether what is closed of a slot is closed by guard markers inside of one mapping (`MADV_GUARD_INSTALL`, Linux 6.13), so that
+   * `vm.max_map_count` does not bound how many memories live. `'auto'` takes them where all slots would take more mappings than
+   * there are and are at most 16 MiB apart: each takes page tables, 2 KiB a MiB. Needs a small `memoryReservation` to be of use.
+   * @defaultValue 'auto'
+   */
+  readonly guardPages?: Feature;
   /** The page-level primitives to build on; for tests that make system calls fail. @defaultValue this platform's */
   readonly virtualMemory?: VirtualMemory;
 }
@@ -135,6 +142,7 @@ const READERS: Readonly<Record<keyof ResolvedConfig, Reader>> = {
   traceAllocations: flag,
   memoryProtectionKeys: feature,
   maxMemoryProtectionKeys: countUpTo(16),
+  guardPages: feature,
 };
 
 /** A pool's settings, read. */

@@ -20,7 +20,7 @@ import { checkLimiter, type MemoryLimiter } from './limiter.js';
 import { PoolModule } from './module/module.js';
 import { PoolCore } from './core/pool-core.js';
 import { decideReset } from './slots/reset-options.js';
-import { planSlab, reserveSlab } from './slab/slab.js';
+import { decideGuardPages, planSlab, reserveSlab } from './slab/slab.js';
 import { takeKeys } from './slab/stripes.js';
 import { Store, type StoreHost } from './store.js';
 
@@ -142,8 +142,12 @@ export class MemoryPool implements Disposable {
       const layout = planSlab(resolved, virtualMemory, keys.keys.length);
       const slab = reserveSlab(resolved, layout, virtualMemory, keys.keys.length);
       try {
+        const guardPages = decideGuardPages(resolved, layout, virtualMemory);
         const core = new PoolCore(slab, layout, {
           ...options,
+          guardPages,
+          // Watching registers a slot's pages, which makes them a mapping of their own.
+          strategies: options.strategies.filter((strategy) => !guardPages || strategy !== 'watch'),
           keys,
           maxUnusedWarmSlots: resolved.maxUnusedWarmSlots,
           maxCollectionShare: resolved.maxCollectionShare,

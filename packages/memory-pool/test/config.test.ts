@@ -29,6 +29,7 @@ describe('the settings', () => {
       traceAllocations: false,
       memoryProtectionKeys: 'auto',
       maxMemoryProtectionKeys: 16,
+      guardPages: 'auto',
     });
     pool.close();
   });
@@ -67,6 +68,7 @@ describe('the settings', () => {
     ['traceAllocations', 'perhaps'],
     ['pagemapScan', 1],
     ['writeWatch', 1],
+    ['guardPages', 1],
     ['memoryProtectionKeys', 'perhaps'],
     ['noSuchSetting', 1],
   ];

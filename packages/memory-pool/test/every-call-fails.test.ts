@@ -15,6 +15,7 @@ import {
   PAGE,
   scribble,
   smallPool,
+  withGuards,
   zeroModule,
 } from './support/memories.js';
 
@@ -30,6 +31,10 @@ const configs: Record<string, MemoryPoolConfig> = {
     linearMemoryKeepResident: 20 * HOST_PAGE,
     pagemapScan: 'disable',
   },
+  ...withGuards({
+    'close slots by guard markers': { linearMemoryKeepResident: 8 * PAGE },
+    'close slots by guard markers, and drop pages': {},
+  }),
 };
 
 const middle = { initial: 3, offset: 7 * HOST_PAGE + 3, byteLength: 2 * HOST_PAGE };
@@ -144,10 +149,19 @@ describe.each(Object.entries(configs))('a pool that is to %s', (_, config) => {
 describe('these lives together', () => {
   it('make every call that a life can make', () => {
     const made = new Set(Object.values(configs).flatMap((config) => live(config, undefined)));
+    const { canScanDirtyPages, canGuardPages } = faultyMemory().virtualMemory;
     expect([...made].toSorted()).toEqual(
-      ['createImage', 'decommit', 'decommitMany', 'mapFile', 'mapZeros', 'protect', 'scanPages'].filter(
-        (call) => call !== 'scanPages' || faultyMemory().virtualMemory.canScanDirtyPages,
-      ),
+      [
+        'createImage',
+        'decommit',
+        'decommitMany',
+        ...(canGuardPages ? ['guardPages'] : []),
+        'mapFile',
+        'mapZeros',
+        'protect',
+        ...(canScanDirtyPages ? ['scanPages'] : []),
+        ...(canGuardPages ? ['unguardPages'] : []),
+      ],
     );
   });
 });

@@ -1,21 +1,39 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { platform } from '@guardstripe/mmap';
+import { afterAll, describe, expect, it } from 'vitest';
 import { HOST_PAGE, PAGE } from './support/memories.js';
 
 /** Reads one byte of the slab in a child process, `offset` bytes from the second memory's start. */
-function touch(offset: number, ...how: string[]): { signal: string | null; stdout: string } {
+function touchOne(offset: number, ...how: string[]): { signal: string | null; stdout: string } {
   const child = spawnSync(
     process.execPath,
     [join(import.meta.dirname, 'fixtures', 'touch.mjs'), String(offset), ...how],
     {
       encoding: 'utf8',
+      env: { ...process.env, FORKED_READ },
     },
   );
   return { signal: child.signal, stdout: child.stdout.trim() };
 }
 
-describe('native code that reads', () => {
+const WAYS: Record<string, readonly string[]> = { 'mappings without access': [] };
+if (platform().canGuardPages) WAYS['guard markers'] = ['guarded'];
+
+it.skipIf(platform().canGuardPages)(
+  'guard markers: skipped, for this kernel has no MADV_GUARD_INSTALL',
+  () => {
+    expect(WAYS).not.toHaveProperty('guard markers');
+  },
+);
+
+const FORKED_READ = compileForkedRead();
+
+describe.each(Object.entries(WAYS))('native code that reads, where slots are closed by %s', (_, way) => {
+  const touch = (offset: number, ...how: string[]) => touchOne(offset, ...way, ...how);
+
   it.each([0, PAGE, 2 * PAGE - 1])('inside its memory, at %d, reads its own byte', (offset) => {
     expect(touch(offset)).toEqual({ signal: null, stdout: 'read 66' });
   });
@@ -53,4 +71,43 @@ describe('native code that reads', () => {
     for (const how of [['bytes'], ['reused', 'bytes']])
       expect(touch(2 * PAGE + HOST_PAGE, ...how)).toEqual({ signal: 'SIGSEGV', stdout: '' });
   });
+
+  it.each([
+    ['after a growth', ['grown'], 3 * PAGE],
+    ['after a growth that a reset took back', ['shrunk'], 2 * PAGE],
+    ['after all pages were dropped', ['discarded'], 2 * PAGE],
+    ['in a slot that was larger, after all pages were dropped', ['reused', 'discarded'], 2 * PAGE],
+  ] as const)('%s: inside reads, past the end dies', (_, how, end) => {
+    expect(touch(end - 1, ...how)).toEqual({ signal: null, stdout: 'read 66' });
+    for (const offset of [end, 4 * PAGE - 1, 4 * PAGE, 5 * PAGE - 1])
+      expect(touch(offset, ...how)).toEqual({ signal: 'SIGSEGV', stdout: '' });
+  });
+
+  it.skipIf(FORKED_READ === undefined).each([
+    ['in a forked child', ['forked'], 2 * PAGE],
+    ['in a forked child, after a growth', ['grown', 'forked'], 3 * PAGE],
+  ] as const)('%s: inside reads, past the end dies (skipped without a C compiler)', (_, how, end) => {
+    expect(touch(end - 1, ...how)).toEqual({ signal: null, stdout: 'read 66' });
+    for (const offset of [end, 4 * PAGE - 1])
+      expect(touch(offset, ...how)).toEqual({ signal: 'SIGSEGV', stdout: '' });
+  });
 });
+
+/** A library with one function, which reads a byte in a forked child and returns how that ended, or nothing without a compiler. */
+function compileForkedRead(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'guardstripe-guards-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const library = join(folder, 'forked-read.so');
+  const source = `
+    #include <sys/wait.h>
+    #include <unistd.h>
+    int forked_read(const volatile unsigned char *address) {
+      int status = 0;
+      pid_t child = fork();
+      if (child == 0) _exit(*address);
+      waitpid(child, &status, 0);
+      return status;
+    }`;
+  const cc = spawnSync('cc', ['-shared', '-fPIC', '-o', library, '-xc', '-'], { input: source });
+  return cc.status === 0 ? library : undefined;
+}

@@ -15,6 +15,7 @@ import {
   PAGE,
   scribble,
   smallPool,
+  withGuards,
   zeroModule,
 } from './support/memories.js';
 import { residentBytes } from './support/resident.js';
@@ -26,6 +27,7 @@ const WAYS: Record<string, MemoryPoolConfig> = {
   'that drops pages': {},
   'that writes everything': { ...KEEPING, pagemapScan: 'disable' },
   'that keeps a few': { linearMemoryKeepResident: 3 * HOST_PAGE },
+  ...withGuards({ 'whose slots are closed by guard markers': KEEPING }),
 };
 const MODULES = {
   zeros: { module: zeroModule(2), bytes: new Uint8Array(2 * PAGE) },

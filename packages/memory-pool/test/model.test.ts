@@ -3,6 +3,7 @@
  * grow, free, purge, are refused by their limiter and meet failing system calls. After every step the books must agree, and
  * every live memory must have exactly the bytes that the model has.
  */
+import { platform } from '@guardstripe/mmap';
 import { SystemError } from '@guardstripe/mmap';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -272,6 +273,10 @@ const configs: fc.Arbitrary<MemoryPoolConfig> = fc.record({
   linearMemoryKeepResident: fc.constantFrom(0, HOST_PAGE, 6 * HOST_PAGE, 8 * PAGE),
   decommitBatchSize: fc.integer({ min: 1, max: NUM_SLOTS + 1 }),
   pagemapScan: fc.constantFrom('auto', 'disable'),
+  guardPages: fc.constantFrom<'enable' | 'disable'>(
+    'disable',
+    platform().canGuardPages ? 'enable' : 'disable',
+  ),
   maxUnusedWarmSlots: fc.nat({ max: NUM_SLOTS }),
 });
 

@@ -31,6 +31,8 @@ export interface PlanSettings {
   readonly memoryProtectionKeys: KeySetting;
   /** Most protection keys to take. */
   readonly maxMemoryProtectionKeys: number;
+  /** Whether slots are closed by guard markers inside of one mapping: where mappings are short, always, or never. */
+  readonly guardPages: KeySetting;
 }
 
 /** What holds where nothing is set, for planner and pool: the slab of Wasmtime on 64-bit machines, keys where they are there. */
@@ -42,6 +44,7 @@ export const DEFAULT_PLAN_SETTINGS: PlanSettings = Object.freeze({
   maxUnusedWarmSlots: 100,
   memoryProtectionKeys: 'auto',
   maxMemoryProtectionKeys: 16,
+  guardPages: 'auto',
 });
 
 /** What holds in Wasmtime where nothing is set: the same slab, without keys; free slots keep nothing, or whatever they are told. */
@@ -51,4 +54,5 @@ export const WASMTIME_PLAN_SETTINGS: PlanSettings = Object.freeze({
   linearMemoryKeepResident: 0,
   maxUnusedBytesResident: Number.MAX_SAFE_INTEGER,
   memoryProtectionKeys: 'disable',
+  guardPages: 'disable',
 });

@@ -1,5 +1,5 @@
 /** What bounds a pool on a machine: plain data with defaults, so that one machine can plan for another. */
-import { checkInteger, checkObject, checkPageSize, parseBytes } from '@guardstripe/common';
+import { checkBoolean, checkInteger, checkObject, checkPageSize, parseBytes } from '@guardstripe/common';
 import { DEFAULT_PAGE_SIZE, type Size } from '../defaults.js';
 import { processOf } from './embedding.js';
 import type { Embedding } from './defaults.js';
@@ -23,6 +23,8 @@ export interface PlanHost {
   readonly protectionKeys?: number | undefined;
   /** Bytes of RAM for the pool. Default no bound. */
   readonly memoryBytes?: Size | undefined;
+  /** Whether the kernel has guard markers (`MADV_GUARD_INSTALL`, Linux 6.13) and does not count untouched pages. Default false. */
+  readonly guardPages?: boolean | undefined;
 }
 
 /** The host with its defaults filled in. */
@@ -38,6 +40,7 @@ export interface ResolvedHost {
   readonly mappingsLeft: number;
   readonly protectionKeys: number;
   readonly memoryBytes: number;
+  readonly guardPages: boolean;
 }
 
 /** `vm.max_map_count` unless somebody changed it (Linux, `DEFAULT_MAX_MAP_COUNT`: 65,535 less 5). */
@@ -51,11 +54,17 @@ export const DEFAULT_MAX_MAP_COUNT = 65_530;
  */
 export function resolveHost(host: PlanHost, embedding: Embedding): ResolvedHost {
   checkObject(host, 'host');
-  const { pageSize: page = DEFAULT_PAGE_SIZE, addressBits = 47, protectionKeys = 0 } = host;
+  const {
+    pageSize: page = DEFAULT_PAGE_SIZE,
+    addressBits = 47,
+    protectionKeys = 0,
+    guardPages = false,
+  } = host;
   const pageSize = parseBytes(page, 'host.pageSize');
   checkPageSize(pageSize, 'host.pageSize');
   checkInteger(addressBits, 'host.addressBits', 20, 53);
   checkInteger(protectionKeys, 'host.protectionKeys', 0, 16);
+  checkBoolean(guardPages, 'host.guardPages');
   const { largestPieceBytes, ownAddressBytes, mappingsLeft } = processOf(embedding);
   const { largestReservationBytes = largestPieceBytes(addressBits) } = host;
   const slabBytes = boundOf(largestReservationBytes, 'largestReservationBytes');
@@ -75,6 +84,7 @@ export function resolveHost(host: PlanHost, embedding: Embedding): ResolvedHost 
     mappingsLeft,
     protectionKeys,
     memoryBytes,
+    guardPages,
   };
 }
 

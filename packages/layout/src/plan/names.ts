@@ -15,6 +15,7 @@ export const WASMTIME_FLAGS: Readonly<Record<keyof PlanSettings, string | undefi
   maxUnusedWarmSlots: 'pooling-max-unused-warm-slots',
   memoryProtectionKeys: 'pooling-memory-protection-keys',
   maxMemoryProtectionKeys: 'pooling-max-memory-protection-keys',
+  guardPages: undefined,
 });
 
 /** Names that do not follow from ours by spelling alone: the flag for resident bytes, and flags that Wasmtime gave up. */

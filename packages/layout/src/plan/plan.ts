@@ -4,7 +4,13 @@
  */
 import { checkBoolean, parseBytes, readOptions } from '@guardstripe/common';
 import { roundUpToPage } from '../page-aligned-bytes.js';
-import { mappingsOfSlot, MAX_MAPPINGS_OF_SLOT } from '../process-bounds.js';
+import type { SlabLayout } from '../slab-layout.js';
+import {
+  mappingsOfGuardedSlot,
+  mappingsOfSlot,
+  MAX_MAPPINGS_OF_SLOT,
+  usesGuardPages,
+} from '../process-bounds.js';
 import { adviseOn } from './advice.js';
 import type { Plan, PlanBound, PlanUsage } from './answer.js';
 import { costsOf } from './costs.js';
@@ -35,9 +41,10 @@ export function planNamed(named: NamedSettings, host: PlanHost, usage: PlanUsage
   const slotsByAddressSpace = slotsThatFit(settings, machine, MAX_SLOTS);
   const layout = layOut(settings, machine, slotsThatFit(settings, machine, settings.totalMemories));
   const wantedSlabBytes = slabBytes(settings, machine, settings.totalMemories);
-  const mappingsPerMemory = hasImage ? MAX_MAPPINGS_OF_SLOT : mappingsOfSlot(1, 0, 0);
   const mappingsForSlots = Math.max(machine.maxMapCount - machine.mappingsLeft, 0);
-  const liveByMappings = Math.floor(mappingsForSlots / mappingsPerMemory);
+  const mappingsPerMemory = mappingsPerMemoryOf(settings, machine, layout, mappingsForSlots, hasImage);
+  const liveByMappings =
+    mappingsPerMemory === 0 ? Infinity : Math.floor(mappingsForSlots / mappingsPerMemory);
   const liveByMemory = residentBytes === 0 ? Infinity : Math.floor(machine.memoryBytes / residentBytes);
   const { liveMemories, boundBy } = smallest([
     ['totalMemories', settings.totalMemories],
@@ -66,6 +73,20 @@ export function planNamed(named: NamedSettings, host: PlanHost, usage: PlanUsage
   const advice = adviseOn(bare, machine);
   const canBeMade = advice.every(({ severity }) => severity !== 'error');
   return { ...bare, fits: canBeMade && liveMemories === settings.totalMemories, advice };
+}
+
+/** Most mappings that a memory takes. */
+function mappingsPerMemoryOf(
+  { guardPages }: PlanSettings,
+  machine: ResolvedHost,
+  { numSlots, slotBytes, numStripes }: SlabLayout,
+  maxMappings: number,
+  hasImage: boolean,
+): number {
+  const canGuard = machine.guardPages;
+  if (canGuard && usesGuardPages({ setting: guardPages, canGuard, numSlots, slotBytes, maxMappings }))
+    return mappingsOfGuardedSlot(1, hasImage ? 1 : 0, numStripes > 1);
+  return hasImage ? MAX_MAPPINGS_OF_SLOT : mappingsOfSlot(1, 0, 0);
 }
 
 function readUsage(

@@ -48,6 +48,7 @@ const READERS: Readonly<Record<keyof PlanSettings, Reader>> = {
   memoryProtectionKeys: feature,
   // The hardware counts the default key among its sixteen, and so does Wasmtime's setting.
   maxMemoryProtectionKeys: countUpTo(16),
+  guardPages: feature,
 };
 
 /** Settings, and what each is called in words to a person: as it was given, or else as its runtime calls it. */

@@ -24,6 +24,7 @@ describe('defaults', () => {
       maxUnusedWarmSlots: 100,
       memoryProtectionKeys: 'auto',
       maxMemoryProtectionKeys: 16,
+      guardPages: 'auto',
     });
     expect(readFlags([])).toStrictEqual({
       ...DEFAULT_PLAN_SETTINGS,
@@ -31,6 +32,7 @@ describe('defaults', () => {
       linearMemoryKeepResident: 0,
       maxUnusedBytesResident: Number.MAX_SAFE_INTEGER,
       memoryProtectionKeys: 'disable',
+      guardPages: 'disable',
     });
     expect(readSettings({}, WASMTIME_PLAN_SETTINGS)).toStrictEqual(readFlags([]));
     expect(readSettings({ embedding: 'wasmtime' })).toStrictEqual(readFlags([]));

@@ -51,10 +51,19 @@ export function examine(facts: Facts): Report {
 }
 
 function planHost(facts: Facts): PlanHost {
-  const { pageSize, addressBits, maxMapCount, protectionKeys, memoryBytes } = facts;
+  const { pageSize, addressBits, maxMapCount, protectionKeys, memoryBytes, features, overcommit } = facts;
+  const guardPages = features.guardPages && overcommit !== 'never';
   // What was tried is within RLIMIT_AS.
   const { largestReservationBytes } = facts;
-  return { pageSize, addressBits, largestReservationBytes, maxMapCount, protectionKeys, memoryBytes };
+  return {
+    pageSize,
+    addressBits,
+    largestReservationBytes,
+    maxMapCount,
+    protectionKeys,
+    memoryBytes,
+    guardPages,
+  };
 }
 
 const pages: Rule = ({ pageSize }) => ({

@@ -15,6 +15,7 @@ import { HostBytes } from '../slots/host-bytes.js';
 import { ImageTable } from '../slots/image-table.js';
 import { mappingBudget, type MappingHolder } from '../slots/mapping-budget.js';
 import { SlotMemory } from '../slots/memory.js';
+import { GuardedPages } from '../slots/guarded-pages.js';
 import { SlotPages } from '../slots/pages.js';
 import { SlotRecords } from '../slots/records.js';
 import { SlotReset, type ResetOptions } from '../slots/reset.js';
@@ -37,6 +38,8 @@ export interface PoolCoreOptions extends RecyclerOptions, Omit<ResetOptions, 'on
   /** One a stripe, or none. The core gives them back when it closes. */
   readonly keys: KeyLease;
   readonly maxUnusedWarmSlots: number;
+  /** Whether slots are closed by guard markers. */
+  readonly guardPages: boolean;
   /** Most of the time that collections may take; 0 for none at all. */
   readonly maxCollectionShare: number;
 }
@@ -73,7 +76,8 @@ export class PoolCore implements MappingHolder, ImageHolder {
     const { counters, pending } = this;
     const images = this.#images;
     const records = new SlotRecords(layout.numSlots);
-    const pages = new SlotPages(slab, layout, keys.keys, virtualMemory);
+    const Pages = options.guardPages ? GuardedPages : SlotPages;
+    const pages = new Pages(slab, layout, keys.keys, virtualMemory);
     const onRefusal = () => counters.add('refusedCalls', 1);
     const reset = new SlotReset(pages, records, images, { ...options, onRefusal });
     const budget = mappingBudget();

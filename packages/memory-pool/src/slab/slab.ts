@@ -1,7 +1,14 @@
 /** Laying out the slab and reserving it, and saying what would fit where it does not. */
 import { size } from '@guardstripe/common';
-import { calculate, SlabTooLargeError, slabConstraints, type SlabLayout } from '@guardstripe/layout';
-import { Mmap, SystemError, type VirtualMemory } from '@guardstripe/mmap';
+import {
+  calculate,
+  mappingsForPools,
+  SlabTooLargeError,
+  slabConstraints,
+  usesGuardPages,
+  type SlabLayout,
+} from '@guardstripe/layout';
+import { host, Mmap, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import type { ResolvedConfig } from '../config.js';
 import { PoolCreationError } from '../errors.js';
 import { describeHost } from './host-bounds.js';
@@ -38,6 +45,35 @@ export function reserveSlab(
     const asked = `its slab takes ${size(layout.totalSlabBytes)} of address space`;
     throw doesNotFit(config, virtualMemory, numKeys, asked, cause);
   }
+}
+
+/**
+ * Whether the slots are closed by guard markers.
+ *
+ * @throws {@link PoolCreationError} if they are to be, and the kernel has none
+ */
+export function decideGuardPages(
+  { guardPages: setting }: ResolvedConfig,
+  { numSlots, slotBytes }: SlabLayout,
+  virtualMemory: VirtualMemory,
+): boolean {
+  if (setting === 'disable') return false;
+  const { maxMapCount, overcommit } = host();
+  const maxMappings = mappingsForPools(maxMapCount ?? Infinity, 0);
+  // Asked last: it is tried on a page.
+  const uses = usesGuardPages({
+    setting,
+    canGuard: overcommit !== 'never',
+    numSlots,
+    slotBytes,
+    maxMappings,
+  });
+  if (!uses) return false;
+  if (virtualMemory.canGuardPages) return true;
+  if (setting === 'auto') return false;
+  throw new PoolCreationError(
+    "Cannot create a pool with guardPages 'enable': this kernel has no MADV_GUARD_INSTALL (Linux 6.13 has), or a sandbox refuses it, or all memory is locked",
+  );
 }
 
 function layOut(config: ResolvedConfig, virtualMemory: VirtualMemory, numKeys: number): SlabLayout {

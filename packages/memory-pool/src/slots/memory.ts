@@ -13,9 +13,7 @@
  * what is, what it says is mapped is what is, and the state stays `UNKNOWN`.
  */
 import { SystemError } from '@guardstripe/mmap';
-import { PoolCorruptedError } from '../errors.js';
-import { mappingsOfSlot } from '@guardstripe/layout';
-import { ModuleClosedError } from '../errors.js';
+import { ModuleClosedError, PoolCorruptedError } from '../errors.js';
 import type { ImageTable } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
@@ -78,7 +76,8 @@ export class SlotMemory {
     if (pages > records.accessiblePages(slot)) {
       const before = this.mappingsOf(slot);
       const extra = this.#images.get(records.imageId(slot))?.extraMappings ?? 0;
-      const wanted = mappingsOfSlot(pages, records.imageFirstPage(slot), records.imagePages(slot)) + extra;
+      const wanted =
+        this.#pages.mappings(pages, records.imageFirstPage(slot), records.imagePages(slot)) + extra;
       if (wanted > before) this.#take(wanted - before);
       try {
         this.#openOrShut(slot, pages);
@@ -160,12 +159,15 @@ export class SlotMemory {
     const imageId = records.imageId(slot);
     const isOther = imageId !== (image === undefined ? 0 : image.id);
     const present = isOther ? this.#images.get(imageId) : image;
-    const before = records.mappings(slot) + (present === undefined ? 0 : present.extraMappings);
+    const before = this.#basicMappings(slot) + (present === undefined ? 0 : present.extraMappings);
     const wanted =
       image === undefined
-        ? mappingsOfSlot(pages, 0, 0)
-        : mappingsOfSlot(pages, image.offsetBytes / this.#pageBytes, image.byteLength / this.#pageBytes) +
-          image.extraMappings;
+        ? this.#pages.mappings(pages, 0, 0)
+        : this.#pages.mappings(
+            pages,
+            image.offsetBytes / this.#pageBytes,
+            image.byteLength / this.#pageBytes,
+          ) + image.extraMappings;
     if (wanted > before) this.#take(wanted - before);
     else if (wanted < before) this.#account(wanted - before);
     this.#reset.unwatch(slot);
@@ -181,8 +183,15 @@ export class SlotMemory {
 
   /** Mappings that the slot takes now. */
   mappingsOf(slot: number): number {
+    const extra = this.#images.get(this.#records.imageId(slot))?.extraMappings ?? 0;
+    return this.#basicMappings(slot) + extra;
+  }
+
+  /** The same without what an image of several parts takes more. */
+  #basicMappings(slot: number): number {
     const records = this.#records;
-    return records.mappings(slot) + (this.#images.get(records.imageId(slot))?.extraMappings ?? 0);
+    const [first, pages] = [records.imageFirstPage(slot), records.imagePages(slot)];
+    return this.#pages.mappings(records.accessiblePages(slot), first, pages);
   }
 
   #blank(slot: number): void {

@@ -8,7 +8,7 @@
  * The slab belongs to the pool, and sizes were checked where they came in. So the calls go straight to the platform's
  * primitives, after the one comparison that keeps a mistake of ours out of the neighbours' pages.
  */
-import type { SlabLayout } from '@guardstripe/layout';
+import { mappingsOfSlot, type SlabLayout } from '@guardstripe/layout';
 import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
 import type { ProtectionKey } from '@guardstripe/mpk';
 import type { PoolImage } from '../module/image.js';
@@ -19,7 +19,7 @@ const NO_KEY = 0;
 
 /** Changes pages of slots. Offsets are bytes from the slot's start; offsets and lengths are whole host pages. */
 export class SlotPages {
-  readonly #virtualMemory: VirtualMemory;
+  protected readonly virtualMemory: VirtualMemory;
   /** Where slot 0 begins. */
   readonly #firstAddress: number;
   readonly #slotBytes: number;
@@ -31,7 +31,7 @@ export class SlotPages {
 
   constructor(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[], virtualMemory: VirtualMemory) {
     assertFits(slab, layout, keys);
-    this.#virtualMemory = virtualMemory;
+    this.virtualMemory = virtualMemory;
     this.#firstAddress = slab.address + layout.preSlabGuardBytes;
     this.#slotBytes = layout.slotBytes;
     this.#numSlots = layout.numSlots;
@@ -49,10 +49,7 @@ export class SlotPages {
 
   /** Lets pages be read and written, by the slot's stripe alone. */
   open(slot: number, offset: number, byteLength: number): void {
-    const address = this.#range(slot, offset, byteLength);
-    const keys = this.#keyIds;
-    if (keys.length === 0) this.#virtualMemory.protect(address, byteLength, 'read-write');
-    else this.#virtualMemory.protectWithKey(address, byteLength, 'read-write', keys[slot % keys.length]!);
+    this.allow(slot, this.range(slot, offset, byteLength), byteLength);
   }
 
   /**
@@ -60,23 +57,23 @@ export class SlotPages {
    * them that were never opened.
    */
   shut(slot: number, offset: number, byteLength: number): void {
-    const address = this.#range(slot, offset, byteLength);
-    if (this.#keyIds.length === 0) this.#virtualMemory.protect(address, byteLength, 'none');
-    else this.#virtualMemory.protectWithKey(address, byteLength, 'none', NO_KEY);
+    const address = this.range(slot, offset, byteLength);
+    if (this.#keyIds.length === 0) this.virtualMemory.protect(address, byteLength, 'none');
+    else this.virtualMemory.protectWithKey(address, byteLength, 'none', NO_KEY);
   }
 
   /** Lays fresh inaccessible pages over the whole slot, whatever was there. */
   blank(slot: number): void {
     const byteLength = this.#maxMemoryBytes;
-    if (byteLength > 0) this.#virtualMemory.mapZeros(this.#range(slot, 0, byteLength), byteLength, 'none');
+    if (byteLength > 0) this.virtualMemory.mapZeros(this.range(slot, 0, byteLength), byteLength, 'none');
   }
 
   /** Lays fresh zero pages, readable and writable, over what was there. */
   zero(slot: number, offset: number, byteLength: number): void {
-    const address = this.#range(slot, offset, byteLength);
+    const address = this.range(slot, offset, byteLength);
     const striped = this.#keyIds.length > 0;
-    this.#virtualMemory.mapZeros(address, byteLength, striped ? 'none' : 'read-write');
-    if (striped) this.open(slot, offset, byteLength);
+    this.virtualMemory.mapZeros(address, byteLength, striped ? 'none' : 'read-write');
+    if (striped) this.allow(slot, address, byteLength);
   }
 
   /** Maps an image, copy-on-write, at its place in the slot's memory. */
@@ -84,15 +81,20 @@ export class SlotPages {
     const striped = this.#keyIds.length > 0;
     const access = striped ? 'none' : 'read-write';
     for (const { file, fileOffset, offsetBytes, byteLength } of parts) {
-      const address = this.#range(slot, offsetBytes, byteLength);
-      this.#virtualMemory.mapFile(file.fd, fileOffset, address, byteLength, access, 'private');
-      if (striped) this.open(slot, offsetBytes, byteLength);
+      const address = this.range(slot, offsetBytes, byteLength);
+      this.virtualMemory.mapFile(file.fd, fileOffset, address, byteLength, access, 'private');
+      if (striped) this.allow(slot, address, byteLength);
     }
   }
 
   /** Drops pages: they read as zeros, or as the image that is mapped there. */
   drop(slot: number, offset: number, byteLength: number): void {
-    this.#virtualMemory.decommit(this.#range(slot, offset, byteLength), byteLength);
+    this.virtualMemory.decommit(this.range(slot, offset, byteLength), byteLength);
+  }
+
+  /** Mappings that a slot takes which has so many pages open, and such an image. */
+  mappings(accessiblePages: number, imageFirstPage: number, imagePages: number): number {
+    return mappingsOfSlot(accessiblePages, imageFirstPage, imagePages);
   }
 
   /** The slab is gone, and may be somebody else's: no call reaches the system any more. */
@@ -100,9 +102,17 @@ export class SlotPages {
     this.#closed = true;
   }
 
-  #range(slot: number, offset: number, byteLength: number): number {
+  /** Gives pages of the slot access, and with stripes the slot's key in the same call. */
+  protected allow(slot: number, address: number, byteLength: number): void {
+    const keys = this.#keyIds;
+    if (keys.length === 0) this.virtualMemory.protect(address, byteLength, 'read-write');
+    else this.virtualMemory.protectWithKey(address, byteLength, 'read-write', keys[slot % keys.length]!);
+  }
+
+  /** Where that is, if it is inside of the slot. */
+  protected range(slot: number, offset: number, byteLength: number): number {
     if (this.#closed) throw new PoolClosedError('change a memory');
-    const pageBytes = this.#virtualMemory.pageSize;
+    const pageBytes = this.virtualMemory.pageSize;
     // Also false for what is no number.
     const inside =
       slot >= 0 &&

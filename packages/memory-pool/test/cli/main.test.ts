@@ -28,7 +28,7 @@ const GOOD: Facts = {
   overcommit: 'heuristic',
   maxMapCount: 1_048_576,
   addressSpaceLimitBytes: undefined,
-  features: { memfd: true, pagemapScan: true, processMadvise: true, sharedZeroPage: true },
+  features: { memfd: true, pagemapScan: true, processMadvise: true, guardPages: true, sharedZeroPage: true },
   nodeVersion: '24.0.0',
   kernelRelease: '6.18.0',
   largestReservationBytes: 64 * 2 ** 40,

@@ -19,6 +19,7 @@ import {
   PAGE,
   scribble,
   smallPool,
+  withGuards,
   zeroModule,
 } from '../support/memories.js';
 
@@ -27,6 +28,7 @@ const WAYS: Record<string, MemoryPoolConfig> = {
   'that keeps pages': KEEPING,
   'that drops pages': {},
   'that writes everything': { ...KEEPING, pagemapScan: 'disable' },
+  ...withGuards({ 'whose slots are closed by guard markers': KEEPING }),
 };
 
 /** Bytes that image files take now, by their inodes. */

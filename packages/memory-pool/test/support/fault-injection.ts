@@ -8,6 +8,7 @@ export type Primitive = Exclude<
   | 'pageSize'
   | 'canScanDirtyPages'
   | 'canWatchWrites'
+  | 'canGuardPages'
   | 'decommitsManyInOneCall'
   | 'copyBytes'
   | 'fillZeros'
@@ -28,6 +29,8 @@ export const PRIMITIVES = [
   'watchWrites',
   'unwatchWrites',
   'protectWrittenPages',
+  'guardPages',
+  'unguardPages',
   'createImage',
   'closeFile',
 ] as const satisfies readonly Primitive[];

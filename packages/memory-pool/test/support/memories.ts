@@ -32,6 +32,13 @@ export function smallPool(config: MemoryPoolConfig = {}): MemoryPool {
   });
 }
 
+/** The same pools, with slots that are closed by guard markers; none where the kernel has no `MADV_GUARD_INSTALL` (Linux 6.13). */
+export function withGuards(pools: Record<string, MemoryPoolConfig>): Record<string, MemoryPoolConfig> {
+  if (!platform().canGuardPages) return {};
+  const guarded = (config: MemoryPoolConfig): MemoryPoolConfig => ({ ...config, guardPages: 'enable' });
+  return Object.fromEntries(Object.entries(pools).map(([name, config]) => [name, guarded(config)]));
+}
+
 /** A module whose memory starts with `byteLength` bytes of `value` at `offset`. */
 export function imageModule(
   value: number,

@@ -123,6 +123,15 @@ export interface VirtualMemory {
   scanWrittenPages(address: number, byteLength: number, into: PageRuns): void;
   /** Protects again, in a watched range, every page that {@link VirtualMemory.scanWrittenPages} would report. */
   protectWrittenPages(address: number, byteLength: number): void;
+  /** Whether single pages can be closed inside of a mapping: `MADV_GUARD_INSTALL`, Linux 6.13. */
+  readonly canGuardPages: boolean;
+  /**
+   * Closes pages of private memory, whatever access the mapping has: any touch faults until {@link VirtualMemory.unguardPages}. What they
+   * held is dropped. Needs {@link VirtualMemory.canGuardPages}; locked memory is refused.
+   */
+  guardPages(address: number, byteLength: number): void;
+  /** Takes {@link VirtualMemory.guardPages} back: those pages read zeros, others stay as they are. */
+  unguardPages(address: number, byteLength: number): void;
   /** Copies bytes from one address to another. Both ranges must be accessible, and lie apart. */
   copyBytes(from: number, to: number, byteLength: number): void;
   /** Writes zeros. */

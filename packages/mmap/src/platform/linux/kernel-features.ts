@@ -19,6 +19,8 @@ export interface KernelFeatures {
   readonly pagemapScan: boolean;
   /** Dropping many ranges in one call (`process_madvise` with `MADV_DONTNEED` on oneself, Linux 6.13). */
   readonly processMadvise: boolean;
+  /** Closing single pages inside of a mapping (`MADV_GUARD_INSTALL`, Linux 6.13). */
+  readonly guardPages: boolean;
   /**
    * An untouched page that is only read is mapped to one page of zeros that all share. Some virtual machines and s390
    * guests have none: there a read takes a page, which looks as if it had been written.
@@ -38,6 +40,7 @@ export function probeFeatures(): KernelFeatures {
     memfd: works(probeMemfd),
     pagemapScan: works(() => platform().canScanDirtyPages),
     processMadvise: works(() => platform().decommitsManyInOneCall),
+    guardPages: works(() => platform().canGuardPages),
     sharedZeroPage: works(() => withScratchPage(probeSharedZeroPage)),
   };
 }

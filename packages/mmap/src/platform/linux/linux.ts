@@ -12,6 +12,7 @@ import { createSealedFile } from './memory-file.js';
 import { copyPrimitives } from './copy.js';
 import { declareAllInWorkers } from './lazily.js';
 import { filePrimitives } from './files.js';
+import { guardPrimitives } from './guard.js';
 import { pagePrimitives } from './pages.js';
 import { refused } from './refused.js';
 import { restorePrimitives } from './restoring.js';
@@ -113,8 +114,9 @@ export function linux(): VirtualMemory {
   };
   const bulk = bulkCalls(withPage);
   const { canWatch, ...restoring } = restorePrimitives(withPage);
+  const { canGuard, ...guarding } = guardPrimitives(withPage);
   const files = { ...filePrimitives(), ...sharedFilePrimitives() };
-  const primitives = { ...pagePrimitives(), ...copyPrimitives(), ...files, ...restoring };
+  const primitives = { ...pagePrimitives(), ...copyPrimitives(), ...files, ...restoring, ...guarding };
   declareAllInWorkers();
 
   return {
@@ -164,6 +166,9 @@ export function linux(): VirtualMemory {
       const scan = bulk.scan();
       if (scan === undefined) throw new SystemError(ENOTTY, { syscall: 'ioctl', address, byteLength });
       scan(address, byteLength, maxPages, into);
+    },
+    get canGuardPages() {
+      return canGuard();
     },
     get canWatchWrites() {
       return canWatch();
