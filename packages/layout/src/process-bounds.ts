@@ -81,16 +81,21 @@ export interface GuardFacts {
   /** Whether the kernel has them, and accessible pages do not count before they are touched. */
   readonly canGuard: boolean;
   readonly numSlots: number;
+  readonly numStripes: number;
   readonly slotBytes: number;
   /** Mappings that pools may hold: {@link mappingsForPools}. */
   readonly maxMappings: number;
 }
 
-/** Whether they are: `'auto'` takes them where all slots would take more mappings than there are, and are not large. */
-export function usesGuardPages({ setting, canGuard, numSlots, slotBytes, maxMappings }: GuardFacts): boolean {
+/**
+ * Whether they are: `'auto'` takes them where all slots would take more mappings than there are, and are not large. Not in stripes:
+ * there each slot would be a mapping still, and nobody has tried it on hardware that has both.
+ */
+export function usesGuardPages(facts: GuardFacts): boolean {
+  const { setting, canGuard, numSlots, numStripes, slotBytes, maxMappings } = facts;
   if (setting !== 'auto') return setting === 'enable';
   const isShort = numSlots * mappingsOfSlot(1, 0, 0) > maxMappings;
-  return canGuard && isShort && slotBytes <= MAX_GUARDED_SLOT_BYTES;
+  return canGuard && isShort && numStripes === 1 && slotBytes <= MAX_GUARDED_SLOT_BYTES;
 }
 
 /** Most mappings that a slot takes: an image in the middle of a memory has zeros on both sides. */

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { mappingsForPools, mappingsOfSlot, MAPPINGS_LEFT_TO_NODE } from '../src/index.js';
+import {
+  MAPPINGS_LEFT_TO_NODE,
+  mappingsForPools,
+  mappingsOfGuardedSlot,
+  mappingsOfSlot,
+  plan,
+  type GuardFacts,
+  usesGuardPages,
+} from '../src/index.js';
 import { MAX_MAPPINGS_OF_SLOT } from '../src/process-bounds.js';
 
 describe('mappingsOfSlot()', () => {
@@ -28,5 +36,57 @@ describe('mappingsForPools()', () => {
       Infinity,
     ]);
     expect(mappingsForPools(65_530, 0)).toBe(65_530 - 2048);
+  });
+});
+
+describe('guard markers', () => {
+  const facts: GuardFacts = {
+    setting: 'auto',
+    canGuard: true,
+    numSlots: 200_000,
+    numStripes: 1,
+    slotBytes: 2 ** 20,
+    maxMappings: 63_482,
+  };
+
+  it('are taken where mappings are short, and slots small and in one stripe', () => {
+    expect(usesGuardPages(facts)).toBe(true);
+    for (const other of [
+      { canGuard: false },
+      { numSlots: 31_741 },
+      { numStripes: 2 },
+      { slotBytes: 16 * 2 ** 20 + 4096 },
+      { maxMappings: Infinity },
+      { setting: 'disable' },
+    ] as const)
+      expect(usesGuardPages({ ...facts, ...other })).toBe(false);
+    expect(usesGuardPages({ ...facts, setting: 'enable', canGuard: false, numStripes: 15 })).toBe(true);
+  });
+
+  it('leave a slot no mapping of its own, unless it has a key or an image', () => {
+    expect(mappingsOfGuardedSlot(0, 0, true)).toBe(0);
+    expect(mappingsOfGuardedSlot(16, 0, false)).toBe(0);
+    expect(mappingsOfGuardedSlot(16, 4, false)).toBe(2);
+    expect(mappingsOfGuardedSlot(16, 0, true)).toBe(1);
+  });
+
+  it('are planned with where the host has them', () => {
+    const settings = {
+      totalMemories: 200_000,
+      maxMemorySize: '1MiB',
+      memoryReservation: '1MiB',
+      memoryGuardSize: '64KiB',
+    };
+    const usage = { hasImage: false };
+    expect(plan(settings, {}, usage)).toMatchObject({ boundBy: 'mappings', mappingsPerMemory: 2 });
+    expect(plan(settings, { guardPages: true }, usage)).toMatchObject({
+      liveMemories: 200_000,
+      mappingsPerMemory: 0,
+      liveByMappings: Infinity,
+    });
+    expect(plan({ ...settings, guardPages: 'disable' }, { guardPages: true }, usage).boundBy).toBe(
+      'mappings',
+    );
+    expect(() => plan(settings, { guardPages: 1 as never })).toThrow(TypeError);
   });
 });

@@ -150,19 +150,17 @@ describe('these lives together', () => {
   it('make every call that a life can make', () => {
     const made = new Set(Object.values(configs).flatMap((config) => live(config, undefined)));
     const { canScanDirtyPages, canGuardPages } = faultyMemory().virtualMemory;
-    expect([...made].toSorted()).toEqual(
-      [
-        'createImage',
-        'decommit',
-        'decommitMany',
-        ...(canGuardPages ? ['guardPages'] : []),
-        'mapFile',
-        'mapZeros',
-        'protect',
-        ...(canScanDirtyPages ? ['scanPages'] : []),
-        ...(canGuardPages ? ['unguardPages'] : []),
-      ],
-    );
+    expect([...made].toSorted()).toEqual([
+      'createImage',
+      'decommit',
+      'decommitMany',
+      ...(canGuardPages ? ['guardPages'] : []),
+      'mapFile',
+      'mapZeros',
+      'protect',
+      ...(canScanDirtyPages ? ['scanPages'] : []),
+      ...(canGuardPages ? ['unguardPages'] : []),
+    ]);
   });
 });
 

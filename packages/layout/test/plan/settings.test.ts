@@ -60,6 +60,7 @@ describe("Wasmtime's names", () => {
     expect(WASMTIME_FLAGS).toStrictEqual({
       ...Object.fromEntries(flags),
       embedding: undefined,
+      guardPages: undefined,
       maxUnusedBytesResident: undefined,
     });
     expect(Object.keys(WASMTIME_FLAGS).toSorted()).toStrictEqual(

@@ -54,20 +54,15 @@ export function reserveSlab(
  */
 export function decideGuardPages(
   { guardPages: setting }: ResolvedConfig,
-  { numSlots, slotBytes }: SlabLayout,
+  { numSlots, numStripes, slotBytes }: SlabLayout,
   virtualMemory: VirtualMemory,
 ): boolean {
   if (setting === 'disable') return false;
   const { maxMapCount, overcommit } = host();
   const maxMappings = mappingsForPools(maxMapCount ?? Infinity, 0);
   // Asked last: it is tried on a page.
-  const uses = usesGuardPages({
-    setting,
-    canGuard: overcommit !== 'never',
-    numSlots,
-    slotBytes,
-    maxMappings,
-  });
+  const canGuard = overcommit !== 'never';
+  const uses = usesGuardPages({ setting, canGuard, numSlots, numStripes, slotBytes, maxMappings });
   if (!uses) return false;
   if (virtualMemory.canGuardPages) return true;
   if (setting === 'auto') return false;
