@@ -75,7 +75,8 @@ export interface MemoryPoolConfig {
   /**
    * Whether what is closed of a slot is closed by guard markers inside of one mapping (`MADV_GUARD_INSTALL`, Linux 6.13), so that
    * `vm.max_map_count` does not bound how many memories live. `'auto'` takes them where all slots would take more mappings than
-   * there are, are not striped, and are at most 16 MiB apart: each takes page tables, 2 KiB a MiB. Needs a small `memoryReservation` to be of use.
+   * there are, are not striped, and are at most 16 MiB apart: each takes page tables, 2 KiB a MiB. Of use with a small
+   * `memoryReservation`.
    * @defaultValue 'auto'
    */
   readonly guardPages?: Feature;
