@@ -104,14 +104,7 @@ function declareCalls(): Calls {
 /** Builds the primitives. Throws {@link FfiUnavailableError} where koffi cannot be loaded. */
 export function linux(): VirtualMemory {
   const { pageSize, map, munmap, mprotect, pkeyMprotect, madvise } = declareCalls();
-  const withPage: WithPage = (use) => {
-    const address = map(0, pageSize, PROTECTION['read-write'], MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    try {
-      return use(address, pageSize);
-    } finally {
-      munmap(address, pageSize);
-    }
-  };
+  const withPage = withPageOf(pageSize, map, munmap);
   const bulk = bulkCalls(withPage);
   const { canWatch, ...restoring } = restorePrimitives(withPage);
   const { canGuard, ...guarding } = guardPrimitives(withPage);
@@ -162,11 +155,8 @@ export function linux(): VirtualMemory {
     get canScanDirtyPages() {
       return bulk.scan() !== undefined;
     },
-    scanDirtyPages(address, byteLength, maxPages, into) {
-      const scan = bulk.scan();
-      if (scan === undefined) throw new SystemError(ENOTTY, { syscall: 'ioctl', address, byteLength });
-      scan(address, byteLength, maxPages, into);
-    },
+    scanDirtyPages: (address, byteLength, maxPages, into) =>
+      (bulk.scan() ?? noScan)(address, byteLength, maxPages, into),
     get canGuardPages() {
       return canGuard();
     },
@@ -176,6 +166,22 @@ export function linux(): VirtualMemory {
     createImage: (bytes, name) => createSealedFile(bytes, name, pageSize),
     closeFile: closeDescriptor,
   };
+}
+
+function withPageOf(pageSize: number, map: MmapCall, munmap: AddressCall): WithPage {
+  return (use) => {
+    const address = map(0, pageSize, PROTECTION['read-write'], MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    try {
+      return use(address, pageSize);
+    } finally {
+      munmap(address, pageSize);
+    }
+  };
+}
+
+/** For a kernel without `PAGEMAP_SCAN`. */
+function noScan(address: number, byteLength: number): never {
+  throw new SystemError(ENOTTY, { syscall: 'ioctl', address, byteLength });
 }
 
 /** Drops ranges by bulk calls as far as those go; returns how many, from the first on, are done. */
