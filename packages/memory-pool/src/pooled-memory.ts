@@ -143,7 +143,7 @@ export class PooledMemory implements Disposable {
   write(offset: number, bytes: Uint8Array): void {
     const byteLength = lengthOf('bytes', bytes, offset, 'write(offset, bytes)');
     this.#assertRange('write the memory', offset, byteLength, 'bytes.byteLength');
-    this.#core.live.bytes.write(this.slot, offset, bytes);
+    this.#core.live.bytes.write(this.slot, offset, bytes, byteLength);
   }
 
   /**

@@ -106,7 +106,7 @@ export class LiveMemories {
   #write(slot: number, writes: readonly InitialBytes[], start: number, end: number): void {
     for (const { offset, data } of writes) {
       const [from, to] = [Math.max(offset, start), Math.min(offset + data.byteLength, end)];
-      if (from < to) this.bytes.write(slot, from, data.subarray(from - offset, to - offset));
+      if (from < to) this.bytes.write(slot, from, data.subarray(from - offset, to - offset), to - from);
     }
   }
 }

@@ -203,7 +203,7 @@ export class Tenancies {
     const { initialBytes, image, writes } = template;
     try {
       this.#memory.occupy(slot, initialBytes, image);
-      for (const { offset, data } of writes) this.#bytes.write(slot, offset, data);
+      for (const { offset, data } of writes) this.#bytes.write(slot, offset, data, data.byteLength);
     } catch (error) {
       // The record says UNKNOWN: whatever half was done is laid over before the slot's next use.
       this.#free.giveBack(slot, 0);

@@ -6,6 +6,7 @@
  * constructor: `subarray` and `slice` would hand the buffer over to whatever `Symbol.species` says.
  */
 import { createView, detachView } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 import { asHost } from '../slab/stripes.js';
 import type { SlotPages } from './pages.js';
 import type { SlotRecords } from './records.js';
@@ -42,22 +43,23 @@ export class HostBytes {
 
   /** Fills `target` from `offset` on. */
   read(slot: number, offset: number, target: Uint8Array, byteLength: number): void {
-    const source = new Bytes(this.#view(slot).buffer, offset, byteLength);
+    const source = new Bytes(this.#view(slot, offset + byteLength).buffer, offset, byteLength);
     if (this.#striped) asHost(() => copyInto(target, source));
     else copyInto(target, source);
   }
 
   /** Writes `bytes` at `offset`. */
-  write(slot: number, offset: number, bytes: Uint8Array): void {
-    const target = this.#view(slot);
+  write(slot: number, offset: number, bytes: Uint8Array, byteLength: number): void {
+    const target = this.#view(slot, offset + byteLength);
     if (this.#striped) asHost(() => copyInto(target, bytes, offset));
     else copyInto(target, bytes, offset);
   }
 
   fill(slot: number, value: number, offset: number, byteLength: number): void {
-    const target = this.#view(slot);
-    if (this.#striped) asHost(() => fillWith(target, value, offset, offset + byteLength));
-    else fillWith(target, value, offset, offset + byteLength);
+    const end = offset + byteLength;
+    const target = this.#view(slot, end);
+    if (this.#striped) asHost(() => fillWith(target, value, offset, end));
+    else fillWith(target, value, offset, end);
   }
 
   /** Detaches the views: the slab is about to go. */
@@ -66,12 +68,13 @@ export class HostBytes {
     this.#views.clear();
   }
 
-  /** All that is accessible of the slot. */
-  #view(slot: number): Uint8Array {
+  /** All that is accessible of the slot, `end` bytes at least. */
+  #view(slot: number, end: number): Uint8Array {
     const view = this.#views.get(slot);
-    const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
     // A longer one is as good: a range that was checked does not reach what is shut.
-    if (view !== undefined && view.byteLength >= accessibleBytes) return view;
+    if (view !== undefined && end <= view.byteLength) return view;
+    const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
+    if (!(end <= accessibleBytes)) throw new PoolCorruptedError(`slot ${slot} has no byte ${end}`);
     if (view !== undefined) detachView(view.buffer as ArrayBuffer);
     const fresh = new Bytes(createView(this.#pages.addressOf(slot), accessibleBytes));
     this.#views.set(slot, fresh);
