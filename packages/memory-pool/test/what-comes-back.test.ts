@@ -175,6 +175,10 @@ describe('two threads', () => {
 });
 
 describe('workers with pools', () => {
+  it('leave what a stolen view still reaches, for the view may be in another thread', async () => {
+    expect(await answerOf('stolen')).toEqual({ zeros: true, clean: true, isMapped: true });
+  });
+
   it('leave nothing, in whichever way they end', async () => {
     expect(await answerOf('workers')).toEqual({ slabs: 0, images: 0, descriptors: 0, held: 0 });
   });

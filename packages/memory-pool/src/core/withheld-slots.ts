@@ -7,14 +7,14 @@
  * Zero pages lie there meanwhile: a pending operation reads zeros, and writes where nobody will read. That costs address space
  * and no memory.
  */
-import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
+import { ViewLedger, type Mmap, type VirtualMemory } from '@guardstripe/mmap';
 import { onCool, onRetire, reportFailure, type CoolEvent, type RetireEvent } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { SlotMemory } from '../slots/memory.js';
 import type { SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
 
-/** Slabs with a retired slot. Nobody unmaps them, whoever drops their pool: the addresses stay taken as long as the process lives. */
+/** Slabs with a retired slot. Nobody unmaps them, whoever drops their pool, and the end of a worker leaves their retired slots. */
 const keptForGood = new Set<Mmap>();
 
 /** What is worked on. */
@@ -115,7 +115,10 @@ export class WithheldSlots {
 
   #retire(slot: number): void {
     this.retired.add(slot);
-    keptForGood.add(this.#parts.slab);
+    const { slab, pages, records, virtualMemory } = this.#parts;
+    keptForGood.add(slab);
+    const byteLength = records.accessiblePages(slot) * virtualMemory.pageSize;
+    if (byteLength > 0) ViewLedger.keepForGood(virtualMemory, pages.addressOf(slot), byteLength);
     if (this.#warned) return;
     this.#warned = true;
     process.emitWarning(

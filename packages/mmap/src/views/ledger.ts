@@ -11,6 +11,8 @@
  * ```
  */
 
+import { keepForGood } from '../process/owned.js';
+import type { VirtualMemory } from '../platform/virtual-memory.js';
 import { isAttached, makeView, recordOf, takeBack, type ViewRecord } from './view.js';
 
 /** The views made between two calls of end(). Collected when the last of them is. */
@@ -55,6 +57,14 @@ export class ViewLedger {
   readonly #strong = new Set<ArrayBuffer>();
   #weak: Map<ViewRecord, WeakRef<ArrayBuffer>> | undefined;
   #sweepAt = MAX_STRONG_VIEWS;
+
+  /**
+   * Has a range of which a view was stolen stay mapped as long as the process lives: the alias may be in another thread by now, so the
+   * end of this one does not give it back.
+   */
+  static keepForGood(virtualMemory: VirtualMemory, address: number, byteLength: number): void {
+    keepForGood(virtualMemory, address, byteLength);
+  }
 
   /** @param holder - lives as long as any view does */
   constructor(holder?: object) {
