@@ -404,18 +404,15 @@ async function live(config: MemoryPoolConfig, actions: readonly Action[]): Promi
 /** Collections make a life slow, and shrinking would live hundreds of them. */
 const runs = (numRuns: number) => ({ numRuns, endOnFailure: true });
 
+const livesOf = (...actions: fc.Arbitrary<Action>[]) =>
+  fc.array(fc.oneof(...actions), { minLength: 1, maxLength: 60, size: 'max' });
+
 describe('the pool', () => {
   it('does what a plain model does, in any configuration, whatever happens in whatever order', async () => {
-    const lives = fc.array(fc.oneof(...commands), { minLength: 1, maxLength: 60, size: 'max' });
-    await fc.assert(fc.asyncProperty(configs, lives, live), runs(100));
+    await fc.assert(fc.asyncProperty(configs, livesOf(...commands), live), runs(100));
   });
 
   it('does so, too, where views are stolen until no slot is left', async () => {
-    const lives = fc.array(fc.oneof(...commands, small.map(steal)), {
-      minLength: 1,
-      maxLength: 60,
-      size: 'max',
-    });
-    await fc.assert(fc.asyncProperty(configs, lives, live), runs(50));
+    await fc.assert(fc.asyncProperty(configs, livesOf(...commands, small.map(steal)), live), runs(50));
   });
 });
