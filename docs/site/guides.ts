@@ -30,6 +30,7 @@ const ORDER = [
   'coming-from-webassembly-memory',
   'coming-from-mmap-io',
   'where-it-runs',
+  'how-it-is-tested',
   'what-it-does-not-protect-against',
   'troubleshooting',
 ];

@@ -5,13 +5,17 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { nativeGuestFigures } from './native-guest.ts';
 import { poolFigures } from './pool.ts';
+import { restoreFigures } from './restore.ts';
 import { snapshotFigures } from './snapshot.ts';
+import { testedFigures } from './tested.ts';
 import { wasmtimeFigures, wasmtimeStories, wasmtimeSummary } from './wasmtime.ts';
 
 /** A block lies between two comments with its name. */
 const BLOCKS: readonly (readonly [page: string, name: string, figures: () => string])[] = [
   ['README.md', 'figures', poolFigures],
+  ['README.md', 'restoring', restoreFigures],
   ['README.md', 'beside Wasmtime', wasmtimeSummary],
+  ['docs/guides/how-it-is-tested.md', 'tested', testedFigures],
   ['docs/guides/native-guests.md', 'figures', nativeGuestFigures],
   ['docs/guides/performance.md', 'figures', wasmtimeFigures],
   ['docs/guides/coming-from-wasmtime.md', 'stories', wasmtimeStories],

@@ -20,7 +20,6 @@ interface Results {
     readonly dirtyPages: number;
     readonly measurements: readonly Measurement[];
   }[];
-  readonly restored: { readonly untouched: readonly Measurement[] };
   readonly created: readonly { readonly numSlots: number; readonly createNs: number }[];
 }
 
@@ -31,9 +30,8 @@ function median(measurements: readonly Measurement[], name: string): number {
 }
 
 export function poolFigures(): string {
-  const { machine, recycled, restored, created } = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
+  const { machine, recycled, created } = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
   const four = recycled.find(({ dirtyPages }) => dirtyPages === 4)?.measurements ?? [];
-  const { untouched } = restored;
   const million = created.find(({ numSlots }) => numSlots === 1_000_000)?.createNs ?? 0;
   const instance = median(four, 'new WebAssembly.Instance');
   // Results of before the benchmark knew the default settings have the same under another name.
@@ -41,8 +39,6 @@ export function poolFigures(): string {
   const way = isDefault ? 'pool: default' : 'pool: scan';
   const view = median(four, `${way}, with a view`);
   const native = median(four, way);
-  const copy = median(untouched, 'Buffer.copy of all 64 MiB');
-  const restore = median(untouched, 'pool: scan');
   const rows = [
     [
       'a fresh memory of 1 MiB with a 64 KiB image, 4 pages written, given back: native guest',
@@ -63,15 +59,8 @@ export function poolFigures(): string {
       time(view),
       `${time(instance)}: \`new WebAssembly.Instance\`, ${times(instance / view)} as long`,
     ],
-    [
-      'restoring 64 MiB of which 40 pages were written',
-      time(restore),
-      `${time(copy)}: copying it, ${times(copy / restore)} as long`,
-    ],
     ['making a pool of a million slots', time(million), ''],
   ];
-  const settings = isDefault
-    ? ', with the default settings; the row of 64 MiB lets free memories keep all of it'
-    : '; freed memories keep up to 1 MiB resident';
+  const settings = isDefault ? ', with the default settings' : '; freed memories keep up to 1 MiB resident';
   return `${table(['what', 'the pool', 'beside it'], rows)}\n\nMedians of \`benchmarks/pool.bench.ts\` on ${machine.cores} cores of an ${machine.cpu}, ${machine.kernel.split('-')[0]}, Node ${machine.node.slice(1)}${settings}.`;
 }

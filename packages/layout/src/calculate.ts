@@ -33,6 +33,7 @@ import {
   ZERO_BYTES,
   type PageAlignedBytes,
 } from './page-aligned-bytes.js';
+import { assertPromises } from './promises.js';
 import { SlabLayout } from './slab-layout.js';
 
 /**
@@ -66,7 +67,7 @@ export function calculate(constraints: SlabConstraints): SlabLayout {
     'postSlabGuardBytes',
   );
 
-  return new SlabLayout({
+  const layout = new SlabLayout({
     numSlots,
     slotBytes,
     maxMemoryBytes,
@@ -75,6 +76,8 @@ export function calculate(constraints: SlabConstraints): SlabLayout {
     numStripes,
     pageSize,
   });
+  assertPromises(layout, faultingBytes);
+  return layout;
 }
 
 function checkConstraints(constraints: SlabConstraints): PageAlignedConstraints {

@@ -1,5 +1,5 @@
 /** Whether pools can be made in this process. */
-import { platform } from '@guardstripe/mmap';
+import { supportReason as mappingReason } from '@guardstripe/mmap';
 
 /**
  * Whether pools can be made here: Node.js 22.12 or later, 64-bit Linux on x64 or arm64, and koffi can be loaded. What is pure works
@@ -11,10 +11,5 @@ export function isSupported(): boolean {
 
 /** Why {@link isSupported} says no, in words for a person; `undefined` where it says yes. */
 export function supportReason(): string | undefined {
-  try {
-    platform();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
+  return mappingReason();
 }
