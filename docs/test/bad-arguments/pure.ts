@@ -81,6 +81,16 @@ export const PURE: Readonly<Record<string, Entry>> = {
     ],
   },
   mappingsForPools: { tries: args(layout.mappingsForPools, [1, 0], [NUMBER, optional(NUMBER)]) },
+  usesGuardPages: {
+    tries: args(
+      layout.usesGuardPages,
+      [{ setting: 'auto', canGuard: true, numSlots: 1, numStripes: 1, slotBytes: 4096, maxMappings: 1 }],
+      [NOTHING],
+    ),
+  },
+  mappingsOfGuardedSlot: {
+    tries: args(layout.mappingsOfGuardedSlot, [1, 0, false], [NUMBER, NUMBER, FLAG]),
+  },
   mappingsOfSlot: { tries: args(layout.mappingsOfSlot, [1, 0, 0], [NUMBER, NUMBER, NUMBER]) },
   multiplyBytes: { tries: args(layout.multiplyBytes, [page, 3], [NUMBER, NUMBER]) },
   pageAlignedBytes: { tries: args(layout.pageAlignedBytes, [PAGE, PAGE], [NUMBER, NOTHING]) },

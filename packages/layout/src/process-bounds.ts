@@ -2,7 +2,7 @@
  * What a process can have of what pools need, and what a slot takes of it: facts that the planner and the pool both go by, so
  * that what one promises the other holds.
  */
-import { checkInteger } from '@guardstripe/common';
+import { checkBoolean, checkInteger, checkObject, checkOneOf } from '@guardstripe/common';
 
 /** Protection keys that the hardware gives out (Intel SDM, volume 3, 4.6.2): sixteen, and key 0 is every page's default. */
 export const MAX_PROTECTION_KEYS = 15;
@@ -68,6 +68,16 @@ export function mappingsOfGuardedSlot(
   imagePages: number,
   isStriped: boolean,
 ): number {
+  if (
+    !Number.isSafeInteger(accessiblePages) ||
+    !Number.isSafeInteger(imagePages) ||
+    accessiblePages < 0 ||
+    imagePages < 0
+  ) {
+    checkInteger(accessiblePages, 'accessiblePages');
+    checkInteger(imagePages, 'imagePages');
+  }
+  checkBoolean(isStriped, 'isStriped');
   if (accessiblePages === 0) return 0;
   return (isStriped ? 1 : 0) + (imagePages === 0 ? 0 : 2);
 }
@@ -92,7 +102,13 @@ export interface GuardFacts {
  * there each slot would be a mapping still, and nobody has tried it on hardware that has both.
  */
 export function usesGuardPages(facts: GuardFacts): boolean {
+  checkObject(facts, 'facts');
   const { setting, canGuard, numSlots, numStripes, slotBytes, maxMappings } = facts;
+  checkOneOf(setting, 'facts.setting', ['auto', 'enable', 'disable']);
+  checkBoolean(canGuard, 'facts.canGuard');
+  for (const [name, value] of Object.entries({ numSlots, numStripes, slotBytes }))
+    checkInteger(value, `facts.${name}`);
+  if (maxMappings !== Infinity) checkInteger(maxMappings, 'facts.maxMappings');
   if (setting !== 'auto') return setting === 'enable';
   const isShort = numSlots * mappingsOfSlot(1, 0, 0) > maxMappings;
   return canGuard && isShort && numStripes === 1 && slotBytes <= MAX_GUARDED_SLOT_BYTES;
