@@ -1,7 +1,7 @@
 /** Bytes that a caller passes in, as they really are. */
 import { invalidArgType } from './errors.ts';
 
-/** Taken at load time, and asked instead of properties that a caller can put over the real ones. */
+/** Taken at load time (and left out of bundles that do not use it), and asked instead of properties that a caller can put over the real ones. */
 function taken<R>(name: string | symbol): (bytes: unknown) => R {
   const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
   // eslint-disable-next-line typescript/unbound-method -- bound in the next statement
@@ -10,10 +10,10 @@ function taken<R>(name: string | symbol): (bytes: unknown) => R {
 }
 
 /** Names the kind of a typed array of any realm; `undefined` for all else, a proxy of one included. */
-const kindOf = taken<string | undefined>(Symbol.toStringTag);
-const bufferOf = taken<ArrayBufferLike>('buffer');
-const byteOffsetOf = taken<number>('byteOffset');
-const byteLengthOf = taken<number>('byteLength');
+const kindOf = /* @__PURE__ */ taken<string | undefined>(Symbol.toStringTag);
+const bufferOf = /* @__PURE__ */ taken<ArrayBufferLike>('buffer');
+const byteOffsetOf = /* @__PURE__ */ taken<number>('byteOffset');
+const byteLengthOf = /* @__PURE__ */ taken<number>('byteLength');
 const Bytes = Uint8Array;
 
 /**
