@@ -30,6 +30,7 @@ const pool = MemoryPool.create({
   maxUnusedBytesResident: ${product(settings.maxUnusedBytesResident, '**')},
   memoryProtectionKeys: '${settings.memoryProtectionKeys}',
   maxMemoryProtectionKeys: ${settings.maxMemoryProtectionKeys},
+  guardPages: '${settings.guardPages}',
 });
 `;
 }

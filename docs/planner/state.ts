@@ -135,6 +135,19 @@ export const FIELDS: readonly Field[] = [
     initial: formatBytes(maxUnusedBytesResident),
   },
   {
+    name: 'guardPages',
+    group: 'settings',
+    kind: 'choice',
+    label: 'Guard markers',
+    hint: 'guardPages: what is closed costs no mapping, where the host has markers. Wasmtime has no such setting.',
+    initial: 'auto',
+    choices: [
+      ['auto', 'auto'],
+      ['enable', 'enable'],
+      ['disable', 'disable'],
+    ],
+  },
+  {
     name: 'addressBits',
     group: 'host',
     kind: 'count',

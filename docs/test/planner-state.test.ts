@@ -105,8 +105,9 @@ describe('the configurations', () => {
     const known = [...flags.matchAll(/-O (\S+)/g)]
       .map((match) => match[1]!)
       .filter((flag) => !/^pooling-(?:allocator|total-core-instances)=/.test(flag));
-    const { maxUnusedBytesResident } = WASMTIME_PLAN_SETTINGS;
-    expect(readFlags(known)).toEqual({ ...settings, embedding: 'wasmtime', maxUnusedBytesResident });
+    // What Wasmtime has not is as it is there.
+    const { embedding, maxUnusedBytesResident, guardPages } = WASMTIME_PLAN_SETTINGS;
+    expect(readFlags(known)).toEqual({ ...settings, embedding, maxUnusedBytesResident, guardPages });
   });
 
   it('for Guardstripe is a program with these numbers', () => {
