@@ -29,6 +29,7 @@ describeSite('the pages in Chromium', (open) => {
     ['guides', 'guides/index.html'],
     ['troubleshooting', 'guides/troubleshooting.html'],
     ['coming-from-wasmtime', 'guides/coming-from-wasmtime.html'],
+    ['performance', 'guides/performance.html'],
   ])('is accessible and fits its window, in light and dark, on phone and desktop: %s', async (name, path) => {
     mkdirSync(SCREENSHOTS, { recursive: true });
     await using opened = await open(path, PHONE);

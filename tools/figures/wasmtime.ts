@@ -86,7 +86,7 @@ function servedTable({ served }: Results): string {
 export function wasmtimeFigures(): string {
   const results = read();
   const pools = table(
-    ['', 'Wasmtime', 'the pool'],
+    ['what', 'Wasmtime', 'the pool'],
     results.pools.map(({ what, wasmtime, pool }) => [what, wasmtime, escape(pool)]),
   );
   return [
@@ -124,7 +124,7 @@ export function wasmtimeSummary(): string {
 export function wasmtimeStories(): string {
   const { wasmtime, said } = read();
   const rows = said.map((row) => [row.what, escape(row.wasmtime), escape(row.pool)]);
-  return table(['', `Wasmtime ${wasmtime}`, 'Guardstripe'], rows);
+  return table(['what happens', `Wasmtime ${wasmtime}`, 'Guardstripe'], rows);
 }
 
 const escape = (text: string): string => text.replaceAll('|', String.raw`\|`);

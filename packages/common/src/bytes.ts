@@ -1,7 +1,10 @@
 /** Bytes that a caller passes in, as they really are. */
 import { invalidArgType } from './errors.ts';
 
-/** Taken at load time (and left out of bundles that do not use it), and asked instead of properties that a caller can put over the real ones. */
+/**
+ * Taken at load time (and left out of bundles that do not use it), and asked instead of properties that a caller can put over
+ * the real ones.
+ */
 function taken<R>(name: string | symbol): (bytes: unknown) => R {
   const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
   // eslint-disable-next-line typescript/unbound-method -- bound in the next statement
