@@ -8,9 +8,14 @@ import { describe, expect, it } from 'vitest';
 const WORKSPACE = join(import.meta.dirname, '..', '..');
 const DIST = (name: string, file = 'index.js') => join(WORKSPACE, 'packages', name, 'dist', file);
 
-function versionOf(executable: string): string {
-  return spawnSync(executable, ['--version'], { encoding: 'utf8' }).stdout?.trim().replace(/^v/, '') ?? '';
+/** Without the options of this run, which an older Node.js need not know. */
+function run(executable: string, words: readonly string[]) {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  return spawnSync(executable, words, { encoding: 'utf8', env });
 }
+
+const versionOf = (executable: string): string =>
+  run(executable, ['--version']).stdout?.trim().replace(/^v/, '') ?? '';
 
 /** Whatever is on the path, where the starter of the workspace is one, and what `check:runtimes` installs. */
 const candidates = [
@@ -63,7 +68,7 @@ describe('on a Node.js before 22.12', () => {
 
   it.each([...oldNodes])('%s: one clear error at first use, and what is pure works', (version, node) => {
     const words = ['--input-type=module', '--eval', PROGRAM];
-    const { stdout, stderr } = spawnSync(node, words, { encoding: 'utf8' });
+    const { stdout, stderr } = run(node, words);
     expect(stderr).toBe('');
     const sentence = `Node.js 22.12 or later is needed, and this is ${version}`;
     expect(JSON.parse(stdout)).toEqual({
@@ -82,16 +87,16 @@ describe('on a Node.js before 22.12', () => {
 
   it.each([...oldNodes])('%s: commands say so in one line', (version, node) => {
     const sentence = `Node.js 22.12 or later is needed, and this is ${version}\n`;
-    const run = (...words: string[]) => {
-      const { status, stdout, stderr } = spawnSync(node, words, { encoding: 'utf8' });
+    const said = (...words: string[]) => {
+      const { status, stdout, stderr } = run(node, words);
       return { status, stdout, stderr };
     };
-    expect(run(DIST('memory-pool', 'cli/main.js'), 'doctor')).toEqual({
+    expect(said(DIST('memory-pool', 'cli/main.js'), 'doctor')).toEqual({
       status: 1,
       stdout: '',
       stderr: `guardstripe-memory-pool: ${sentence}`,
     });
-    expect(run(DIST('layout', 'cli.js'))).toEqual({
+    expect(said(DIST('layout', 'cli.js'))).toEqual({
       status: 2,
       stdout: '',
       stderr: `slab-plan: ${sentence}`,

@@ -61,7 +61,7 @@ function where({ machine, wasmtime, load }: Results): string {
 function freshTable({ fresh }: Results): string {
   const patterns = [...new Set(fresh.map(({ pattern }) => pattern))];
   const rows = patterns.map((pattern) => [
-    pattern,
+    pattern.replace(/^1 pages/, '1 page'),
     ...WAYS.map((way) => {
       const row = fresh.find((one) => one.pattern === pattern && wayOf(one) === way);
       return row === undefined

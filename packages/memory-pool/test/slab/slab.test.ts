@@ -40,9 +40,25 @@ describe('a slab that does not fit', () => {
     expect(message).toContain('RLIMIT_AS');
     const fitting = slotsThatFit(message);
     expect(fitting).toBeGreaterThan(100);
-    MemoryPool.create({ ...config, memoryProtectionKeys: 'disable', totalMemories: fitting }).close();
-    refusal({ ...config, totalMemories: fitting + 8 });
+    expectToBeTrue(config);
   });
+
+  /**
+   * So many are held, and hardly more. V8 takes addresses anywhere and at any time, so what fitted a moment ago may not: then it
+   * is asked anew, and has to be right once.
+   */
+  function expectToBeTrue(config: MemoryPoolConfig): void {
+    for (let attempt = 0; ; attempt++) {
+      const fitting = slotsThatFit(refusal(config).message);
+      try {
+        MemoryPool.create({ ...config, memoryProtectionKeys: 'disable', totalMemories: fitting }).close();
+        refusal({ ...config, totalMemories: fitting + 8 });
+        return;
+      } catch (error) {
+        if (attempt === 4) throw error;
+      }
+    }
+  }
 
   it('leaves nothing behind: as many fit afterwards', () => {
     const before = slotsThatFit(refusal({ totalMemories: 100_000 }).message);
