@@ -10,7 +10,6 @@ const MAX_FILES = 16;
 const TO_BE_SPLIT: Readonly<Record<string, number>> = {
   'packages/memory-pool/test/module/module.test.ts': 450,
   'packages/mmap/test/restore/page-restorer.test.ts': 500,
-  'packages/mmap/src/platform/linux': 17,
 };
 
 export function fileLengths(files: Files): string[] {

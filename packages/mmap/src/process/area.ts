@@ -14,8 +14,8 @@ import { readSync, writeSync } from 'node:fs';
 
 import { SystemError } from '../errors.js';
 import { ffi } from '../platform/ffi.js';
-import { closeDescriptor } from '../platform/linux/descriptor.js';
-import { createMemoryFile } from '../platform/linux/memory-file.js';
+import { closeDescriptor } from '../platform/linux/files/descriptor.js';
+import { createMemoryFile } from '../platform/linux/files/memory-file.js';
 import { AREA_BYTES, AREA_VERSION, headerOf } from './layout.js';
 
 const PROT_READ_WRITE = 3;

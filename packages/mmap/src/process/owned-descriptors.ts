@@ -1,8 +1,8 @@
 /** A thread's descriptors in its ledger. The rule of `owned-mappings.ts` holds: nothing between a call and the line that notes it. */
 
 import type { VirtualMemory } from '../platform/virtual-memory.js';
-import { createMemoryFile, fillAndSeal } from '../platform/linux/memory-file.js';
-import { sealLength } from '../platform/linux/shared-file.js';
+import { createMemoryFile, fillAndSeal } from '../platform/linux/files/memory-file.js';
+import { sealLength } from '../platform/linux/files/shared-file.js';
 import { KIND_DESCRIPTOR, NOWHERE, WHAT, type Ledger } from './ledger.js';
 
 type Descriptors = Pick<

@@ -5,7 +5,7 @@
  */
 
 import { SystemError } from '../../errors.js';
-import { closeDescriptor } from './descriptor.js';
+import { closeDescriptor } from './files/descriptor.js';
 import { lazily } from './lazily.js';
 import { openForReading, readProc } from './proc.js';
 import type { Access, AccessRun, FileRun } from '../virtual-memory.js';

@@ -6,7 +6,7 @@
  *     decommit: ├ iovec[0], 16 bytes ┤ iovec[1] ┤ ...
  */
 
-import { closeDescriptor } from './descriptor.js';
+import { closeDescriptor } from './files/descriptor.js';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { KIND_DESCRIPTOR, NOWHERE, WHAT } from '../../process/ledger.js';

@@ -6,9 +6,9 @@
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import type { VirtualMemory } from '../virtual-memory.js';
-import { closeDescriptor } from './descriptor.js';
+import { closeDescriptor } from './files/descriptor.js';
 import { lazily } from './lazily.js';
-import { createMemoryFile } from './memory-file.js';
+import { createMemoryFile } from './files/memory-file.js';
 
 const EFAULT = 14;
 const WORD = 2 ** 32;

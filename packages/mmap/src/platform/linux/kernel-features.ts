@@ -5,8 +5,8 @@
 
 import { readSync } from 'node:fs';
 
-import { closeDescriptor } from './descriptor.js';
-import { createMemoryFile } from './memory-file.js';
+import { closeDescriptor } from './files/descriptor.js';
+import { createMemoryFile } from './files/memory-file.js';
 import { openForReading } from './proc.js';
 import { platform } from '../platform.js';
 import { createView, detachView } from '../../views/view.js';

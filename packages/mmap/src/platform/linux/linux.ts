@@ -6,17 +6,17 @@
 import { hex } from '@guardstripe/common';
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
-import { closeDescriptor } from './descriptor.js';
+import { closeDescriptor } from './files/descriptor.js';
 import { bulkCalls, type BulkCalls, type WithPage } from './bulk.js';
-import { createSealedFile } from './memory-file.js';
+import { createSealedFile } from './files/memory-file.js';
 import { copyPrimitives } from './copy.js';
 import { declareAllInWorkers } from './lazily.js';
-import { filePrimitives } from './files.js';
+import { filePrimitives } from './files/mapped-file.js';
 import { guardPrimitives } from './guard.js';
 import { pagePrimitives } from './pages.js';
 import { refused } from './refused.js';
 import { restorePrimitives } from './restoring.js';
-import { sharedFilePrimitives } from './shared-file.js';
+import { sharedFilePrimitives } from './files/shared-file.js';
 import type { Access, Sharing, VirtualMemory } from '../virtual-memory.js';
 
 const PROTECTION: Readonly<Record<Access, number>> = {

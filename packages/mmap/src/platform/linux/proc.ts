@@ -7,23 +7,18 @@ import { openSync } from 'node:fs';
 
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
-import { closeDescriptor } from './descriptor.js';
+import { closeDescriptor, openDescriptor } from './files/descriptor.js';
 import { lazily } from './lazily.js';
 
 const O_RDONLY_CLOEXEC = 0o2000000;
 const CHUNK_BYTES = 65_536;
 
-const open = lazily<(path: string, flags: number) => number>('int open(const char *path, int flags)');
 const read = lazily<(fd: number, into: Uint8Array, byteLength: number) => number>(
   'intptr_t read(int fd, void *into, size_t length)',
 );
 
 /** Opens a file for reading; for {@link closeDescriptor}. Throws {@link SystemError}. */
-export function openForReading(path: string): number {
-  const fd = open()(path, O_RDONLY_CLOEXEC);
-  if (fd === -1) throw new SystemError(ffi().errno(), { syscall: 'open', details: { path } });
-  return fd;
-}
+export const openForReading = (path: string): number => openDescriptor(path, O_RDONLY_CLOEXEC);
 
 /** Opens a file for as long as the thread lives: Node closes what `openSync` opened when a worker thread ends. */
 export function openForThread(path: string): number {

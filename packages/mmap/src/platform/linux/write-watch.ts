@@ -8,7 +8,7 @@ import { openSync } from 'node:fs';
 
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
-import { closeDescriptor } from './descriptor.js';
+import { closeDescriptor } from './files/descriptor.js';
 import { lazily } from './lazily.js';
 
 /** asm/unistd_64.h, asm-generic/unistd.h; no C library has a wrapper. */

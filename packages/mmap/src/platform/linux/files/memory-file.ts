@@ -3,18 +3,17 @@
 import { hex } from '@guardstripe/common';
 import { ftruncateSync, writeSync } from 'node:fs';
 
-import { fromNodeError, SystemError } from '../../errors.js';
-import type { ImageSource } from '../virtual-memory.js';
-import { ffi } from '../ffi.js';
-import { closeDescriptor } from './descriptor.js';
-import { lazily } from './lazily.js';
+import { fromNodeError, SystemError } from '../../../errors.js';
+import type { ImageSource } from '../../virtual-memory.js';
+import { ffi } from '../../ffi.js';
+import { addSeals, closeDescriptor } from './descriptor.js';
+import { lazily } from '../lazily.js';
 
 const MFD_CLOEXEC = 0x1;
 const MFD_ALLOW_SEALING = 0x2;
 /** Linux 6.3. Implies sealing; without it `vm.memfd_noexec=2` refuses the call. */
 const MFD_NOEXEC_SEAL = 0x8;
 
-const F_ADD_SEALS = 1033;
 /** F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE */
 const IMAGE_SEALS = 0x1 | 0x2 | 0x4 | 0x8;
 
@@ -24,10 +23,8 @@ const EINVAL = 22;
 const MAX_WRITE_BYTES = 0x4000_0000;
 
 type MemfdCreateCall = (name: string, flags: number) => number;
-type FcntlCall = (fd: number, command: number, type: 'int', value: number) => number;
 
 const memfdCreate = lazily<MemfdCreateCall>('int memfd_create(const char *name, unsigned int flags)');
-const fcntl = lazily<FcntlCall>('int fcntl(int fd, int command, ...)');
 
 /** Opens an empty memory file that may be sealed. */
 export function createMemoryFile(name: string): number {
@@ -42,7 +39,6 @@ export function createMemoryFile(name: string): number {
 
 /** Writes an image into its empty file, zeros up to whole pages behind it, and seals it. Pages of zeros are left out: holes. */
 export function fillAndSeal(fd: number, source: ImageSource, name: string, pageSize: number): void {
-  const c = ffi();
   try {
     // Zeros are left out only where nothing was written before: a piece may lie over an earlier one.
     let untouchedFrom = 0;
@@ -54,9 +50,7 @@ export function fillAndSeal(fd: number, source: ImageSource, name: string, pageS
       untouchedFrom = Math.max(untouchedFrom, position + bytes.byteLength);
     });
     ftruncateSync(fd, Math.ceil(source.byteLength / pageSize) * pageSize);
-    if (fcntl()(fd, F_ADD_SEALS, 'int', IMAGE_SEALS) !== 0) {
-      throw new SystemError(c.errno(), { syscall: 'fcntl', details: { fd, seals: hex(IMAGE_SEALS) } });
-    }
+    addSeals(fd, IMAGE_SEALS);
   } catch (error) {
     throw fromNodeError(error, { name });
   }

@@ -2,11 +2,11 @@
 
 import { ftruncateSync } from 'node:fs';
 
-import { fromNodeError, SystemError } from '../../errors.js';
-import { ffi } from '../ffi.js';
-import type { VirtualMemory } from '../virtual-memory.js';
-import { closeDescriptor } from './descriptor.js';
-import { lazily } from './lazily.js';
+import { fromNodeError, SystemError } from '../../../errors.js';
+import { ffi } from '../../ffi.js';
+import type { VirtualMemory } from '../../virtual-memory.js';
+import { closeDescriptor, fcntl, openDescriptor } from './descriptor.js';
+import { lazily } from '../lazily.js';
 
 const F_DUPFD_CLOEXEC = 1030;
 const EOPNOTSUPP = 95;
@@ -27,7 +27,6 @@ const W_OK = 2;
 const AT_EACCESS = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 
-const open = lazily<(path: string, flags: number) => number>('int open(const char *path, int flags)');
 const lseek = lazily<(fd: number, offset: number, from: number) => number>(
   'int64_t lseek(int fd, int64_t offset, int from)',
 );
@@ -42,9 +41,6 @@ export type FilePrimitives = Pick<
 >;
 
 export function filePrimitives(): FilePrimitives {
-  const fcntl = lazily<(fd: number, command: number, type: 'int', value: number) => number>(
-    'int fcntl(int fd, int command, ...)',
-  );
   const fallocate = lazily<(fd: number, mode: number, offset: number, byteLength: number) => number>(
     'int fallocate(int fd, int mode, int64_t offset, int64_t length)',
   );
@@ -88,18 +84,16 @@ export function filePrimitives(): FilePrimitives {
 
 /** For file systems without `fallocate`: appends until the file is long enough. Whatever others append meanwhile stays. */
 function appendZeros(fd: number, byteLength: number): void {
-  const c = ffi();
   // A description of its own: appending is a flag of it, and its position is nobody else's.
   const path = `/proc/self/fd/${fd}`;
-  const own = open()(path, O_WRONLY_APPEND_CLOEXEC);
-  if (own === -1) throw new SystemError(c.errno(), { syscall: 'open', details: { path } });
+  const own = openDescriptor(path, O_WRONLY_APPEND_CLOEXEC);
   try {
     const zeros = new Uint8Array(CHUNK_BYTES);
     for (;;) {
       const missing = byteLength - lseek()(own, 0, SEEK_END);
       if (missing <= 0) return;
       if (write()(own, zeros, Math.min(missing, CHUNK_BYTES)) === -1)
-        throw new SystemError(c.errno(), { syscall: 'write', byteLength: missing, details: { path } });
+        throw new SystemError(ffi().errno(), { syscall: 'write', byteLength: missing, details: { path } });
     }
   } finally {
     closeDescriptor(own);
