@@ -7,7 +7,7 @@ import { snapshot } from '@guardstripe/snapshot';
 
 import { median } from '../support/measure.ts';
 import { duration, printTable } from '../support/table.ts';
-import { imageContents, moduleBytes, PAGE } from '../support/wasm-module.ts';
+import { imageContents, moduleBytes, PAGE, toolchainModuleBytes } from '../support/wasm-module.ts';
 
 const MIB = 16;
 const NUM_FORKS = 200;
@@ -22,7 +22,17 @@ export interface ForkFigures {
   /** Bytes an instance that nobody shares, written pages included. */
   readonly forkBytes: number;
   readonly copyBytes: number;
+  /** The same of a module as toolchains make them: many exports, and a table of functions. */
+  readonly toolchain: {
+    readonly instantiateNs: number;
+    readonly forkNs: number;
+    readonly tablesAsMadeNs: number;
+  };
 }
+
+/** As SQLite and QuickJS have them, compiled by Emscripten. */
+const NUM_EXPORTS = 64;
+const NUM_ENTRIES = 512;
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -79,10 +89,27 @@ export function fork(): ForkFigures {
     copyNs: copied.layNs,
     forkBytes: forked.bytesEach,
     copyBytes: copied.bytesEach,
+    toolchain: toolchain(),
   };
 }
 
-export function printFork({ instantiateNs, forkNs, copyNs, forkBytes, copyBytes }: ForkFigures): void {
+function toolchain(): ForkFigures['toolchain'] {
+  const bytes = toolchainModuleBytes((MIB * 2 ** 20) / 65_536, NUM_EXPORTS, NUM_ENTRIES);
+  const module = new WebAssembly.Module(bytes);
+  const warm = new WebAssembly.Instance(module);
+  bytesOf(warm).set(imageContents((MIB / 2) * 2 ** 20));
+  using state = snapshot(warm);
+  const forked = series(module, (instance) => state.restoreInto(instance));
+  const asMade = series(module, (instance) => state.restoreInto(instance, { tablesAsMade: true }));
+  return {
+    instantiateNs: asMade.instantiateNs,
+    forkNs: forked.layNs,
+    tablesAsMadeNs: asMade.layNs,
+  };
+}
+
+export function printFork(figures: ForkFigures): void {
+  const { instantiateNs, forkNs, copyNs, forkBytes, copyBytes, toolchain } = figures;
   const kib = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
   printTable(
     `${NUM_FORKS} instances given a warm state of ${MIB} MiB; each writes ${NUM_WRITTEN} pages`,
@@ -93,4 +120,8 @@ export function printFork({ instantiateNs, forkNs, copyNs, forkBytes, copyBytes 
     ],
   );
   console.log(`Instantiation: ${duration(instantiateNs)}`);
+  console.log(
+    `With ${NUM_EXPORTS} exports and a table of ${NUM_ENTRIES} functions: ${duration(toolchain.forkNs)} beyond instantiation, ` +
+      `${duration(toolchain.tablesAsMadeNs)} with tablesAsMade (instantiation: ${duration(toolchain.instantiateNs)})`,
+  );
 }

@@ -1,5 +1,16 @@
 /** A WebAssembly module made by hand, so that the pool and the engine get the very same one. */
-import { dataSection, exportSection, memorySection, moduleOf } from '@guardstripe/wasm-builder';
+import {
+  codeSection,
+  dataSection,
+  exportSection,
+  functionSection,
+  memorySection,
+  moduleOf,
+  section,
+  typeSection,
+  unsigned,
+  vector,
+} from '@guardstripe/wasm-builder';
 
 export const PAGE = 4096;
 export const WASM_PAGE = 65_536;
@@ -10,6 +21,28 @@ export function moduleBytes(pages: number, data: Uint8Array): Uint8Array<ArrayBu
     memorySection({ minimum: pages }),
     exportSection(['memory', 2, 0]),
     dataSection({ memoryIndex: 0, data }),
+  );
+}
+
+/** A module as toolchains make them: `memory`, a `table` filled with functions, and some of those exported. */
+export function toolchainModuleBytes(
+  pages: number,
+  numExports: number,
+  numEntries: number,
+): Uint8Array<ArrayBuffer> {
+  const functions = Array.from({ length: numEntries }, (_, index) => index);
+  return moduleOf(
+    typeSection(),
+    functionSection(numEntries),
+    section(4, vector([[0x70, 0, ...unsigned(numEntries)]])),
+    memorySection({ minimum: pages }),
+    exportSection(
+      ['memory', 2, 0],
+      ['table', 1, 0],
+      ...functions.slice(0, numExports).map((index) => [`f${index}`, 0, index] as const),
+    ),
+    section(9, vector([[0, 0x41, 0, 0x0b, ...vector(functions.map((index) => unsigned(index)))]])),
+    codeSection(...functions.map(() => [])),
   );
 }
 

@@ -7,13 +7,14 @@ import { SavedMemory } from './memory/saved-memory.js';
 import { readGlobals, translateGlobals } from './target/globals.js';
 import { describer, type Reference } from './target/references.js';
 import { readTables, translateTables } from './target/tables.js';
-import { isShared, type Target } from './target/target.js';
+import { isShared, type ExportShape, type Target } from './target/target.js';
 import { growMemory, webAssembly, WASM_PAGE_BYTES, type MemoryLike } from './target/webassembly.js';
 
 /** What a target's globals and tables hold. Functions are those of one instance. */
 export interface Values {
   readonly globals: readonly unknown[];
-  readonly tables: readonly (readonly unknown[])[];
+  /** Not known of a fork whose tables were as its module makes them, and the snapshot's as well. */
+  readonly tables: readonly (readonly unknown[])[] | undefined;
 }
 
 /** Refers to no part of the target it was taken of, so that this can be collected. */
@@ -22,7 +23,7 @@ export interface SavedState {
   readonly areShared: readonly boolean[];
   readonly globals: readonly Reference[];
   readonly tables: readonly (readonly Reference[])[];
-  readonly shape: readonly string[];
+  readonly shape: readonly ExportShape[];
 }
 
 /** Reads a target's values, and describes them. Nothing is changed. */
@@ -54,13 +55,14 @@ export function saveMemories(target: Target, virtualMemory: VirtualMemory | unde
 /**
  * Whether a state fits another instance, whose memories and tables grow to hold it; and what its functions are there.
  *
+ * @param readsTables - false if the other's tables hold what they should without a look
  * @throws {@link WrongTargetError} before any byte, global or entry is written
  */
-export function fit(state: SavedState, other: Target): Values {
+export function fit(state: SavedState, other: Target, readsTables: boolean): Values {
   compareShapes(state, other);
   const globals = translateGlobals(state.globals, other);
   state.memories.forEach((saved, i) => growTo(other.memories[i]!, saved.byteLength));
-  return { globals, tables: translateTables(state.tables, other) };
+  return { globals, tables: readsTables ? translateTables(state.tables, other) : undefined };
 }
 
 function compareShapes(state: SavedState, other: Target): void {
@@ -69,12 +71,28 @@ function compareShapes(state: SavedState, other: Target): void {
     throw new WrongTargetError(`it has ${other.shape.length} exports, not ${shape.length}`);
   shape.forEach((expected, i) => {
     const found = other.shape[i]!;
-    if (found !== expected) throw new WrongTargetError(`export ${i} is ${found}, not ${expected}`);
+    if (!isSameShape(expected, found))
+      throw new WrongTargetError(`export ${i} is ${describe(found)}, not ${describe(expected)}`);
   });
   state.areShared.forEach((shared, i) => {
     if (isShared(other.memories[i]!) !== shared)
       throw new WrongTargetError(`memory ${i} is ${shared ? 'not ' : ''}shared`);
   });
+}
+
+function isSameShape(left: ExportShape, right: ExportShape): boolean {
+  return (
+    left.kind === right.kind &&
+    left.exportName === right.exportName &&
+    left.number === right.number &&
+    left.length === right.length &&
+    left.isMutable === right.isMutable
+  );
+}
+
+function describe({ kind, exportName, number, length, isMutable }: ExportShape): string {
+  if (kind === 'function') return `function #${number}(${length}) ${exportName}`;
+  return `${isMutable ? 'mutable ' : ''}${kind} ${exportName}`;
 }
 
 function growTo(memory: MemoryLike, byteLength: number): void {

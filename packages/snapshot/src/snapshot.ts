@@ -21,7 +21,7 @@ import {
 import { firstLiving, fit, saveMemories, saveValues, type SavedState, type Values } from './saved-state.js';
 import { assertNoCallOnStack } from './target/call-on-stack.js';
 import { writeGlobals } from './target/globals.js';
-import { writeTables } from './target/tables.js';
+import { areTables, translateTables, writeTables } from './target/tables.js';
 import { isShared, resolveTarget, type SnapshotTarget, type Target } from './target/target.js';
 import type { MemoryLike } from './target/webassembly.js';
 import { WeakList } from './weak-list.js';
@@ -66,6 +66,8 @@ export class Snapshot implements Disposable {
   readonly #homes = new WeakMap<MemoryLike, Home>();
   /** Targets of {@link restoreInto}, taken apart once. */
   readonly #forks = new WeakMap<object, Home>();
+  /** Whether the saved tables are those of an instance that was just made; not known before there was one. */
+  #tablesAreAsMade: boolean | undefined;
   /** Memories whose watching ends when the bytes go. */
   readonly #watched = new WeakList<MemoryLike>();
   #closed = false;
@@ -154,18 +156,21 @@ export class Snapshot implements Disposable {
    */
   restoreInto(other: SnapshotTarget, options?: RestoreIntoOptions): void {
     this.#assertOpen();
-    const module = readRestoreIntoOptions(options);
+    const { module, tablesAsMade } = readRestoreIntoOptions(options);
     if (module !== undefined && this.#module !== undefined && module !== this.#module)
       throw new WrongTargetError('it is an instance of another module');
     const known = this.#forks.get(other);
-    const target = known?.target ?? resolveTarget(other, 'other', this.#threadsAtRest);
+    const target = known?.target ?? resolveTarget(other, 'other', this.#threadsAtRest, this.#state.shape);
     if (!this.#callsAtRest) assertNoCallOnStack(target);
-    const fork = known ?? { target, values: fit(this.#state, target) };
-    if (known === undefined) {
-      this.#forks.set(other, fork);
+    let values = known?.values;
+    if (values === undefined) {
+      values = this.#fit(target, tablesAsMade);
       for (const memory of target.memories) this.#watched.add(memory);
+    } else if (values.tables === undefined) {
+      values = { ...values, tables: translateTables(this.#state.tables, target) };
     }
-    this.#write(target, fork.values, 'fork');
+    if (values !== known?.values) this.#forks.set(other, { target, values });
+    this.#write(target, values, 'fork');
   }
 
   /**
@@ -210,13 +215,21 @@ export class Snapshot implements Disposable {
     this.close();
   }
 
+  #fit(target: Target, tablesAsMade: boolean): Values {
+    const readsTables = !tablesAsMade || this.#tablesAreAsMade !== true;
+    const values = fit(this.#state, target, readsTables);
+    if (tablesAsMade && values.tables !== undefined)
+      this.#tablesAreAsMade ??= areTables(target, values.tables);
+    return values;
+  }
+
   #write(target: Target, values: Values, how: 'restore' | 'fork'): void {
     try {
       const { memories } = this.#state;
       for (let i = 0; i < memories.length; i++)
         keeperOf(target.memories[i]!)[how](memories[i]!, this.#keeping);
       writeGlobals(target, values.globals);
-      writeTables(target, values.tables);
+      if (values.tables !== undefined) writeTables(target, values.tables);
     } catch (error) {
       throw new SnapshotIncompleteError(error);
     }

@@ -156,6 +156,62 @@ describe('restoreInto', () => {
     expect([first.exports.peek(1), first.exports.indirect(6)]).toEqual([1, 11]);
   });
 
+  describe('with tables that are said to be as they were made', () => {
+    const options = { tablesAsMade: true };
+
+    it('leaves them alone where the snapshot’s are, too, and restores them later', () => {
+      const first = warm();
+      using state = snapshot(first.instance);
+      const forks = Array.from({ length: 4 }, () => instantiate());
+      for (const { instance } of forks) state.restoreInto(instance, options);
+      for (const { instance, exports } of forks) {
+        expect([exports.peek(1), exports.indirect(1), exports.indirect(2)]).toEqual([1, 10, 11]);
+        exports.table.set(1, null); // exported, so its twin is known by name
+        exports.table.set(5, exports.hidden);
+        exports.poke(1, 9);
+        state.restoreInto(instance);
+        expect([exports.peek(1), exports.indirect(1), exports.table.get(5)]).toEqual([1, 10, null]);
+      }
+      const lost = instantiate();
+      state.restoreInto(lost.instance, options);
+      lost.exports.table.set(2, null);
+      lost.exports.poke(1, 9);
+      expect(() => state.restoreInto(lost.instance)).toThrow(
+        code('ERR_SNAPSHOT_WRONG_TARGET', /entry 2 of table 0/),
+      );
+      expect(lost.exports.peek(1)).toBe(9);
+    });
+
+    it('writes them all the same where the snapshot’s have changed', () => {
+      const first = warm();
+      first.exports.table.set(3, first.exports.hidden);
+      first.exports.table.grow(3);
+      using state = snapshot(first.instance);
+      for (let i = 0; i < 4; i++) {
+        const { instance, exports } = instantiate();
+        state.restoreInto(instance, options);
+        expect([exports.table.get(3), exports.table.length]).toEqual([exports.hidden, 11]);
+      }
+    });
+  });
+
+  it('refuses what has other constants among its globals', () => {
+    const exportsOf = (mutable: boolean): object => ({
+      memory: new WebAssembly.Memory({ initial: 1 }),
+      base: new WebAssembly.Global({ value: 'i32', mutable }, 5),
+      top: new WebAssembly.Global({ value: 'i32', mutable: true }, 5),
+    });
+    using state = snapshot(exportsOf(true));
+    expect(() => state.restoreInto(exportsOf(false))).toThrow(
+      code('ERR_SNAPSHOT_WRONG_TARGET', /export 1 is global base, not mutable global base/),
+    );
+    using constant = snapshot(exportsOf(false));
+    const other = exportsOf(false) as { readonly top: WebAssembly.Global };
+    other.top.value = 6;
+    constant.restoreInto(other);
+    expect(other.top.value).toBe(5);
+  });
+
   it('shares pages until they are written', (context) => {
     const obstacle = obstacleTo('laid');
     if (obstacle !== undefined) context.skip(obstacle);

@@ -8,13 +8,13 @@ import type { Target } from './target.js';
 
 /**
  * - `'plain'`: a number, a BigInt or null, the same in every instance.
- * - `'exported'`: a function that the instance exports under this name.
+ * - `'exported'`: a function that is this one of the target's exports.
  * - `'numbered'`: another function of WebAssembly, by its number in its module.
  * - `'foreign'`: anything else; it belongs to the target that it was found in.
  */
 export type Reference =
   | { readonly kind: 'plain'; readonly value: unknown }
-  | { readonly kind: 'exported'; readonly exportName: string }
+  | { readonly kind: 'exported'; readonly index: number }
   | { readonly kind: 'numbered'; readonly number: string; readonly length: number }
   | { readonly kind: 'foreign' };
 
@@ -23,13 +23,12 @@ const NULL: Reference = { kind: 'plain', value: null };
 
 /** Describes values of one target. */
 export function describer(target: Target): (value: unknown) => Reference {
-  const names = new Map<unknown, string>();
-  for (const [name, exported] of target.functions) names.set(exported, name);
+  const indices = new Map(target.exported.map((value, index) => [value, index]));
   return (value) => {
     if (value === null) return NULL;
     if (typeof value === 'function') {
-      const exportName = names.get(value);
-      if (exportName !== undefined) return { kind: 'exported', exportName };
+      const index = indices.get(value);
+      if (index !== undefined) return { kind: 'exported', index };
       return /^\d+$/.test(value.name)
         ? { kind: 'numbered', number: value.name, length: value.length }
         : FOREIGN;
@@ -49,7 +48,7 @@ export function translate(reference: Reference, current: unknown, other: Target,
     case 'plain':
       return reference.value;
     case 'exported':
-      return other.functions.get(reference.exportName);
+      return other.exported[reference.index];
     case 'numbered':
       if (
         typeof current === 'function' &&

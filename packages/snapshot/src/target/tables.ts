@@ -40,6 +40,15 @@ export function writeTables({ tables }: Target, entries: readonly (readonly unkn
   });
 }
 
+/** Whether tables hold just these entries. */
+export function areTables({ tables }: Target, entries: readonly (readonly unknown[])[]): boolean {
+  return tables.every((table, i) => {
+    const saved = entries[i]!;
+    const current = readTable(table);
+    return current.length === saved.length && current.every((value, index) => value === saved[index]);
+  });
+}
+
 /**
  * What the references mean in another instance, whose tables grow to hold them. Throws {@link WrongTargetError} before any
  * entry is written.

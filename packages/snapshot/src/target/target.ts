@@ -2,7 +2,14 @@
 import { invalidArgType, invalidArgValue } from '@guardstripe/common';
 
 import { SharedMemoryError } from '../errors.js';
-import { kindOf, processObstacle, webAssembly, type InstanceLike, type MemoryLike } from './webassembly.js';
+import {
+  kindOf,
+  processObstacle,
+  webAssembly,
+  type InstanceLike,
+  type Kind,
+  type MemoryLike,
+} from './webassembly.js';
 import { SnapshotUnsupportedError } from '../errors.js';
 
 /** An instance, its exports, or a memory; or several of them, as one. */
@@ -16,39 +23,60 @@ export interface Target {
   readonly memories: readonly MemoryLike[];
   readonly globals: readonly object[];
   readonly tables: readonly object[];
-  /** Exported functions by the names that two instances of one module share. */
-  readonly functions: ReadonlyMap<string, unknown>;
+  /** Everything exported, in order. */
+  readonly exported: readonly unknown[];
   /** Instances and objects of exports that were given, to be found on the stack. */
   readonly roots: ReadonlySet<object>;
-  /** What two instances of one module have in common: kinds, names and numbers of all exports. */
-  readonly shape: readonly string[];
+  /** What two instances of one module have in common; one for each of `exported`. */
+  readonly shape: readonly ExportShape[];
+}
+
+/** An export, without what is of its instance. */
+export interface ExportShape {
+  readonly kind: Kind | 'function';
+  /** Empty for a memory that was given by itself. */
+  readonly exportName: string;
+  /** What V8 calls an exported function: its number in the module. */
+  readonly number: string;
+  /** Parameters of a function. */
+  readonly length: number;
+  /** Whether it is a global that can be written. */
+  readonly isMutable: boolean;
 }
 
 interface Parts {
   readonly memories: Set<MemoryLike>;
   readonly globals: Set<object>;
   readonly tables: Set<object>;
-  readonly functions: Map<string, unknown>;
+  readonly exported: unknown[];
   readonly roots: Set<object>;
-  readonly shape: string[];
+  readonly shape: ExportShape[];
+  readonly model: readonly ExportShape[];
 }
 
 /**
  * Takes a target apart.
  *
+ * @param model - what it is to be compared with. Constants are not tried again: that V8 refuses to write one takes several microseconds
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no target, `ERR_INVALID_ARG_VALUE` for one without a memory
  * @throws {@link SharedMemoryError} for a shared memory, unless `threadsAtRest`
  */
-export function resolveTarget(value: unknown, name: string, threadsAtRest: boolean): Target {
+export function resolveTarget(
+  value: unknown,
+  name: string,
+  threadsAtRest: boolean,
+  model: readonly ExportShape[] = [],
+): Target {
   const obstacle = processObstacle();
   if (obstacle !== undefined) throw new SnapshotUnsupportedError(obstacle);
   const parts: Parts = {
     memories: new Set(),
     globals: new Set(),
     tables: new Set(),
-    functions: new Map(),
+    exported: [],
     roots: new Set(),
     shape: [],
+    model,
   };
   const given: readonly unknown[] = Array.isArray(value) ? value : [value];
   for (const each of given) addPart(parts, each, name);
@@ -108,33 +136,33 @@ function addExports(parts: Parts, exported: object): void {
   for (const [name, value] of Object.entries(exported)) addExport(parts, name, value);
 }
 
-function addExport(parts: Parts, name: string, value: unknown): void {
-  const kind = kindOf(value);
-  switch (kind) {
-    case 'memory':
-      parts.memories.add(value as MemoryLike);
-      break;
-    case 'global':
-      // A constant has no state; what it holds may be unreadable, too.
-      if (isMutable(value as object)) parts.globals.add(value as object);
-      break;
-    case 'table':
-      parts.tables.add(value as object);
-      break;
-    default:
-      if (typeof value !== 'function') return;
-      parts.functions.set(`${parts.roots.size} ${name}`, value);
-  }
-  parts.shape.push(`${kind ?? describeFunction(value as { name: string; length: number })} ${name}`);
+function addExport(parts: Parts, exportName: string, value: unknown): void {
+  const shape = shapeOf(parts, exportName, value);
+  if (shape === undefined) return;
+  if (shape.kind === 'memory') parts.memories.add(value as MemoryLike);
+  if (shape.kind === 'table') parts.tables.add(value as object);
+  // A constant has no state; what it holds may be unreadable, too.
+  if (shape.isMutable) parts.globals.add(value as object);
+  parts.exported.push(value);
+  parts.shape.push(shape);
 }
 
-/** V8 names an exported function by its number in the module. */
-function describeFunction({ name, length }: { readonly name: string; readonly length: number }): string {
-  return `function #${name}(${length})`;
+function shapeOf(parts: Parts, exportName: string, value: unknown): ExportShape | undefined {
+  if (typeof value === 'function')
+    return { kind: 'function', exportName, number: value.name, length: value.length, isMutable: false };
+  const kind = kindOf(value);
+  if (kind === undefined || kind === 'instance') return undefined;
+  const isMutable = kind === 'global' && !isKnownConstant(parts, exportName) && isWritable(value as object);
+  return { kind, exportName, number: '', length: 0, isMutable };
+}
+
+function isKnownConstant({ model, shape }: Parts, exportName: string): boolean {
+  const expected = model[shape.length];
+  return expected?.kind === 'global' && expected.exportName === exportName && !expected.isMutable;
 }
 
 /** Whether a global can be written; by writing what it holds. */
-function isMutable(global: object): boolean {
+function isWritable(global: object): boolean {
   const { valueOf, setValue } = webAssembly();
   let value: unknown;
   try {
