@@ -27,6 +27,8 @@ export default defineConfig({
     reporters: ['default', new PlainLineReporter()],
     // One less is the default, which on two cores is one after the other.
     maxWorkers: availableParallelism(),
+    // Tests of a file that run at once start a process each.
+    maxConcurrency: 2 * availableParallelism(),
     // Far more than any test takes: machines under load are ten times slower than at rest.
     testTimeout: 300_000,
     hookTimeout: 300_000,

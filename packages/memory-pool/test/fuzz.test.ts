@@ -1,4 +1,5 @@
 /** The fuzzer on fixed seeds; `fuzz/main.ts` goes on for hours. */
+import { laps } from '@guardstripe/test-support';
 import { encodeModule } from '@guardstripe/wasm-builder';
 import { describe, expect, it } from 'vitest';
 import { Comparison, OUTCOMES } from '../fuzz/compare.js';
@@ -8,7 +9,7 @@ import { Random } from '../fuzz/random.js';
 import { fuzz, makeCase, type Tally } from '../fuzz/run.js';
 
 const FIRST_SEED = 11;
-const NUM_MODULES = 3000;
+const NUM_MODULES = laps(3000);
 
 describe('modules that are generated, damaged and adversarial', () => {
   it('start as in V8, or are refused by both', () => {

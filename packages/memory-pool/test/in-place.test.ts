@@ -2,6 +2,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { platform } from '@guardstripe/mmap';
 import fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { describeMemory, type MemoryPoolConfig, type PooledMemory } from '../src/index.js';
 import { faultyMemory } from './support/fault-injection.js';
@@ -158,7 +159,7 @@ describe.each(Object.keys(WAYS))('a live memory of a pool %s', (way) => {
           expect(contents(memory).equals(expected)).toBe(true);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: laps(60) },
     );
     checkBooks(pool);
   });

@@ -9,6 +9,7 @@ import { SystemError } from '@guardstripe/mmap';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { laps } from '@guardstripe/test-support';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -409,10 +410,10 @@ const livesOf = (...actions: fc.Arbitrary<Action>[]) =>
 
 describe('the pool', () => {
   it('does what a plain model does, in any configuration, whatever happens in whatever order', async () => {
-    await fc.assert(fc.asyncProperty(configs, livesOf(...commands), live), runs(100));
+    await fc.assert(fc.asyncProperty(configs, livesOf(...commands), live), runs(laps(100)));
   });
 
   it('does so, too, where views are stolen until no slot is left', async () => {
-    await fc.assert(fc.asyncProperty(configs, livesOf(...commands, small.map(steal)), live), runs(50));
+    await fc.assert(fc.asyncProperty(configs, livesOf(...commands, small.map(steal)), live), runs(laps(50)));
   });
 });

@@ -1,6 +1,7 @@
-/** A million recycles, or as many as GUARDSTRIPE_RECYCLES says, leave the process as it was. No clocks: only what it holds. */
+/** A million recycles, in CI, leave the process as it was. No clocks: only what it holds. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { laps } from '@guardstripe/test-support';
 import { expect, it } from 'vitest';
 import type { PoolMetrics } from '../src/index.js';
 
@@ -22,7 +23,7 @@ interface Report {
 }
 
 const MIB = 2 ** 20;
-const RECYCLES = Number(process.env['GUARDSTRIPE_RECYCLES'] ?? 1_000_000);
+const RECYCLES = laps(1_000_000);
 
 it(`${RECYCLES} recycles leave memory, mappings, descriptors and heap flat`, () => {
   const fixture = join(import.meta.dirname, 'fixtures', 'soak.mjs');

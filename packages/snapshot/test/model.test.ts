@@ -3,6 +3,7 @@
  * restores, forks in all directions, closing and collecting, the three ways mixed. After each step every byte is compared.
  */
 import fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { snapshot, type Snapshot, type SnapshotMethod } from '../src/index.js';
@@ -183,7 +184,6 @@ function compare({ actors }: World, done: Action): void {
 
 describe.each(SHAPES)('a model of %s', (_, shape) => {
   it('is what instances and snapshots are, byte for byte', { timeout: 600_000 }, () => {
-    const numRuns = Number(process.env['GUARDSTRIPE_MODEL_RUNS'] ?? 60);
     fc.assert(
       fc.property(fc.array(action, { minLength: 10, maxLength: 120 }), (actions) => {
         const world: World = {
@@ -199,7 +199,7 @@ describe.each(SHAPES)('a model of %s', (_, shape) => {
           for (const { state } of world.taken) state.close();
         }
       }),
-      { numRuns },
+      { numRuns: laps(60) },
     );
   });
 });

@@ -1,9 +1,7 @@
-/**
- * Real worker threads. `GUARDSTRIPE_STORM` is the number of workers that each storm kills, `GUARDSTRIPE_STRESS` that of calls of a
- * thread in the stress: by hand 500 and 1000000.
- */
+/** Real worker threads. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { THREAD_MASK } from '../../src/shared/holders.js';
@@ -11,8 +9,8 @@ import { placeShards } from '../../src/shared/shape.js';
 import { LOCK } from '../../src/shared/words.js';
 import { Crew, type Running } from '../support/workers.js';
 
-const NUM_KILLED = Number(process.env['GUARDSTRIPE_STORM'] ?? 24);
-const NUM_CALLS = Number(process.env['GUARDSTRIPE_STRESS'] ?? 30_000);
+const NUM_KILLED = laps(24, 8);
+const NUM_CALLS = laps(30_000);
 
 function range(length: number): number[] {
   return Array.from({ length }, (_, index) => index);

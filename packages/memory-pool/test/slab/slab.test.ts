@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { host } from '@guardstripe/mmap';
+import { needing } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { MemoryPool, PoolCreationError, type MemoryPoolConfig } from '../../src/index.js';
 import { PAGE, smallPool } from '../support/memories.js';
-import { needing } from '../support/requirement.js';
 
 const GIB = 2 ** 30;
 

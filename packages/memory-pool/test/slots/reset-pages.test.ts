@@ -1,13 +1,12 @@
 /** Resets of pages that are not the usual ones: huge, and swapped out. In child processes, on the real kernel. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { platform } from '@guardstripe/mmap';
+import { needing, SwapFile } from '@guardstripe/test-support';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PoolMetrics } from '../../src/index.js';
 import { HOST_PAGE, PAGE } from '../support/memories.js';
-import { needing } from '../support/requirement.js';
 
 const MEMORY_BYTES = 128 * PAGE;
 const keeps = [0, HOST_PAGE, 700 * HOST_PAGE, MEMORY_BYTES];
@@ -56,38 +55,6 @@ describe('a reset of huge pages', () => {
     );
   }
 });
-
-/** Swaps to a file of our own while these tests run. */
-class SwapFile {
-  readonly obstacle: string | undefined;
-  readonly #directory = mkdtempSync(join(tmpdir(), 'guardstripe-swap-'));
-  readonly #path = join(this.#directory, 'file');
-
-  constructor(byteLength: number) {
-    this.obstacle = this.#open(byteLength);
-  }
-
-  close(): void {
-    if (this.obstacle === undefined) this.#command('swapoff');
-    rmSync(this.#directory, { recursive: true });
-  }
-
-  #open(byteLength: number): string | undefined {
-    if (process.getuid?.() !== 0) return 'only root may swap to a file';
-    // Written and not only lengthened: a swap file must have no holes.
-    writeFileSync(this.#path, Buffer.alloc(byteLength), { mode: 0o600 });
-    for (const command of ['mkswap', 'swapon']) {
-      const { error, status, stderr } = this.#command(command);
-      if (error !== undefined || status !== 0) return `${command}: ${error?.message ?? stderr.trim()}`;
-    }
-    return undefined;
-  }
-
-  #command(name: string) {
-    const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
-    return spawnSync(name, [this.#path], { encoding: 'utf8', env });
-  }
-}
 
 describe('a reset of pages that were swapped out', () => {
   const swap = new SwapFile(64 * 2 ** 20);

@@ -1,5 +1,6 @@
 /** Resets that look for dirty pages: where a scan stops, and what happens where it cannot be had. */
 import { host, platform } from '@guardstripe/mmap';
+import { needing } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import {
   describeModule,
@@ -21,7 +22,6 @@ import {
   smallPool,
   zeroModule,
 } from '../support/memories.js';
-import { needing } from '../support/requirement.js';
 import { residentBytes } from '../support/resident.js';
 import { encodeModule } from '@guardstripe/wasm-builder';
 

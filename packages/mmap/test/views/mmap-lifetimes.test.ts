@@ -1,6 +1,7 @@
 /** Views, closes, resizes and collections in any order: no address that a view showed is free before that view is collected. */
 
 import fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { expect, it } from 'vitest';
 
 import { Mmap, platform, withheldAddresses } from '../../src/index.js';
@@ -63,15 +64,18 @@ it('addresses stay taken while a view of them is held, and come back when none i
       expect(await collect(() => withheldAddresses().coolingRanges === 0)).toBe(true);
       expect(withheldAddresses().retiredRanges).toBe(0);
     }),
-    { numRuns: 40 },
+    { numRuns: laps(40) },
   );
 });
 
-it('200,000 small views of one map do not stay until it closes', async () => {
+const VIEWS_PER_TURN = 10_000;
+const NUM_TURNS = laps(20);
+
+it(`${NUM_TURNS * VIEWS_PER_TURN} small views of one map do not stay until it closes`, async () => {
   using map = Mmap.anonymous(MAX_PAGES * pageSize);
   const first = new WeakRef(map.view(0, 1));
-  for (let turn = 0; turn < 20; turn++) {
-    for (let n = 0; n < 10_000; n++) map.view(n % map.byteLength, 1 + turn);
+  for (let turn = 0; turn < NUM_TURNS; turn++) {
+    for (let n = 0; n < VIEWS_PER_TURN; n++) map.view(n % map.byteLength, 1 + turn);
     await collect(() => true, 1);
   }
   expect(await collect(() => first.deref() === undefined)).toBe(true);

@@ -1,0 +1,4 @@
+/** What the tests of several packages share. Private to the repository. */
+export * from './laps.ts';
+export * from './requirement.ts';
+export * from './swap-file.ts';

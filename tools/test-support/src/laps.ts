@@ -1,0 +1,14 @@
+/**
+ * How often the tests go round that draw lots, storm or soak. `pnpm test` runs each of them for a short while;
+ * `GUARDSTRIPE_THOROUGH=1`, which CI sets, as long as it takes to trust them; a larger number as many times that, for a night.
+ */
+const THOROUGH = Number(process.env['GUARDSTRIPE_THOROUGH'] ?? 0);
+if (!(THOROUGH >= 0)) throw new RangeError(`GUARDSTRIPE_THOROUGH must be a number, not below 0`);
+
+/** A short while is this part of the laps in CI. */
+const SHARE = 1 / 5;
+
+/** How many laps a test goes that does `thorough` of them in CI: a fifth without the switch, or `short` where that is too few. */
+export function laps(thorough: number, short = Math.ceil(thorough * SHARE)): number {
+  return THOROUGH === 0 ? short : Math.ceil(thorough * THOROUGH);
+}
