@@ -60,6 +60,9 @@ function mapping(
 const shared = mmap.Mmap.shared(pageSize);
 const handle = shared.share();
 
+const joint = mmap.reserveJointly(pageSize);
+const jointHandle = mmap.jointHandleOf(joint);
+
 const PLATFORM = { virtualMemory: optional(NOTHING), noSuchOption: NOTHING };
 
 export const MAPS: Readonly<Record<string, Entry>> = {
@@ -254,6 +257,26 @@ export const MAPS: Readonly<Record<string, Entry>> = {
     ],
   },
   platform: TAKES_NOTHING,
+  adoptMap: {
+    tries: [
+      ...args(making(mmap.adoptMap), [jointHandle, {}], [NOTHING, OPTIONS]),
+      ...fields(making(mmap.adoptMap), [jointHandle, {}], 1, PLATFORM),
+      ...fields(making(mmap.adoptMap), [jointHandle, {}], 0, {
+        pid: NOTHING,
+        entry: ['-0'],
+        token: NOTHING,
+        address: NOTHING,
+        byteLength: NOTHING,
+      }),
+    ],
+  },
+  jointHandleOf: { tries: args(mmap.jointHandleOf, [joint], [NOTHING]) },
+  reserveJointly: {
+    tries: [
+      ...args(making(mmap.reserveJointly), [pageSize, {}], [NUMBER, OPTIONS]),
+      ...fields(making(mmap.reserveJointly), [pageSize, {}], 1, PLATFORM),
+    ],
+  },
   processState: TAKES_NOTHING,
   processStateObstacle: TAKES_NOTHING,
   withheldAddresses: TAKES_NOTHING,

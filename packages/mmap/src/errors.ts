@@ -206,6 +206,30 @@ export function sharedMemoryGone(pid: number, fd: number, cause?: unknown): Code
   return withCode(new Error(message, cause === undefined ? undefined : { cause }), 'ERR_MMAP_SHARED_GONE');
 }
 
+/** A handle of what threads hold jointly, and none of them holds that any more; or it never was one. */
+export function jointThingGone(what: string): Coded {
+  const message = `The ${what} is not there: no thread of this process holds it any more, or the handle is not of this process`;
+  return withCode(new Error(message), 'ERR_MMAP_SHARED_GONE');
+}
+
+/** The process has room to note so many. */
+export function tooManyJoint(most: number): Coded {
+  const message = `The threads of this process hold ${most} mappings and images jointly, and there is no room for more`;
+  return withCode(new Error(message), 'ERR_MMAP_TOO_MANY_SHARED');
+}
+
+/** One thread's attachments to one thing. */
+export function attachedTooOften(most: number): Coded {
+  const message = `This thread is attached ${most} times already`;
+  return withCode(new Error(message), 'ERR_MMAP_TOO_MANY_SHARED');
+}
+
+/** There is no place that all threads know. */
+export function noJoint(obstacle: string | undefined): Coded {
+  const message = `Threads cannot hold memory jointly here: ${obstacle ?? 'the process shares nothing'}`;
+  return withCode(new Error(message), 'ERR_MMAP_THREADS_UNAVAILABLE');
+}
+
 /** The kernel answers "all of it" for the files of others, so that nobody can watch what they read. */
 export function residencyHidden(): Coded {
   const message =

@@ -2,8 +2,9 @@
 
 import { hex, size } from '@guardstripe/common';
 import { watchForLeak } from './leak-net.js';
+import type { JointHold } from './process/joint/things.js';
 import type { VirtualMemory } from './platform/virtual-memory.js';
-import { abandon, giveBack, type Reach } from './views/withheld.js';
+import { abandon, giveBack, retire, withhold, type Reach } from './views/withheld.js';
 
 /** What goes back to the system in the end. Knows nothing of its owner: the leak net holds it. */
 export interface Resources {
@@ -15,15 +16,28 @@ export interface Resources {
   reach: Reach;
   /** Views are out, so that an alias of one may be. */
   isExposed: boolean;
+  /** The thread's attachment to pages that others may hold, too. */
+  readonly hold?: JointHold | undefined;
 }
+
+/** Gives the pages back; of those that several threads hold, only this thread's attachment. @throws `SystemError` */
+export function giveBackPages({ virtualMemory, mapAddress, mapBytes, reach, hold }: Resources): void {
+  // An empty file.
+  if (mapBytes === 0) return;
+  if (hold === undefined) giveBack(virtualMemory, mapAddress, mapBytes, reach);
+  else if (reach.isFree) hold.leave();
+  // As long as somebody in this thread may reach the pages, the thread stays attached: for good, if a view was stolen.
+  else withhold(leaving(hold), mapAddress, mapBytes, reach);
+}
+
+const leaving = (hold: JointHold) => ({ unmap: () => hold.leave() });
 
 /** For pages that nobody closed. Their views died with them: whether one of them was stolen, nobody has seen. */
 function giveBackLeaked(resources: Resources): void {
-  const { virtualMemory, mapAddress, mapBytes, reach, isExposed } = resources;
-  // An empty file.
-  if (mapBytes === 0) return;
-  if (isExposed) abandon(virtualMemory, mapAddress, mapBytes);
-  else giveBack(virtualMemory, mapAddress, mapBytes, reach);
+  const { virtualMemory, mapAddress, mapBytes, isExposed, hold } = resources;
+  if (!isExposed || mapBytes === 0) giveBackPages(resources);
+  else if (hold === undefined) abandon(virtualMemory, mapAddress, mapBytes);
+  else retire(leaving(hold), mapAddress, mapBytes);
 }
 
 export function closeFile(resources: Resources): void {

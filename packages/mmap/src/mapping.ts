@@ -16,12 +16,13 @@
 import { bytesOutOfRange, checkByteRange, checkBytes } from '@guardstripe/common';
 import { MmapClosedError, ViewNotDetachableError } from './errors.js';
 import { forgetLeak } from './leak-net.js';
-import { closeFile, Lifetime } from './lifetime.js';
+import { closeFile, giveBackPages, Lifetime } from './lifetime.js';
 import { PageSet } from './operations/page-set.js';
 import type { Access, Sharing, VirtualMemory } from './platform/virtual-memory.js';
+import type { JointHold } from './process/joint/things.js';
 import { ViewLedger } from './views/ledger.js';
 import { RangeViews } from './views/range-views.js';
-import { giveBack, Reach } from './views/withheld.js';
+import { Reach } from './views/withheld.js';
 
 /**
  * Where shared memory is found: plain data, to be posted to a worker or sent to a process of the same user. Good for as
@@ -81,6 +82,8 @@ export interface MappedPages {
   /** What starts and lengths are multiples of, where that is not the page size: bytes of a huge page. */
   readonly granuleBytes?: number;
   readonly file?: MappedFile;
+  /** The thread's attachment, where several threads hold the pages. */
+  readonly hold?: JointHold;
 }
 
 /**
@@ -96,6 +99,7 @@ export class Mapping {
   readonly granuleBytes: number;
   readonly leadBytes: number;
   readonly file: MappedFile | undefined;
+  readonly hold: JointHold | undefined;
   address: number;
   byteLength: number;
   /** An image or zeros were mapped over pages, so what lies behind the last one need not be more of the same. */
@@ -116,12 +120,18 @@ export class Mapping {
   #state: State = 'open';
 
   constructor(pages: MappedPages) {
-    const { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file } = pages;
+    const { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file, hold } = pages;
     this.virtualMemory = virtualMemory;
     this.granuleBytes = pages.granuleBytes ?? virtualMemory.pageSize;
     this.leadBytes = leadBytes;
     this.file = file;
-    const state = { fd: file?.fd, reach: new Reach(), isExposed: false };
+    this.hold = hold;
+    // Nothing is known of what other threads did to the pages; and they stay where those find them.
+    if (hold !== undefined) {
+      this.hasReplacedPages = true;
+      this.pins = 1;
+    }
+    const state = { fd: file?.fd, reach: new Reach(), isExposed: false, hold };
     this.#lifetime = new Lifetime({ virtualMemory, mapAddress, mapBytes, ...state });
     this.#ledger = new ViewLedger(this.#lifetime);
     this.address = mapAddress + leadBytes;
@@ -334,8 +344,7 @@ export class Mapping {
 
   #release(): void {
     const { resources } = this.#lifetime;
-    const { virtualMemory, mapAddress, mapBytes, reach } = resources;
-    if (mapBytes !== 0) giveBack(virtualMemory, mapAddress, mapBytes, reach);
+    giveBackPages(resources);
     // From here on the address may be somebody else's: nothing below may lead to a second unmap.
     this.#state = 'closed';
     forgetLeak(this.#lifetime);

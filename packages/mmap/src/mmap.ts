@@ -46,7 +46,8 @@ export interface CloseOptions {
 
 const TOKEN = Symbol('Mmap');
 
-let make: (pages: MappedPages) => Mmap;
+/** For the functions of this package that make maps elsewhere. */
+export let makeMap: (pages: MappedPages) => Mmap;
 
 /**
  * A range of mapped pages. Made by {@link Mmap.reserve}, {@link Mmap.anonymous}, {@link Mmap.accessibleReserved},
@@ -61,7 +62,7 @@ export class Mmap extends MmapPages implements Disposable {
 
   static {
     // Not by name: a class that names itself is renamed by the bundler, and its name shows in messages.
-    make = (pages) => new this(TOKEN, pages);
+    makeMap = (pages) => new this(TOKEN, pages);
     showAs(this.prototype, (map) => {
       const { address, byteLength, isOpen } = map.#mapping;
       return `Mmap { ${size(byteLength)} at ${hex(address)}, ${isOpen ? 'open' : 'closed'} }`;
@@ -85,7 +86,7 @@ export class Mmap extends MmapPages implements Disposable {
    * @param byteLength a multiple of the page size, at least one page.
    */
   static reserve(byteLength: number, options: MmapOptions = {}): Mmap {
-    return make(mapReserved('byteLength', 0, byteLength, options));
+    return makeMap(mapReserved('byteLength', 0, byteLength, options));
   }
 
   /**
@@ -94,12 +95,12 @@ export class Mmap extends MmapPages implements Disposable {
    * @throws {@link HugePagesUnavailableError} where `hugePages` are asked for and too few are free.
    */
   static anonymous(byteLength: number, options: AnonymousOptions = {}): Mmap {
-    return make(mapAnonymous(byteLength, options));
+    return makeMap(mapAnonymous(byteLength, options));
   }
 
   /** Reserves `totalBytes`, of which the first `accessibleBytes` can be read and written. Both in whole pages. */
   static accessibleReserved(accessibleBytes: number, totalBytes: number, options: MmapOptions = {}): Mmap {
-    return make(mapReserved('totalBytes', accessibleBytes, totalBytes, options));
+    return makeMap(mapReserved('totalBytes', accessibleBytes, totalBytes, options));
   }
 
   /**
@@ -114,7 +115,7 @@ export class Mmap extends MmapPages implements Disposable {
    * @throws {@link SystemError} as the system has it: ENOENT, EACCES, EBADF.
    */
   static fromFile(file: FileLike, options: FromFileOptions = {}): Mmap {
-    return make(mapFile(file, options));
+    return makeMap(mapFile(file, options));
   }
 
   /**
@@ -131,7 +132,7 @@ export class Mmap extends MmapPages implements Disposable {
    * @param byteLength any number of bytes, at least one.
    */
   static shared(byteLength: number, options: SharedOptions = {}): Mmap {
-    return make(mapShared(byteLength, options));
+    return makeMap(mapShared(byteLength, options));
   }
 
   /**
@@ -142,7 +143,7 @@ export class Mmap extends MmapPages implements Disposable {
    * @throws {@link SystemError} `EACCES` for a process that may not look into the other.
    */
   static openShared(handle: SharedMemoryHandle, options: OpenSharedOptions = {}): Mmap {
-    return make(mapHandle(handle, options));
+    return makeMap(mapHandle(handle, options));
   }
 
   /**

@@ -5,7 +5,9 @@ import type { Ledger } from './ledger.js';
 import { ownedDescriptors } from './owned-descriptors.js';
 import { OwnedRanges, ownedMappings } from './owned-mappings.js';
 
-const rangesOf = new WeakMap<VirtualMemory, OwnedRanges>();
+const rangesOf = new WeakMap<object, OwnedRanges>();
+/** Those of the platform itself, which others may have wrapped. */
+let ofThread: OwnedRanges | undefined;
 
 /** The same primitives, with what they take written down. */
 export function owned(system: VirtualMemory, ledger: Ledger): VirtualMemory {
@@ -13,10 +15,26 @@ export function owned(system: VirtualMemory, ledger: Ledger): VirtualMemory {
   const fresh = Object.create(system) as VirtualMemory;
   Object.assign(fresh, ownedMappings(system, ranges), ownedDescriptors(system, ledger));
   rangesOf.set(fresh, ranges);
+  ofThread ??= ranges;
   return fresh;
 }
 
+/**
+ * Addresses become the process's: they are not given back when the thread ends. `note` says to whom they belong, by one statement, so
+ * that they are at every instruction either in the thread's ledger or there.
+ */
+export function handToProcess(
+  virtualMemory: VirtualMemory,
+  address: number,
+  byteLength: number,
+  note: () => void,
+): void {
+  const ranges = rangesOf.get(virtualMemory) ?? ofThread;
+  if (ranges === undefined) note();
+  else ranges.giveUp(address, byteLength, note);
+}
+
 /** Addresses are never to be anybody's again: nor are they given back when the thread ends. */
-export function keepForGood(virtualMemory: VirtualMemory, address: number, byteLength: number): void {
+export function keepForGood(virtualMemory: object, address: number, byteLength: number): void {
   rangesOf.get(virtualMemory)?.giveUp(address, byteLength, () => undefined);
 }

@@ -5,8 +5,11 @@
 
 import { isMainThread, type Worker } from 'node:worker_threads';
 
+import { SystemError } from '../errors.js';
 import { ffi } from '../platform/ffi.js';
 import { openArea } from './area.js';
+import { JointEntries, JointThings } from './joint/things.js';
+import { bury, HOW_MUCH, KIND, WHAT, type JointEntry } from './joint/steps.js';
 import { KEYS_OFFSET, KEYS_WORDS, POOL_OFFSET, POOL_WORDS } from './layout.js';
 import { KIND_DESCRIPTOR, KIND_MAPPING, Ledger, LEDGER_BYTES } from './ledger.js';
 import { linuxThreads, ThreadRecords } from './threads.js';
@@ -44,8 +47,11 @@ export class ProcessState {
   readonly thread: number;
   /** @internal What the thread has; none on the main thread, with which everything ends. */
   readonly ledger: Ledger | undefined;
+  /** @internal What several threads hold. */
+  readonly joint: JointThings;
   readonly #threads: ThreadRecords;
   readonly #index: number;
+  readonly #entries: JointEntries;
   readonly #calls: GivingBack;
   readonly #listeners: (() => void)[] = [];
 
@@ -62,11 +68,15 @@ export class ProcessState {
     this.poolWords = new Int32Array(area, POOL_OFFSET, POOL_WORDS);
     this.keyWords = new Int32Array(area, KEYS_OFFSET, KEYS_WORDS);
     this.#threads = new ThreadRecords(area, linuxThreads());
+    this.#entries = new JointEntries(area);
     this.reap();
     const index = this.#threads.enter();
     if (index === undefined) throw new Error('too many threads use the package');
     this.#index = index;
     this.thread = this.#threads.idOf(index);
+    this.joint = new JointThings(this.#entries, { thread: this.thread, index }, (entry) =>
+      this.#giveBackEntry(entry),
+    );
     this.ledger = isMainThread ? undefined : this.#openLedger();
     // Told by Node of each worker that this thread starts, whoever starts it.
     process.on('worker', (worker: Worker) => {
@@ -112,6 +122,7 @@ export class ProcessState {
   }
 
   #clear(index: number): boolean {
+    if (!this.#buryIn(index)) return false;
     const address = this.#threads.ledgerAddress(index);
     if (address !== 0) {
       const pages = ffi().view(address, LEDGER_BYTES);
@@ -123,6 +134,36 @@ export class ProcessState {
     }
     this.#threads.endClearing(index);
     return true;
+  }
+
+  /** Ends what a dead thread held jointly with others; `false` if the system refused something. */
+  #buryIn(index: number): boolean {
+    const dead = { thread: this.#threads.idOf(index), index };
+    let isDone = true;
+    for (const entry of this.#entries) {
+      try {
+        bury(entry, dead, (each) => this.#giveBackEntry(each));
+      } catch {
+        isDone = false;
+      }
+    }
+    return isDone;
+  }
+
+  /** Nothing stands between a call and the statement that notes its outcome, see ledger.ts. */
+  #giveBackEntry({ state, values }: JointEntry): void {
+    const what = values[WHAT]!;
+    const howMuch = values[HOW_MUCH]!;
+    if (state[KIND] === KIND_DESCRIPTOR) {
+      // It frees the number even when it reports an error.
+      this.#calls.close(what - 1);
+      values[WHAT] = 0;
+      return;
+    }
+    const refusal = this.#calls.unmap(what, howMuch);
+    values[WHAT] = refusal === 0 ? 0 : what;
+    if (refusal !== 0)
+      throw new SystemError(ffi().errno(), { syscall: 'munmap', address: what, byteLength: howMuch });
   }
 
   #giveBack(kind: number, what: number, howMuch: number): boolean {

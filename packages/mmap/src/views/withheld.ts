@@ -88,13 +88,11 @@ export function giveBack(
   withhold(virtualMemory, address, byteLength, reach);
 }
 
+/** Who gives a range back in the end. */
+type Unmapping = Pick<VirtualMemory, 'unmap'>;
+
 /** Books a range, where nothing of worth lies any more, as cooling or retired. */
-export function withhold(
-  virtualMemory: VirtualMemory,
-  address: number,
-  byteLength: number,
-  reach: Reach,
-): void {
+export function withhold(virtualMemory: Unmapping, address: number, byteLength: number, reach: Reach): void {
   if (reach.isStolen) {
     retire(virtualMemory, address, byteLength);
     warnOfTheft(byteLength);
@@ -131,7 +129,8 @@ export function layZeros(virtualMemory: VirtualMemory, address: number, byteLeng
   }
 }
 
-function retire(virtualMemory: VirtualMemory, address: number, byteLength: number): void {
+/** Books a range as nobody's for good. */
+export function retire(virtualMemory: Unmapping, address: number, byteLength: number): void {
   keepForGood(virtualMemory, address, byteLength);
   counts.retiredRanges += 1;
   counts.retiredBytes += byteLength;
