@@ -127,12 +127,12 @@ class World {
         this.#steps.bury(this.#entry, { thread: thread + 100, index: thread - 1 }, this.#giveBack);
       }
     });
-    const users = [1, 2, 3].filter((thread) => memory[TOLD + thread] === 1 && !dead.has(thread));
-    const counted = [1, 2, 3].filter((thread) => memory[COUNTS + thread - 1] !== 0);
-    if (String(users) !== String(counted)) throw new Violation(`${users} use it, ${counted} are counted`);
-    const expected = users.length === 0 ? [FREE, 0] : [THERE, ADDRESS];
-    const found = [memory[STATE], memory[VALUES + WHAT]];
-    if (String(found) !== String(expected)) throw new Violation(`${users} use it, and it is ${found}`);
+    const users = [1, 2, 3].filter((thread) => memory[TOLD + thread] === 1 && !dead.has(thread)).join();
+    const counted = [1, 2, 3].filter((thread) => memory[COUNTS + thread - 1] !== 0).join();
+    if (users !== counted) throw new Violation(`${users} use it, ${counted} are counted`);
+    const expected = (users === '' ? [FREE, 0] : [THERE, ADDRESS]).join();
+    const found = [memory[STATE], memory[VALUES + WHAT]].join();
+    if (found !== expected) throw new Violation(`${users} use it, and it is ${found}`);
   }
 }
 
