@@ -13,6 +13,16 @@ import { KIND_DESCRIPTOR, NOWHERE, WHAT } from '../../process/ledger.js';
 import { processState } from '../../process/process-state.js';
 import { probed } from '../probe.js';
 import { lazily } from './lazily.js';
+import { moves } from './moves.js';
+import {
+  isProtected,
+  PAGE_IS_FILE,
+  PAGE_IS_PFNZERO,
+  PAGE_IS_PRESENT,
+  PAGE_IS_SWAPPED,
+  PAGE_IS_WPALLOWED,
+  PAGE_IS_WRITTEN,
+} from './page-walk.js';
 import { openForThread } from './proc.js';
 import type { DirtyPages } from '../virtual-memory.js';
 
@@ -20,11 +30,6 @@ import type { DirtyPages } from '../virtual-memory.js';
 const PAGEMAP_SCAN = 0xc060_6610;
 const PM_SCAN_ARG_BYTES = 96;
 const PAGE_REGION_BYTES = 24;
-const PAGE_IS_WRITTEN = 1 << 1;
-const PAGE_IS_FILE = 1 << 2;
-const PAGE_IS_PRESENT = 1 << 3;
-const PAGE_IS_SWAPPED = 1 << 4;
-const PAGE_IS_PFNZERO = 1 << 5;
 
 // x86-64 and arm64 share these numbers (asm-generic/unistd.h).
 const SYS_PIDFD_OPEN = 434;
@@ -104,9 +109,9 @@ function scanner({ address: scratchAddress, words }: Scratch, withPage: WithPage
   put(words, 0, PM_SCAN_ARG_BYTES);
   put(words, 10, scratchAddress + PM_SCAN_ARG_BYTES);
   put(words, 16, PAGE_IS_FILE | PAGE_IS_PFNZERO);
-  put(words, 18, PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO);
+  put(words, 18, PAGE_IS_FILE | PAGE_IS_PFNZERO);
   put(words, 20, PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
-  put(words, 22, PAGE_IS_WRITTEN);
+  put(words, 22, PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN);
   const scan: Scan = (address, byteLength, maxPages, into) => {
     put(words, 4, address);
     put(words, 6, address + byteLength);
@@ -115,15 +120,26 @@ function scanner({ address: scratchAddress, words }: Scratch, withPage: WithPage
     const count = ioctl(fd, PAGEMAP_SCAN, scratchAddress);
     if (count < 0)
       throw new SystemError(c.errno(), { syscall: 'ioctl', address, byteLength, details: { maxPages } });
-    for (let i = 0, at = PM_SCAN_ARG_BYTES / 4; i < count; i++, at += PAGE_REGION_BYTES / 4) {
-      into.starts[i] = get(words, at);
-      into.ends[i] = get(words, at + 2);
+    let reported = 0;
+    const end = PM_SCAN_ARG_BYTES / 4 + count * (PAGE_REGION_BYTES / 4);
+    for (let at = PM_SCAN_ARG_BYTES / 4; at < end; at += PAGE_REGION_BYTES / 4) {
+      if (isProtected(words[at + 4]!)) continue;
+      into.starts[reported] = get(words, at);
+      into.ends[reported++] = get(words, at + 2);
     }
-    into.count = count;
+    into.count = reported;
     into.walkEnd = get(words, 8);
   };
   const found = { starts: new Float64Array(1), ends: new Float64Array(1), count: 0, walkEnd: 0 };
-  withPage((address, byteLength) => scan(address, byteLength, 1, found));
+  // A kernel whose categories mean something else must not have written pages pass for clean.
+  const isRight = withPage((address, byteLength) => {
+    scan(address, byteLength, 1, found);
+    const before = found.count;
+    moves().fillZeros(address, byteLength);
+    scan(address, byteLength, 1, found);
+    return before === 0 && found.count === 1;
+  });
+  if (!isRight) throw new Error('PAGEMAP_SCAN does not tell written pages from others');
   return scan;
 }
 

@@ -3,7 +3,8 @@
  *
  * Write protection is `userfaultfd` in asynchronous mode: the kernel takes a page's protection away at its first write and
  * goes on, and nobody is asked. So the pages that are not protected any more are those that were written. Ranges that
- * were never registered know no protection: their present pages count as written, which is the plain scan.
+ * were never registered know no protection: what is present there was written, which is the plain scan. Up to Linux 7.2 the kernel
+ * says so (PAGE_IS_WRITTEN); 7.3 says it of registered ranges only. So nobody asks for that of what may not be registered.
  *
  * Structures are built and read as 32-bit halves, as in `bulk.ts`.
  */
@@ -18,12 +19,19 @@ import { openForThread } from './proc.js';
 const PAGEMAP_SCAN = 0xc060_6610;
 const PM_SCAN_ARG_BYTES = 96;
 const PAGE_REGION_BYTES = 24;
-const PAGE_IS_WRITTEN = 1 << 1;
-const PAGE_IS_FILE = 1 << 2;
-const PAGE_IS_PRESENT = 1 << 3;
-const PAGE_IS_SWAPPED = 1 << 4;
-const PAGE_IS_PFNZERO = 1 << 5;
+/** The range is registered for asynchronous write protection. */
+export const PAGE_IS_WPALLOWED = 1 << 0;
+export const PAGE_IS_WRITTEN = 1 << 1;
+export const PAGE_IS_FILE = 1 << 2;
+export const PAGE_IS_PRESENT = 1 << 3;
+export const PAGE_IS_SWAPPED = 1 << 4;
+export const PAGE_IS_PFNZERO = 1 << 5;
 const PM_SCAN_WP_MATCHING = 1 << 0;
+
+/** Whether pages are write-protected, by what a walk that asked for both says of them. */
+export function isProtected(categories: number): boolean {
+  return (categories & (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN)) === PAGE_IS_WPALLOWED;
+}
 
 /** Most runs that one call reports: what the buffer behind the structure holds. */
 const MAX_RUNS = 1024;
@@ -58,8 +66,7 @@ export function pageWalks(): PageWalks {
   put(words, 0, PM_SCAN_ARG_BYTES);
 
   // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
-  // category_anyof_mask, return_mask. max_pages stays 0, no limit; category_mask is always the same.
-  put(words, 18, PAGE_IS_WRITTEN);
+  // category_anyof_mask, return_mask. max_pages stays 0, no limit, and the categories fit into lower halves.
   const walk = (address: number, byteLength: number, maxRuns: number, flags: number) => {
     const end = address + byteLength;
     const vector = maxRuns === 0 ? 0 : argument + PM_SCAN_ARG_BYTES;
@@ -77,43 +84,45 @@ export function pageWalks(): PageWalks {
     return count;
   };
   const report = (count: number, into: PageRuns) => {
-    for (let i = 0, at = PM_SCAN_ARG_BYTES / 4; i < count; i++, at += PAGE_REGION_BYTES / 4) {
-      into.starts[i] = words[at]! + words[at + 1]! * WORD;
-      into.ends[i] = words[at + 2]! + words[at + 3]! * WORD;
+    let reported = 0;
+    const end = PM_SCAN_ARG_BYTES / 4 + count * (PAGE_REGION_BYTES / 4);
+    for (let at = PM_SCAN_ARG_BYTES / 4; at < end; at += PAGE_REGION_BYTES / 4) {
       const categories = words[at + 4]!;
-      into.kinds[i] =
+      if (isProtected(categories)) continue;
+      into.starts[reported] = words[at]! + words[at + 1]! * WORD;
+      into.ends[reported] = words[at + 2]! + words[at + 3]! * WORD;
+      into.kinds[reported++] =
         (categories & PAGE_IS_PFNZERO) !== 0
           ? PageKind.ZERO
           : (categories & PAGE_IS_FILE) !== 0
             ? PageKind.FILE
             : PageKind.OWN;
     }
-    into.count = count;
+    into.count = reported;
     into.walkEnd = words[8]! + words[9]! * WORD;
   };
   return {
     present(address, byteLength, into) {
+      words[18] = 0;
       // Which of the two does not matter, and a page that was swapped out is not present.
       words[20] = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
-      words[22] = PAGE_IS_FILE | PAGE_IS_PFNZERO;
+      words[22] = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO;
       report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
     },
     resident(address, byteLength, into) {
-      put(words, 18, PAGE_IS_PRESENT);
+      words[18] = PAGE_IS_PRESENT;
       words[20] = 0;
       words[22] = PAGE_IS_PRESENT;
-      try {
-        report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
-      } finally {
-        put(words, 18, PAGE_IS_WRITTEN);
-      }
+      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
     },
     written(address, byteLength, into) {
+      words[18] = PAGE_IS_WRITTEN;
       words[20] = 0;
       words[22] = PAGE_IS_WRITTEN;
       report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
     },
     protect(address, byteLength) {
+      words[18] = PAGE_IS_WRITTEN;
       words[20] = 0;
       words[22] = 0;
       walk(address, byteLength, 0, PM_SCAN_WP_MATCHING);

@@ -4,7 +4,7 @@ import { SystemError } from '../../errors.js';
 import { pageRuns } from '../page-runs.js';
 import type { VirtualMemory } from '../virtual-memory.js';
 import type { WithPage } from './bulk.js';
-import { lazily } from './lazily.js';
+import { moves, type MovePrimitives } from './moves.js';
 import { pageWalks, type PageWalks } from './page-walk.js';
 import { writeWatch, type WriteWatch } from './write-watch.js';
 
@@ -12,21 +12,16 @@ import { writeWatch, type WriteWatch } from './write-watch.js';
 const ENOTTY = 25;
 
 /** The primitives of this file. */
-export type RestorePrimitives = Pick<
-  VirtualMemory,
-  | 'scanPages'
-  | 'scanResident'
-  | 'watchWrites'
-  | 'unwatchWrites'
-  | 'scanWrittenPages'
-  | 'protectWrittenPages'
-  | 'copyBytes'
-  | 'fillZeros'
-  | 'sameBytes'
->;
-
-type MoveBytes = (to: number, from: number, byteLength: number) => void;
-type CompareBytes = (a: number, b: number, byteLength: number) => number;
+export type RestorePrimitives = MovePrimitives &
+  Pick<
+    VirtualMemory,
+    | 'scanPages'
+    | 'scanResident'
+    | 'watchWrites'
+    | 'unwatchWrites'
+    | 'scanWrittenPages'
+    | 'protectWrittenPages'
+  >;
 
 /** All of them. Functions are declared, and descriptors opened, at their first use. */
 export function restorePrimitives(
@@ -52,21 +47,6 @@ export function restorePrimitives(
     scanWrittenPages: (address, byteLength, into) => walks().written(address, byteLength, into),
     protectWrittenPages: (address, byteLength) => walks().protect(address, byteLength),
     ...moves(),
-  };
-}
-
-function moves(): Pick<RestorePrimitives, 'copyBytes' | 'fillZeros' | 'sameBytes'> {
-  const memcpy = lazily<MoveBytes>('void memcpy(uintptr_t to, uintptr_t from, size_t length)');
-  const memset = lazily<MoveBytes>('void memset(uintptr_t to, int value, size_t length)');
-  const memcmp = lazily<CompareBytes>('int memcmp(uintptr_t a, uintptr_t b, size_t length)');
-  // Without another call in between, for there is one of these for each page.
-  let copy: MoveBytes | undefined;
-  let fill: MoveBytes | undefined;
-  let compare: CompareBytes | undefined;
-  return {
-    copyBytes: (from, to, byteLength) => (copy ??= memcpy())(to, from, byteLength),
-    fillZeros: (address, byteLength) => (fill ??= memset())(address, 0, byteLength),
-    sameBytes: (a, b, byteLength) => (compare ??= memcmp())(a, b, byteLength) === 0,
   };
 }
 
