@@ -6,7 +6,6 @@
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { findCodeBlocks } from './site/code-blocks.ts';
 import { findDeadLinks } from './site/dead-links.ts';
@@ -80,7 +79,7 @@ async function buildPlanner(outFolder: string): Promise<void> {
   writeFileSync(join(outFolder, 'planner', 'index.html'), renderPage({ ...PLANNER, body }));
   cpSync(join(docs, 'planner', 'planner.css'), join(outFolder, 'planner', 'planner.css'));
   await build({
-    entryPoints: [fileURLToPath(import.meta.resolve('./planner/planner.ts'))],
+    entryPoints: [join(docs, 'planner', 'planner.ts')],
     outfile: join(outFolder, 'planner', 'planner.js'),
     bundle: true,
     // A classic script: browsers load no modules from file://.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { describeSite, DESKTOP, STRIPED_PLANNER } from './browser.js';
+import { describeSite, DESKTOP, STRIPED_PLANNER } from './support/browser.js';
 
 const SCREENSHOTS = join(import.meta.dirname, '..', 'out', 'screenshots');
 const PHONE = { width: 360, height: 780 };

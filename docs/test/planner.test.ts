@@ -2,7 +2,7 @@
 import { formatBytes, plan } from '@guardstripe/layout';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { describeSite, STRIPED_PLANNER } from './browser.js';
+import { describeSite, STRIPED_PLANNER } from './support/browser.js';
 
 const verdict = (page: Page) => page.locator('#verdict').innerText();
 const drawing = (page: Page) => page.locator('#scale-stage').innerHTML();

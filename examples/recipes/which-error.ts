@@ -1,7 +1,7 @@
 /**
  * Which error says what: a server in front of a pool turns each into an answer. Test the class, or the `code`, never the text.
  *
- *     busy      wait and ask again      503   every slot is taken, too many wait, or the host's mappings run out
+ *     busy      wait and ask again      503   every slot or key is taken, too many wait, or the host's mappings run out
  *     refused   this tenant may not     403   its limiter said no, or its module does not fit
  *     gone      the tenancy is over     410   the memory was freed, its store disposed, its module or the pool closed
  *     bug       ours: a wrong argument  500   everything else
@@ -20,11 +20,18 @@ import {
   PoolQueueFullError,
   StoreDisposedError,
 } from '@guardstripe/memory-pool';
-import { Mmap, MmapBusyError, MmapClosedError } from '@guardstripe/mmap';
+import { host, Mmap, MmapBusyError, MmapClosedError } from '@guardstripe/mmap';
+import { isSupported, KeyInUseError, KeyReleasedError, keys, KeysExhaustedError } from '@guardstripe/mpk';
 
-const BUSY = [PoolConcurrencyLimitError, PoolQueueFullError, PoolMappingsError, PoolBusyError, MmapBusyError];
+const BUSY = [
+  ...[PoolConcurrencyLimitError, PoolQueueFullError, PoolMappingsError, PoolBusyError, MmapBusyError],
+  ...[KeysExhaustedError, KeyInUseError],
+];
 const REFUSED = [MemoryLimitError, ModuleNotPoolableError];
-const GONE = [MemoryFreedError, StoreDisposedError, ModuleClosedError, PoolClosedError, MmapClosedError];
+const GONE = [
+  ...[MemoryFreedError, StoreDisposedError, ModuleClosedError, PoolClosedError, MmapClosedError],
+  KeyReleasedError,
+];
 
 type Answer = 'busy' | 'refused' | 'gone' | 'bug';
 
@@ -74,6 +81,16 @@ module.close();
 await attempt('a module that was closed', () => pool.openStore().allocate({ module }));
 pool.close();
 await attempt('a pool that was closed', () => pool.openStore());
-const map = Mmap.anonymous(4096);
+const map = Mmap.anonymous(host().pageSize);
+const pages = { map, offset: 0, byteLength: map.byteLength };
+if (isSupported()) {
+  const lease = keys(1);
+  const [key] = lease.keys;
+  key?.protect(pages, 'read-write');
+  await attempt('giving back a key that pages carry', () => lease.dispose());
+  map.close();
+  lease.dispose();
+  await attempt('a key that was given back', () => key?.protect(pages, 'read-write'));
+}
 map.close();
 await attempt('a map that was closed', () => map.view());

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { laps } from '@guardstripe/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { faultsInstance, faultsModule, trapOf } from './support/faults.ts';
 import { describeGuests, guests, smallPool } from './support/prepared.ts';
@@ -46,7 +47,7 @@ describeGuests('worker threads', () => {
   });
 
   it('take with them what they had', async () => {
-    const times = 30;
+    const times = laps(30, 12);
     // Without running out of stack: that makes the 2 MiB resident which koffi leaves behind.
     for (let n = 0; n < 5; n++) await work(10, false);
     const before = processState();

@@ -36,9 +36,13 @@ const RECIPES: Readonly<Record<string, readonly (RegExp | string)[]>> = {
     /^growing past .* refused /m,
     /^a module too large .* refused /m,
     /^an argument that is none +bug +TypeError /m,
-    ...['growing what was freed', 'a store', 'a module', 'a pool', 'a map'].map(
+    ...['growing what was freed', 'a store', 'a module', 'a pool'].map(
       (what) => new RegExp(`^${what}.* gone `, 'm'),
     ),
+    ...(isSupported()
+      ? [/^giving back a key .* busy +KeyInUseError /m, /^a key .* gone +KeyReleasedError /m]
+      : []),
+    /^a map .* gone /m,
   ],
   'working-set.ts': [
     /^writes to 16 pages .* µs .* µs +[\d.]+ +all bytes right$/m,

@@ -1,15 +1,10 @@
 /** Slots that cool, come back or are retired in a pool of stripes: each stripe for itself, and always in the stripe's colour. */
 import { readFileSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collect } from '@guardstripe/test-support';
 import { expect, it } from 'vitest';
 import { MemoryPool, PoolConcurrencyLimitError, type Store } from '../src/index.js';
 import { checkBooks, contents, imageBytes, imageModule, PAGE } from './support/memories.js';
 import { describeWithKeys } from './support/striped.js';
-
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
 
 const SLOTS_A_STRIPE = 3;
 const module = imageModule(0xa1);
@@ -81,10 +76,7 @@ describeWithKeys('a striped pool', () => {
       expect(error).toMatchObject({ stripe, coolingMemories: 1, retiredMemories: 0 });
     }
     checkBooks(pool);
-    while (pool.metrics().coolingMemories > 0) {
-      gc();
-      await setTimeout(1);
-    }
+    expect(await collect(() => pool.metrics().coolingMemories === 0)).toBe(true);
     for (const [stripe, store] of stores.entries()) {
       const memory = store.allocate({ module });
       expect(memory.slot).toBe(used[stripe]!.slot);
@@ -99,8 +91,7 @@ describeWithKeys('a striped pool', () => {
   it('loses a slot of which a view was stolen in that stripe only, whoever asks for a collection', async () => {
     const { pool, stores } = open();
     const { slot, address, key } = useAndFree(stores[1], true);
-    gc();
-    await setTimeout(1);
+    await collect(() => true);
     expect(pool.metrics()).toMatchObject({ coolingMemories: 0, retiredMemories: 1 });
     expect(keyAt(address)).toBe(key);
     const filled = stores.map((store) => fill(store));

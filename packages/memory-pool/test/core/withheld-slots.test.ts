@@ -1,9 +1,8 @@
 /** Slots whose bytes can still be reached: what the pool says of them, and what becomes of them when it is closed or short of slots. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { setTimeout } from 'node:timers/promises';
 import { channel } from 'node:diagnostics_channel';
 import { createView, platform } from '@guardstripe/mmap';
+import { collect } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { MemoryFreedError, PoolConcurrencyLimitError, type MemoryPool } from '../../src/index.js';
 import { faultyMemory } from '../support/fault-injection.js';
@@ -16,17 +15,6 @@ import {
   smallPool,
   zeroModule,
 } from '../support/memories.js';
-
-setFlagsFromString('--expose-gc');
-const gc = runInNewContext('gc') as () => void;
-
-/** Collects until `done`. */
-async function collectUntil(done: () => boolean): Promise<void> {
-  while (!done()) {
-    gc();
-    await setTimeout(1);
-  }
-}
 
 /** What lies at an address. */
 const bytesAt = (address: number, byteLength: number) => [...new Uint8Array(createView(address, byteLength))];
@@ -60,7 +48,7 @@ describe('a memory whose buffer was handed out', () => {
         message: expect.stringMatching(/3 of them cool.*unsafeBuffer/),
       }),
     );
-    await collectUntil(() => pool.metrics().coolingMemories === 0);
+    expect(await collect(() => pool.metrics().coolingMemories === 0)).toBe(true);
     checkBooks(pool);
     const store = pool.openStore();
     for (let i = 0; i < 3; i++) {
@@ -119,7 +107,7 @@ describe('a memory whose buffer was handed out', () => {
     const waiting = pool.openStore().allocateAsync({ module });
     await setTimeout(30);
     expect(pool.metrics()).toMatchObject({ collections: 0, waitingAllocations: 1 });
-    await collectUntil(() => pool.metrics().coolingMemories === 0);
+    expect(await collect(() => pool.metrics().coolingMemories === 0)).toBe(true);
     await expect(waiting).resolves.toMatchObject({ freed: false });
   });
 
@@ -129,7 +117,7 @@ describe('a memory whose buffer was handed out', () => {
     faulty.fail('mapZeros');
     useAndFree(pool);
     faulty.heal();
-    await collectUntil(() => pool.metrics().coolingMemories === 0);
+    expect(await collect(() => pool.metrics().coolingMemories === 0)).toBe(true);
     expect(pool.metrics().failedResets).toBe(1);
     expect(contents(pool.openStore().allocate({ module })).equals(imageBytes(0xa1))).toBe(true);
     checkBooks(pool);
@@ -182,7 +170,7 @@ describe('a pool that is closed while views are out', () => {
     ]);
     expect(bytesAt(address, 4)).toEqual([0, 0, 0, 0]);
     kept = undefined;
-    await collectUntil(() => pool.metrics().coolingMemories === 0);
+    expect(await collect(() => pool.metrics().coolingMemories === 0)).toBe(true);
     expect(() => platform().accessOf(address, PAGE)).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
     pool.close();
   });
@@ -194,10 +182,7 @@ describe('a pool that is closed while views are out', () => {
     const stolen = new Uint8Array(steal(memory.buffer));
     stolen.fill(0xee);
     pool.close({ force: true });
-    for (let i = 0; i < 3; i++) {
-      gc();
-      await setTimeout(1);
-    }
+    expect(await collect(() => false, 3)).toBe(false);
     expect(stolen.every((byte) => byte === 0)).toBe(true);
     expect(platform().accessOf(address, PAGE)).toMatchObject([{ access: 'read-write' }]);
   });

@@ -1,7 +1,7 @@
+import { collect } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { Mmap, MmapBusyError, platform } from '../../src/index.js';
-import { collect } from '../support/collect.js';
 import { FaultyMemory } from '../support/faulty.js';
 import { isMapped } from '../support/process-maps.js';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
+import { collect } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { memoryImage, Mmap, platform, type Access } from '../../src/index.js';
-import { collect } from '../support/collect.js';
 import { FaultyMemory } from '../support/faulty.js';
 import { permissionsAt } from '../support/process-maps.js';
 import { mprotect } from '../support/raw.js';

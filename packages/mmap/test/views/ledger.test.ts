@@ -1,10 +1,10 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { runInNewContext } from 'node:vm';
 
+import { collect } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { Mmap, platform, ViewLedger } from '../../src/index.js';
-import { collect } from '../support/collect.js';
 
 const { pageSize } = platform();
 const map = Mmap.anonymous(3 * pageSize);

@@ -1,11 +1,10 @@
 /** Views, closes, resizes and collections in any order: no address that a view showed is free before that view is collected. */
 
 import fc from 'fast-check';
-import { laps } from '@guardstripe/test-support';
+import { collect, laps } from '@guardstripe/test-support';
 import { expect, it } from 'vitest';
 
 import { Mmap, platform, withheldAddresses } from '../../src/index.js';
-import { collect } from '../support/collect.js';
 import { isMapped } from '../support/process-maps.js';
 
 const { pageSize } = platform();

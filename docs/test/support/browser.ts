@@ -1,11 +1,8 @@
 /** A real Chromium for the tests of the pages, or the reason why there is none. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe } from 'vitest';
-import { buildSite } from '../build.js';
+import { afterAll, beforeAll, describe, inject } from 'vitest';
 
 /** Debian's; another one by this environment variable. */
 const executablePath = process.env['GUARDSTRIPE_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -58,24 +55,19 @@ export interface OpenPage extends AsyncDisposable {
 /** Opens a page of the site, by its path and what follows it. */
 export type OpenInSite = (path: string, viewport?: WindowSize) => Promise<OpenPage>;
 
-/** Tests of the site, which is built for them, in a browser that has a profile of its own. */
+/** Tests of the site in a browser that has a profile of its own. */
 export function describeSite(name: string, tests: (open: OpenInSite) => void): void {
   const obstacle = missingChromium();
   describe.skipIf(obstacle !== undefined)(name, { meta: { obstacle } }, () => {
-    let site: string;
+    const site = pathToFileURL(inject('site')).href;
     let browser: Browser | undefined;
     beforeAll(async () => {
-      site = mkdtempSync(join(tmpdir(), 'guardstripe-site-'));
-      await buildSite(site);
       browser = await chromium.launch({ executablePath, args: ARGUMENTS });
     });
-    afterAll(async () => {
-      await browser?.close();
-      rmSync(site, { recursive: true, force: true });
-    });
+    afterAll(() => browser?.close());
     tests((path, viewport) => {
       if (browser === undefined) throw new Error('Pages are opened in tests only');
-      return openPage(browser, `${pathToFileURL(site).href}/${path}`, viewport);
+      return openPage(browser, `${site}/${path}`, viewport);
     });
   });
 }
