@@ -191,7 +191,7 @@ export class MemoryPool implements Disposable {
    * @param options - `limiter` is asked before each of the store's memories is made or grows
    * @throws {@link PoolClosedError}
    */
-  openStore(options: { readonly limiter?: MemoryLimiter } = {}): Store {
+  openStore(options?: { readonly limiter?: MemoryLimiter }): Store {
     const { limiter } = readOptions(options, ['limiter'], 'options', LIMITER_SLIPS);
     checkLimiter(limiter);
     this.#assertOpen('open a store');

@@ -5,6 +5,7 @@ import {
   checkObject,
   invalidArgType,
   isInstance,
+  isReadable,
   readOptions,
   showAs,
   type AbortSignalLike,
@@ -242,9 +243,21 @@ export class Store implements Disposable {
 
 /** The options, with a module of whatever kind. @throws `TypeError` `ERR_INVALID_ARG_TYPE` that says what was probably meant */
 function optionsOf(options: AllocateOptions): AllocateOptions {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options) && hasModule(options))
+    return options;
   const given: Partial<AllocateOptions> = options ?? {};
   checkObject(given, 'options');
   if (given.module === undefined)
     throw invalidArgType('options', 'an object with a module', options, hintOfAllocate(options));
   return options;
+}
+
+/** Read, not asked for its prototype, which would be a call into the engine: only a revoked proxy cannot be read. */
+function hasModule(options: Partial<AllocateOptions>): boolean {
+  try {
+    return options.module !== undefined;
+  } catch (error) {
+    if (isReadable(options)) throw error;
+    return false;
+  }
 }

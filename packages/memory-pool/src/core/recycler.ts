@@ -88,7 +88,7 @@ export class SlotRecycler {
     }
     if (reset === undefined) this.#layOver(slot);
     else {
-      if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
+      if (reset.bytesDropped > 0) this.#counters.addDecommit();
       if (reset.leftBytes > 0) this.#dropLeft(slot, reset);
       else this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
     }
@@ -99,7 +99,7 @@ export class SlotRecycler {
     this.#assertLive(slot, 'reset');
     const reset = this.#striped ? asHost(() => this.#reset.runWhole(slot)) : this.#reset.runWhole(slot);
     this.#counters.addReset(reset.strategy, reset.bytesWritten);
-    if (reset.bytesDropped > 0) this.#counters.add('decommits', 1);
+    if (reset.bytesDropped > 0) this.#counters.addDecommit();
   }
 
   /** Pages of a live slot that may differ from its start; nothing where that cannot be found out. @throws `SystemError` */
@@ -114,7 +114,7 @@ export class SlotRecycler {
     const dropped = this.#striped ? asHost(discard) : discard();
     if (dropped > 0) {
       this.#discards.count();
-      this.#counters.add('decommits', 1);
+      this.#counters.addDecommit();
     }
     return dropped;
   }
@@ -128,7 +128,7 @@ export class SlotRecycler {
     let failure: unknown;
     try {
       this.#virtualMemory.decommitMany(addresses, byteLengths, length);
-      this.#counters.add('decommits', 1);
+      this.#counters.addDecommit();
     } catch (error) {
       failure = error;
     }
@@ -198,7 +198,7 @@ export class SlotRecycler {
       this.#giveBackFailed(slot, error);
       return;
     }
-    this.#counters.add('decommits', 1);
+    this.#counters.addDecommit();
     this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
   }
 

@@ -144,9 +144,9 @@ export class Tenancies {
     if (!this.#records.isCurrent(slot, lease.generation)) return false;
     const left = this.#views.end(slot);
     const byteLength = this.#records.endTenancy(slot, tenancy);
-    this.#counters.add('liveMemories', -1);
+    this.#counters.addLive(-1);
     tenancy.traces?.delete(slot);
-    if (tenancy.length === 0) this.limited.delete(tenancy);
+    if (tenancy.limiter !== undefined && tenancy.length === 0) this.limited.delete(tenancy);
     if (this.#pending.size > 0) {
       this.#pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
     }
@@ -210,7 +210,7 @@ export class Tenancies {
       throw explainRefusal(`allocate a memory in slot ${slot}`, error);
     }
     const generation = this.#records.startTenancy(slot, initialBytes, tenancy);
-    this.#counters.add('liveMemories', 1);
+    this.#counters.addLive(1);
     if (tenancy.limiter !== undefined) this.limited.add(tenancy);
     if (onAllocate.hasSubscribers) {
       onAllocate.publish({

@@ -2,7 +2,6 @@
 import { size } from '@guardstripe/common';
 import {
   calculate,
-  mappingsForPools,
   SlabTooLargeError,
   slabConstraints,
   usesGuardPages,
@@ -11,6 +10,7 @@ import {
 import { host, Mmap, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import type { ResolvedConfig } from '../config.js';
 import { PoolCreationError } from '../errors.js';
+import { mappingBudget } from '../slots/mapping-budget.js';
 import { describeHost } from './host-bounds.js';
 
 /**
@@ -58,12 +58,11 @@ export function decideGuardPages(
   virtualMemory: VirtualMemory,
 ): boolean {
   if (setting === 'disable') return false;
-  const { maxMapCount, overcommit } = host();
-  const maxMappings = mappingsForPools(maxMapCount ?? Infinity, 0);
+  const maxMappings = mappingBudget().limit;
+  // Most pools need none: what the host has to be asked for comes after that.
+  const uses = usesGuardPages({ setting, canGuard: true, numSlots, numStripes, slotBytes, maxMappings });
+  if (!uses || (setting === 'auto' && host().overcommit === 'never')) return false;
   // Asked last: it is tried on a page.
-  const canGuard = overcommit !== 'never';
-  const uses = usesGuardPages({ setting, canGuard, numSlots, numStripes, slotBytes, maxMappings });
-  if (!uses) return false;
   if (virtualMemory.canGuardPages) return true;
   if (setting === 'auto') return false;
   throw new PoolCreationError(

@@ -23,29 +23,37 @@ const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as R
   Record<Counter, number>
 >;
 
+// What every tenancy counts goes by a constant: looking a name up costs more than counting.
+const LIVE_MEMORIES = INDEX.liveMemories;
+const DECOMMITS = INDEX.decommits;
 const BYTES_COPIED = INDEX.bytesCopied;
-const RESETS: Readonly<Record<RestoreStrategy, number>> = {
-  scan: INDEX.scanResets,
-  watch: INDEX.watchResets,
-  copy: INDEX.writeResets,
-  drop: INDEX.decommitResets,
-};
+const SCAN_RESETS = INDEX.scanResets;
+const WATCH_RESETS = INDEX.watchResets;
+const WRITE_RESETS = INDEX.writeResets;
+const DECOMMIT_RESETS = INDEX.decommitResets;
 
 /** Counts. Doubles, because bytes copied pass 2^32 within the hour. */
 export class Counters {
   readonly #values = new Float64Array(NAMES.length);
 
   add(counter: Counter, amount: number): void {
-    const index = INDEX[counter];
-    const value = this.#values[index]! + amount;
-    if (!(value >= 0)) throw new PoolCorruptedError(`${counter} becomes ${value}`);
-    this.#values[index] = value;
+    this.#add(INDEX[counter], amount);
+  }
+
+  /** A memory came, or went. */
+  addLive(amount: 1 | -1): void {
+    this.#add(LIVE_MEMORIES, amount);
+  }
+
+  /** A call dropped pages. */
+  addDecommit(): void {
+    this.#add(DECOMMITS, 1);
   }
 
   /** Counts a slot's reset and the bytes that it wrote. */
   addReset(strategy: RestoreStrategy, bytesWritten: number): void {
     const values = this.#values;
-    const index = RESETS[strategy];
+    const index = resetOf(strategy);
     values[index] = values[index]! + 1;
     values[BYTES_COPIED] = values[BYTES_COPIED]! + bytesWritten;
   }
@@ -56,5 +64,24 @@ export class Counters {
 
   set(counter: Counter, value: number): void {
     this.#values[INDEX[counter]] = value;
+  }
+
+  #add(index: number, amount: number): void {
+    const value = this.#values[index]! + amount;
+    if (!(value >= 0)) throw new PoolCorruptedError(`${NAMES[index]} becomes ${value}`);
+    this.#values[index] = value;
+  }
+}
+
+function resetOf(strategy: RestoreStrategy): number {
+  switch (strategy) {
+    case 'scan':
+      return SCAN_RESETS;
+    case 'drop':
+      return DECOMMIT_RESETS;
+    case 'watch':
+      return WATCH_RESETS;
+    case 'copy':
+      return WRITE_RESETS;
   }
 }

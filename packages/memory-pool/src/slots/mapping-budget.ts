@@ -35,7 +35,8 @@ export interface MappingHolder {
 
 /** Counts mappings against a limit. */
 export class MappingBudget {
-  readonly #limit: number;
+  /** Most mappings that the pools of the process may hold together with all others; `Infinity` without a limit. */
+  readonly limit: number;
   readonly #maxMapCount: number;
   readonly #counts: MappingCounts;
   readonly #countMappings: () => number | undefined;
@@ -46,7 +47,7 @@ export class MappingBudget {
   constructor(maxMapCount: number | undefined, counts: MappingCounts, count = countMappings) {
     this.#maxMapCount = maxMapCount ?? Infinity;
     // What else there is in the process is counted.
-    this.#limit = mappingsForPools(this.#maxMapCount, 0);
+    this.limit = mappingsForPools(this.#maxMapCount, 0);
     this.#counts = counts;
     this.#countMappings = count;
   }
@@ -96,7 +97,7 @@ export class MappingBudget {
 
   /** How many mappings there are too many; less than 0 for room. */
   #missing(): number {
-    return Atomics.load(this.#counts.words, OTHERS) + this.held - this.#limit;
+    return Atomics.load(this.#counts.words, OTHERS) + this.held - this.limit;
   }
 
   #isDue(): boolean {
@@ -105,7 +106,7 @@ export class MappingBudget {
     if (countedAt === 0) return true;
     const grown = this.held - Atomics.load(words, HELD_THEN);
     const room = -this.#missing();
-    if (grown < RECOUNT_MAPPINGS) return room < this.#limit / 2 && this.#isOlderThan(countedAt);
+    if (grown < RECOUNT_MAPPINGS) return room < this.limit / 2 && this.#isOlderThan(countedAt);
     return grown > room * RECOUNT_PART;
   }
 
@@ -116,7 +117,7 @@ export class MappingBudget {
   }
 
   #recount(): void {
-    if (this.#limit === Infinity) return;
+    if (this.limit === Infinity) return;
     const { words } = this.#counts;
     // Before the kernel's count: what other threads map meanwhile is then counted twice rather than not at all.
     const { held } = this;

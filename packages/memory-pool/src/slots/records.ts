@@ -114,7 +114,7 @@ export class SlotRecords {
 
   /** Whether a tenant lives in the slot. */
   isLive(slot: number): boolean {
-    return this.generation(slot) % 2 === 1;
+    return isOdd(this.generation(slot));
   }
 
   /** Starts a tenancy: the slot gets its size, and is the first on its store's list. Returns the tenancy's generation. */
@@ -122,7 +122,7 @@ export class SlotRecords {
     const at = slot * WORDS;
     const generation = this.#floats[slot * FLOATS + GENERATION]! + 1;
     // Also for no number, where the slot is none of the pool's.
-    if (generation % 2 !== 1) throw bad(slot, 'gets a second tenant');
+    if (!isOdd(generation)) throw bad(slot, 'gets a second tenant');
     if (this.#words[at + STATE] !== SlotState.UNKNOWN) throw bad(slot, 'gets a tenant before it was taken');
     const { head } = list;
     // A list that was cut elsewhere: freeing the store's memories would end in a stranger's.
@@ -262,6 +262,11 @@ export class SlotRecords {
     const others = this.#words[at]! & ~TAINTED;
     this.#words[at] = tainted ? others | TAINTED : others;
   }
+}
+
+/** Of an integer of any size, without the division of doubles that `%` is; no for what is no number. */
+function isOdd(integer: number): boolean {
+  return (integer & 1) === 1;
 }
 
 function bad(slot: number, what: string): PoolCorruptedError {

@@ -139,6 +139,12 @@ export class RestorePolicy {
   ): Decision {
     const { own, zero, file } = found;
     const kept = this.#kept;
+    // As the last time, and nothing to think about: what follows would come to the same.
+    if (own === kept && own > 0 && zero + file === 0 && stale === undefined && this.#isQuiet()) {
+      this.#learn(own);
+      this.#paidOwn = 0;
+      return 'keep';
+    }
     const fresh = kept === undefined ? 0 : Math.max(own - kept, 0);
     // Not compared: as it was, as far as it can be.
     this.#staleOwn = stale === undefined ? Math.min(this.#staleOwn, own) : Math.round(own * stale);
@@ -222,6 +228,11 @@ export class RestorePolicy {
     if (copied > 0 || this.#paidPassed <= Math.max(this.#patience, 1) * this.#watchedPrice) return true;
     this.#wasWatched = true;
     return false;
+  }
+
+  /** Whether there is no load, and nothing to look for. */
+  #isQuiet(): boolean {
+    return this.#lookFor === 0 && this.#staleOwn === 0 && this.#load === 0;
   }
 
   #compare(

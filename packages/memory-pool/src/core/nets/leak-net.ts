@@ -17,9 +17,10 @@ const MAX_FRESH = 64;
 export class LeakNet {
   readonly #core: PoolCore;
   readonly #stores: FinalizationRegistry<Tenancy>;
-  /** What the current turn brought, and side by side with it its tenancy. */
-  readonly #freshStores: object[] = [];
-  readonly #freshTenancies: Tenancy[] = [];
+  /** What the current turn brought, and side by side with it its tenancy. Their places are kept, for there is a new one each turn. */
+  readonly #freshStores = Array.from<object | undefined>({ length: MAX_FRESH });
+  readonly #freshTenancies = Array.from<Tenancy | undefined>({ length: MAX_FRESH });
+  #numFresh = 0;
   #registersAtTurnEnd = false;
   #warned = false;
 
@@ -31,8 +32,9 @@ export class LeakNet {
   /** Watches a store that has got a memory. Nothing has to be undone when it is disposed. */
   watch(store: object, tenancy: Tenancy): void {
     tenancy.watched = true;
-    this.#freshStores.push(store);
-    if (this.#freshTenancies.push(tenancy) === MAX_FRESH) this.#registerFresh();
+    this.#freshStores[this.#numFresh] = store;
+    this.#freshTenancies[this.#numFresh] = tenancy;
+    if (++this.#numFresh === MAX_FRESH) this.#registerFresh();
     if (this.#registersAtTurnEnd) return;
     this.#registersAtTurnEnd = true;
     queueMicrotask(() => {
@@ -43,12 +45,14 @@ export class LeakNet {
 
   /** Registers those that hold something; the others are watched anew when they do. */
   #registerFresh(): void {
-    for (const [i, tenancy] of this.#freshTenancies.entries()) {
+    for (let i = 0; i < this.#numFresh; i++) {
+      const tenancy = this.#freshTenancies[i]!;
       if (tenancy.length === 0) tenancy.watched = false;
       else this.#stores.register(this.#freshStores[i]!, tenancy);
+      this.#freshStores[i] = undefined;
+      this.#freshTenancies[i] = undefined;
     }
-    this.#freshStores.length = 0;
-    this.#freshTenancies.length = 0;
+    this.#numFresh = 0;
   }
 
   #collected(tenancy: Tenancy): void {

@@ -11,7 +11,11 @@ import { closeDescriptor, openDescriptor } from './files/descriptor.js';
 import { lazily } from './lazily.js';
 
 const O_RDONLY_CLOEXEC = 0o2000000;
-const CHUNK_BYTES = 65_536;
+/** The kernel gives a page at a time of what it makes while it is read. */
+const CHUNK_BYTES = 16_384;
+
+/** Of the thread, made at first use: several files are read whenever a pool is made. */
+let chunk: Buffer | undefined;
 
 const read = lazily<(fd: number, into: Uint8Array, byteLength: number) => number>(
   'intptr_t read(int fd, void *into, size_t length)',
@@ -34,13 +38,13 @@ export function openForThread(path: string): number {
 export function readProc(path: string): string {
   const fd = openForReading(path);
   try {
-    const parts: Buffer[] = [];
+    chunk ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    let text = '';
     for (;;) {
-      const part = Buffer.alloc(CHUNK_BYTES);
-      const byteLength = read()(fd, part, CHUNK_BYTES);
+      const byteLength = read()(fd, chunk, CHUNK_BYTES);
       if (byteLength === -1) throw new SystemError(ffi().errno(), { syscall: 'read', details: { path } });
-      if (byteLength === 0) return Buffer.concat(parts).toString('latin1');
-      parts.push(part.subarray(0, byteLength));
+      if (byteLength === 0) return text;
+      text += chunk.toString('latin1', 0, byteLength);
     }
   } finally {
     closeDescriptor(fd);
