@@ -74,6 +74,16 @@ function compareShapes(state: SavedState, other: Target): void {
     if (!isSameShape(expected, found))
       throw new WrongTargetError(`export ${i} is ${describe(found)}, not ${describe(expected)}`);
   });
+  // One that is exported twice here may be two there.
+  const counts = [
+    ['memories', state.memories, other.memories],
+    ['mutable globals', state.globals, other.globals],
+    ['tables', state.tables, other.tables],
+  ] as const;
+  for (const [what, expected, found] of counts) {
+    if (found.length !== expected.length)
+      throw new WrongTargetError(`it has ${found.length} different ${what}, not ${expected.length}`);
+  }
   state.areShared.forEach((shared, i) => {
     if (isShared(other.memories[i]!) !== shared)
       throw new WrongTargetError(`memory ${i} is ${shared ? 'not ' : ''}shared`);

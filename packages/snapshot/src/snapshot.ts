@@ -161,6 +161,8 @@ export class Snapshot implements Disposable {
       throw new WrongTargetError('it is an instance of another module');
     const known = this.#forks.get(other);
     const target = known?.target ?? resolveTarget(other, 'other', this.#threadsAtRest, this.#state.shape);
+    // Options and targets may be objects with code of their own.
+    this.#assertOpen();
     if (!this.#callsAtRest) assertNoCallOnStack(target);
     let values = known?.values;
     if (values === undefined) {

@@ -142,6 +142,35 @@ describe('restoreInto', () => {
     state.restoreInto(other.instance, { module });
   });
 
+  it('refuses one memory, global or table in the place of two', () => {
+    const memories = Array.from({ length: 3 }, () => new WebAssembly.Memory({ initial: 1 }));
+    using state = snapshot(memories.slice(0, 2));
+    const twice = [memories[2]!, memories[2]!];
+    expect(() => state.restoreInto(twice)).toThrow(code('ERR_SNAPSHOT_WRONG_TARGET', /1 different memories/));
+    const global = (): WebAssembly.Global => new WebAssembly.Global({ value: 'i32', mutable: true }, 5);
+    const [memory, one] = [memories[0]!, global()];
+    using exported = snapshot({ memory, a: one, b: one });
+    expect(() => exported.restoreInto({ memory, a: global(), b: global() })).toThrow(
+      code('ERR_SNAPSHOT_WRONG_TARGET', /2 different mutable globals, not 1/),
+    );
+  });
+
+  it('is refused if the snapshot is closed by what it is given', () => {
+    const [memory, other] = [new WebAssembly.Memory({ initial: 1 }), new WebAssembly.Memory({ initial: 1 })];
+    const closing = [
+      (close: () => void) => [{ memory: other }, Object.defineProperty({}, 'module', { get: close })],
+      (close: () => void) => [
+        Object.defineProperty({}, 'memory', { enumerable: true, get: () => (close(), other) }),
+      ],
+    ] as ((close: () => void) => [object, object?])[];
+    for (const given of closing) {
+      new Uint8Array(memory.buffer)[0] = 1;
+      const state = snapshot({ memory });
+      expect(() => state.restoreInto(...given(() => state.close()))).toThrow(code('ERR_SNAPSHOT_CLOSED'));
+      expect(new Uint8Array(other.buffer)[0]).toBe(0);
+    }
+  });
+
   it('refuses what cannot be handed on: functions that were put in a table later, objects of the host', () => {
     const first = warm();
     first.exports.table.set(6, first.exports.table.get(2));

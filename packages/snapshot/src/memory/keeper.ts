@@ -6,6 +6,7 @@ import { addressOf, type PageRestorer, type VirtualMemory } from '@guardstripe/m
 
 import { isShared } from '../target/target.js';
 import { webAssembly, type MemoryLike } from '../target/webassembly.js';
+import { claim } from './claims.js';
 import { Distances } from './distances.js';
 import { layOver, mend, removeLaid, type Laid, type Range } from './lay.js';
 import { LaidMappings } from './mapping-budget.js';
@@ -34,6 +35,8 @@ export function keeperOf(memory: MemoryLike): MemoryKeeper {
 export class MemoryKeeper {
   readonly #memory: MemoryLike;
   readonly #shared: boolean;
+  /** Whether no other copy of the package has it. */
+  readonly #isOurs: boolean;
   /** The buffer that {@link #bytes} are of: V8 makes another when the memory grows. */
   #buffer: ArrayBuffer | SharedArrayBuffer | undefined;
   #bytes: Uint8Array = new Uint8Array(0);
@@ -52,6 +55,7 @@ export class MemoryKeeper {
   constructor(memory: MemoryLike) {
     this.#memory = memory;
     this.#shared = isShared(memory);
+    this.#isOurs = claim(memory);
   }
 
   /** The memory's bytes now. */
@@ -239,7 +243,7 @@ export class MemoryKeeper {
 
   /** Where the memory is; nothing where its pages cannot be the system's. */
   #rangeFor({ virtualMemory }: Keeping): Range | undefined {
-    if (virtualMemory === undefined) return undefined;
+    if (virtualMemory === undefined || !this.#isOurs) return undefined;
     const { byteLength } = this.#bytes;
     if (byteLength === 0 || byteLength % virtualMemory.pageSize !== 0) return undefined;
     try {

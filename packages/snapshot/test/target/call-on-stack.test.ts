@@ -1,4 +1,4 @@
-import { runInThisContext } from 'node:vm';
+import { runInNewContext, runInThisContext } from 'node:vm';
 
 import { describe, expect, it, vi } from 'vitest';
 
@@ -154,6 +154,119 @@ describe('from within a call into the instance', () => {
     });
     await later;
     expect(exports.peek(1)).toBe(0);
+  });
+
+  describe('whatever others do to Error', () => {
+    /** Another function in a place of Error, for as long as `run` runs; V8's own are always put back. */
+    function withError(name: keyof ErrorConstructor, other: PropertyDescriptor, run: () => void): void {
+      const own = Object.getOwnPropertyDescriptor(Error, name);
+      Object.defineProperty(Error, name, { configurable: true, ...other });
+      try {
+        run();
+      } finally {
+        if (own === undefined) Reflect.deleteProperty(Error, name);
+        else Object.defineProperty(Error, name, own);
+      }
+    }
+
+    async function withErrorAsync<T>(name: string, value: unknown, run: () => Promise<T>): Promise<T> {
+      const own: unknown = Reflect.get(Error, name);
+      Reflect.set(Error, name, value);
+      try {
+        return await run();
+      } finally {
+        Reflect.set(Error, name, own);
+      }
+    }
+
+    /** Calls of strangers above it: more than a stack shows by default. */
+    function amongMany(made: ReturnType<typeof visited>, run: () => void): void {
+      const strangers = Array.from({ length: 20 }, () => visited());
+      made.during(
+        strangers.reduce(
+          (next, { during }) =>
+            () =>
+              during(next),
+          run,
+        ),
+      );
+    }
+
+    it.each<[string, (run: () => void) => void]>([
+      [
+        'another Error',
+        (run) => {
+          const own = Error;
+          globalThis.Error = class extends own {} as ErrorConstructor;
+          try {
+            run();
+          } finally {
+            globalThis.Error = own;
+          }
+        },
+      ],
+      [
+        'another captureStackTrace',
+        (run) =>
+          withError(
+            'captureStackTrace',
+            { value: (holder: object) => Object.assign(holder, { stack: [] }) },
+            run,
+          ),
+      ],
+      [
+        'a formatter that stays',
+        (run) => withError('prepareStackTrace', { get: () => () => [], set: () => {} }, run),
+      ],
+      ['a limit that stays', (run) => withError('stackTraceLimit', { get: () => 5, set: () => {} }, run)],
+      [
+        'a limit that is none',
+        (run) => withError('stackTraceLimit', { value: 'many', writable: false }, run),
+      ],
+    ])('%s', (_, inPlace) => {
+      const made = visited();
+      using state = snapshot(made.instance);
+      made.exports.poke(1, 2);
+      amongMany(made, () => inPlace(() => expect(() => state.restore()).toThrow(onStack)));
+      expect(made.exports.peek(1)).toBe(2);
+      state.restore();
+      expect(made.exports.peek(1)).toBe(0);
+    });
+
+    it('refuses where somebody was there first who shows no frames of WebAssembly', async () => {
+      const { instance, exports } = visited();
+      vi.resetModules();
+      const another = await withErrorAsync(
+        'captureStackTrace',
+        (holder: object): void => {
+          Object.defineProperty(holder, 'stack', {
+            get: (): unknown =>
+              (Error.prepareStackTrace as (error: unknown, frames: []) => unknown)(holder, []),
+          });
+        },
+        () => import('../../src/index.js'),
+      );
+      expect(() => another.snapshot(instance)).toThrow(/shows no frames of WebAssembly/);
+      using state = another.snapshot(instance, { callsAtRest: true });
+      exports.poke(1, 2);
+      state.restore();
+      expect(exports.peek(1)).toBe(0);
+    });
+  });
+
+  it('is seen in microtasks that run inside of it', () => {
+    const { instance, during } = visited();
+    using state = snapshot(instance);
+    let seen = 0;
+    during(() => {
+      const look = (): void => {
+        expect(() => state.restore()).toThrow(onStack);
+        seen += 1;
+      };
+      // A realm with a queue of its own, which is emptied before the evaluation returns.
+      runInNewContext('Promise.resolve().then(() => look())', { look }, { microtaskMode: 'afterEvaluate' });
+      expect(seen).toBe(1);
+    });
   });
 
   it('is seen where V8 cannot be asked for frames of WebAssembly alone, too', async () => {
