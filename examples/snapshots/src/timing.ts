@@ -11,8 +11,9 @@ export async function medianMs(times: number, run: (turn: number) => unknown): P
   return taken.toSorted((a, b) => a - b)[times >> 1] ?? Number.NaN;
 }
 
-/** `3.27 ms`, `71.0 µs` */
+/** `4.49 s`, `3.27 ms`, `71.0 µs` */
 export function duration(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toPrecision(3)} s`;
   return ms < 1 ? `${(ms * 1000).toPrecision(3)} µs` : `${ms.toPrecision(3)} ms`;
 }
 

@@ -119,7 +119,7 @@ export class InstancePool<T> implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     for (const { refuse } of this.#waiters) refuse(new InstancePoolClosedError());
-    for (const member of this.#idle.splice(0)) member.close();
+    for (const member of this.#idle.splice(0)) this.#end(member);
     if (this.#leased === 0) await this.#maker.close();
   }
 
@@ -144,7 +144,7 @@ export class InstancePool<T> implements AsyncDisposable {
     this.#making += 1;
     try {
       const member = await this.#maker.make();
-      if (this.#closed) member.close();
+      if (this.#closed) this.#end(member);
       else this.#idle.push(member);
     } catch (error) {
       // Whoever has waited longest hears of it; the next attempt is for the next.
@@ -180,8 +180,14 @@ export class InstancePool<T> implements AsyncDisposable {
       this.#idle.push(member);
       return this.#serve();
     }
-    member.close();
+    this.#end(member);
     if (this.#leased === 0) void this.#maker.close();
+  }
+
+  /** The pool needs it no more; another may have it. */
+  #end(member: Member<T>): void {
+    member.close();
+    member.holding.letGo();
   }
 
   /** Nobody gets this one any more. */

@@ -1,6 +1,7 @@
 /** One instance of a pool, and how it gets back to where it began. */
 import { snapshot, type Snapshot } from '../snapshot.js';
-import type { SnapshotTarget } from '../target/target.js';
+import { resolveTarget, type SnapshotTarget } from '../target/target.js';
+import { Holding } from './holding.js';
 import type { PoolSettings } from './options.js';
 
 export interface Member<T> {
@@ -9,6 +10,8 @@ export interface Member<T> {
   readonly restore: () => void;
   /** Gives back what it holds of the system. The instance is V8's. */
   readonly close: () => void;
+  /** Kept for ever where the instance is given up. */
+  readonly holding: Holding;
 }
 
 const NOTHING = (): void => {};
@@ -32,8 +35,7 @@ export class MemberMaker<T> {
     // Whoever waits for it hears of a failure; if nobody does, it is heard of below.
     this.#prepared.catch(NOTHING);
     try {
-      const { instance, restore } = await first;
-      return { instance, restore, close: NOTHING };
+      return { ...(await first), close: NOTHING };
     } catch (error) {
       this.#prepared = undefined;
       throw error;
@@ -47,19 +49,40 @@ export class MemberMaker<T> {
   }
 
   async #makeAlone(): Promise<Member<T> & { readonly state: Snapshot }> {
-    const { create, prepare, target, snapshot: options } = this.#settings;
-    const instance = await create();
-    await prepare(instance);
-    const state = snapshot(target(instance), options);
-    return { instance, state, restore: () => state.restore(), close: () => state.close() };
+    const { prepare, snapshot: options } = this.#settings;
+    return this.#make(prepare, (target) => {
+      const state = snapshot(target, options);
+      return { state, restore: () => state.restore(), close: () => state.close() };
+    });
   }
 
   async #makeFork(prepared: Snapshot): Promise<Member<T>> {
-    const instance = await this.#settings.create();
-    // Kept: the snapshot knows a fork again by the very same object.
-    const target: SnapshotTarget = this.#settings.target(instance);
-    const restore = (): void => prepared.restoreInto(target);
-    restore();
-    return { instance, restore, close: NOTHING };
+    return this.#make(NOTHING, (target) => {
+      // Of the very same object: the snapshot knows a fork again by that.
+      const restore = (): void => prepared.restoreInto(target);
+      restore();
+      return { restore, close: NOTHING };
+    });
+  }
+
+  /** Makes an instance that nobody else has. */
+  async #make<R extends object>(
+    prepare: PoolSettings<T>['prepare'],
+    begin: (target: SnapshotTarget) => R,
+  ): Promise<R & { readonly instance: T; readonly holding: Holding }> {
+    const { create, target: targetOf, snapshot: options } = this.#settings;
+    const instance = await create();
+    const holding = new Holding();
+    try {
+      holding.add(instance);
+      await prepare(instance);
+      const target = targetOf(instance);
+      const { memories } = resolveTarget(target, 'target', options?.threadsAtRest === true);
+      for (const memory of memories) holding.add(memory);
+      return { ...begin(target), instance, holding };
+    } catch (error) {
+      holding.letGo();
+      throw error;
+    }
   }
 }

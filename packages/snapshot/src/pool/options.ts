@@ -14,7 +14,11 @@ import type { SnapshotTarget } from '../target/target.js';
 
 /** Options of {@link createInstancePool}. */
 export interface InstancePoolOptions<T> {
-  /** Makes one instance, or whatever stands for it: a library's object, an interpreter. Called when one is needed. */
+  /**
+   * Makes one instance, or whatever stands for it: a library's object, an interpreter. Called when one is needed. One that another
+   * member of a pool has, or whose memory is another's, is refused (`ERR_INVALID_RETURN_VALUE`): a library that keeps a
+   * single instance is to be asked for new ones.
+   */
   readonly create: () => T | Promise<T>;
   /** Most instances at a time, from 1 to 65,536. */
   readonly size: number;

@@ -193,6 +193,60 @@ describe('a pool of instances', () => {
     }
   });
 
+  describe.each([false, true])('refuses what somebody else has, fork: %s', (fork) => {
+    const refused = code('ERR_INVALID_RETURN_VALUE');
+
+    it('the same instance, another object around its memory, in this pool or the next', async () => {
+      const single = instantiate();
+      const wrapped = (): TestInstance => ({ ...single });
+      for (const create of [() => single, wrapped]) {
+        const pool = createInstancePool({ create, target, prepare, size: 3, fork });
+        const lease = await pool.acquire();
+        lease.instance.exports.poke(1, 77);
+        await expect(pool.acquire()).rejects.toThrow(refused);
+        await using next = createInstancePool({ create, target, size: 1, fork });
+        await expect(next.acquire()).rejects.toThrow(refused);
+        expect(single.exports.peek(1)).toBe(77);
+        expect(pool.stats).toMatchObject({ idle: 0, leased: 1, making: 0, waiting: 0 });
+        await pool.close();
+        lease.release();
+        // Nobody has it any more.
+        await next.use(({ exports }) => expect(exports.peek(1)).toBe(0));
+      }
+    });
+
+    it('one that was given up', async () => {
+      const single = instantiate();
+      await using pool = createInstancePool({
+        create: () => single,
+        target,
+        size: 1,
+        fork,
+        onDiscard: () => {},
+      });
+      (await pool.acquire()).discard();
+      await expect(pool.acquire()).rejects.toThrow(refused);
+    });
+
+    it('and not one that could not be prepared', async () => {
+      const single = instantiate();
+      let attempts = 0;
+      const failing = (): void => {
+        attempts += 1;
+        if (attempts === 1) throw new Error('not yet');
+      };
+      await using pool = createInstancePool({
+        create: () => single,
+        target,
+        prepare: failing,
+        size: 1,
+        fork,
+      });
+      await expect(pool.acquire()).rejects.toThrow('not yet');
+      (await pool.acquire()).release();
+    });
+  });
+
   it('refuses everybody once closed, and lets those who have an instance finish', async () => {
     const pool = createInstancePool({ create, target, size: 1, fork: true });
     const lease: InstanceLease<TestInstance> = await pool.acquire();
