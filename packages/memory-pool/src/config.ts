@@ -80,6 +80,12 @@ export interface MemoryPoolConfig {
    * @defaultValue 'auto'
    */
   readonly guardPages?: Feature;
+  /**
+   * Whether the threads of the process may have the pool together: {@link MemoryPool.share} then gives what another thread attaches with. A
+   * shared pool has no stripes, and does not watch writes.
+   * @defaultValue false
+   */
+  readonly shared?: boolean;
   /** The page-level primitives to build on; for tests that make system calls fail. @defaultValue this platform's */
   readonly virtualMemory?: VirtualMemory;
 }
@@ -107,6 +113,7 @@ const DEFAULTS: ResolvedConfig = {
   maxWaitingAllocations: 10_000,
   maxCollectionShare: 0.1,
   traceAllocations: false,
+  shared: false,
 };
 
 /** `process_madvise` takes at most `UIO_MAXIOV` ranges a call (`linux/uio.h`). */
@@ -144,6 +151,7 @@ const READERS: Readonly<Record<keyof ResolvedConfig, Reader>> = {
   memoryProtectionKeys: feature,
   maxMemoryProtectionKeys: countUpTo(16),
   guardPages: feature,
+  shared: flag,
 };
 
 /** A pool's settings, read. */

@@ -71,12 +71,40 @@ export class PoolBusyError extends Error {
   readonly code = 'ERR_POOL_BUSY';
   /** Memories still live. */
   readonly liveMemories: number;
+  /** Of a pool that threads share, how many each thread has, by `threadId` of `node:worker_threads`; 0 is the main thread. */
+  readonly liveByThread: ReadonlyMap<number, number>;
 
-  constructor(liveMemories: number) {
+  constructor(liveMemories: number, liveByThread: ReadonlyMap<number, number> = new Map()) {
+    const threads = [...liveByThread].map(([threadId, memories]) => `${memories} in thread ${threadId}`);
+    const where = threads.length === 0 ? '' : ` (${threads.join(', ')})`;
+    const force = threads.length === 0 ? '' : ', which ends those of this thread alone';
     super(
-      `Cannot close the pool: ${liveMemories} memories are live; free them, or close with { force: true }`,
+      `Cannot close the pool: ${liveMemories} memories are live${where}; free them, or close with { force: true }${force}`,
     );
     this.liveMemories = liveMemories;
+    this.liveByThread = liveByThread;
+  }
+}
+
+/** The pool is this thread's own, and stays so. */
+export class PoolNotSharedError extends Error {
+  override readonly name = 'PoolNotSharedError';
+  readonly code = 'ERR_POOL_NOT_SHARED';
+
+  constructor() {
+    super(
+      'Cannot share the pool: it was made for one thread. Did you mean MemoryPool.create({ shared: true })?',
+    );
+  }
+}
+
+/** The thread cannot have the pool that a handle is of. */
+export class PoolAttachError extends Error {
+  override readonly name = 'PoolAttachError';
+  readonly code = 'ERR_POOL_ATTACH';
+
+  constructor(reason: string) {
+    super(`Cannot attach to the pool: ${reason}`);
   }
 }
 

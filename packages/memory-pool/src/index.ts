@@ -20,12 +20,14 @@ export {
   MemoryLimitError,
   ModuleClosedError,
   ModuleNotPoolableError,
+  PoolAttachError,
   PoolBusyError,
   PoolClosedError,
   PoolConcurrencyLimitError,
   PoolCorruptedError,
   PoolCreationError,
   PoolMappingsError,
+  PoolNotSharedError,
   PoolQueueFullError,
   StoreDisposedError,
 } from './errors.js';
@@ -37,6 +39,7 @@ export { describeModule, type DescribeModuleOptions } from './module/describe-mo
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
 export { MemoryPool, type PoolMetrics } from './pool.js';
 export type { GrowAsyncOptions, MemoryOwner, PooledMemory } from './pooled-memory.js';
+export type { SharedPoolHandle } from './shared/state.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';
 export { isSupported, supportReason } from './support.js';
 export { InvalidModuleError, ModuleLimitError, type GivenLimits, type ModuleLimits } from './wasm/index.js';

@@ -13,12 +13,14 @@ import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
 import { readConfig, type MemoryPoolConfig, type ResolvedConfig, type Size } from './config.js';
 import { onTrim, type TrimEvent } from './diagnostics.js';
-import { PoolBusyError, PoolClosedError } from './errors.js';
+import { PoolBusyError, PoolClosedError, PoolNotSharedError } from './errors.js';
 import { Admission } from './core/admission.js';
 import { LeakNet } from './core/nets/leak-net.js';
 import { checkLimiter, type MemoryLimiter } from './limiter.js';
 import { PoolModule } from './module/module.js';
 import { PoolCore } from './core/pool-core.js';
+import { attachSharedPool, forget, makeSharedPool, type OpenedPool } from './shared/open.js';
+import type { SharedPoolHandle } from './shared/state.js';
 import { decideReset } from './slots/reset-options.js';
 import { decideGuardPages, planSlab, reserveSlab } from './slab/slab.js';
 import { takeKeys } from './slab/stripes.js';
@@ -77,7 +79,7 @@ export interface PoolMetrics {
 /** What is behind a pool's face, for tests that check the books. */
 export let poolCoreOf: (pool: MemoryPool) => PoolCore;
 
-let makePool: (config: ResolvedConfig, core: PoolCore) => MemoryPool;
+let makePool: (config: ResolvedConfig, core: PoolCore, handle?: SharedPoolHandle) => MemoryPool;
 
 const TOKEN = Symbol('MemoryPool');
 
@@ -90,12 +92,13 @@ export class MemoryPool implements Disposable {
   readonly config: ResolvedConfig;
   readonly #core: PoolCore;
   readonly #storeHost: StoreHost;
+  readonly #handle: SharedPoolHandle | undefined;
   #storesOpened = 0;
 
   static {
     poolCoreOf = (pool) => pool.#core;
     // Not by name: a class that names itself is renamed by the bundler, and its name shows in stack traces.
-    makePool = (config, core) => new this(TOKEN, config, core);
+    makePool = (config, core, handle) => new this(TOKEN, config, core, handle);
     // Memories are a store's. Who forgot it hears so, instead of "is not a function"; no type has these.
     for (const name of ['allocate', 'allocateAsync', 'tryAllocate']) {
       Object.defineProperty(this.prototype, name, { value: () => storeForgotten(name), configurable: true });
@@ -108,7 +111,12 @@ export class MemoryPool implements Disposable {
     });
   }
 
-  private constructor(token: typeof TOKEN, config: ResolvedConfig, core: PoolCore) {
+  private constructor(
+    token: typeof TOKEN,
+    config: ResolvedConfig,
+    core: PoolCore,
+    handle: SharedPoolHandle | undefined,
+  ) {
     if (token !== TOKEN)
       throw invalidArgType(
         'token',
@@ -118,6 +126,7 @@ export class MemoryPool implements Disposable {
       );
     this.config = config;
     this.#core = core;
+    this.#handle = handle;
     this.#storeHost = {
       core,
       admission: new Admission(config.maxMemoriesPerModule, core.layout.maxMemoryBytes),
@@ -136,6 +145,7 @@ export class MemoryPool implements Disposable {
   static create(config: MemoryPoolConfig = {}): MemoryPool {
     const read = readConfig(config);
     const virtualMemory = config.virtualMemory ?? platform();
+    if (read.resolved.shared) return faceOf(makeSharedPool(read, virtualMemory));
     const { resolved, options } = decideReset(read, virtualMemory);
     const keys = takeKeys(resolved, virtualMemory);
     try {
@@ -163,6 +173,31 @@ export class MemoryPool implements Disposable {
       keys.dispose();
       throw error;
     }
+  }
+
+  /**
+   * The pool that another thread of this process has made, or has attached to: the same slots, limits and numbers. What this thread
+   * allocates is its own, and nobody else can free it; if the thread ends, in whichever way, it comes back to the pool.
+   *
+   * Close it in each thread. The slab goes when the last thread that has it closes it.
+   *
+   * @param handle - what {@link MemoryPool.share} gave, as `workerData`, a message or `getEnvironmentData` has brought it
+   * @throws {@link PoolClosedError} if the last thread has closed the pool; {@link PoolAttachError} if the handle is another process's or
+   * no pool's, or if this thread has the pool already; `TypeError` `ERR_INVALID_ARG_TYPE` for what is no handle
+   */
+  static attach(handle: SharedPoolHandle): MemoryPool {
+    return faceOf(attachSharedPool(handle));
+  }
+
+  /**
+   * What other threads of this process attach with, for `workerData`, `postMessage` or `setEnvironmentData`.
+   *
+   * @throws {@link PoolNotSharedError} if the pool was not made with `shared: true`; {@link PoolClosedError}
+   */
+  share(): SharedPoolHandle {
+    this.#assertOpen('share the pool');
+    if (this.#handle === undefined) throw new PoolNotSharedError();
+    return this.#handle;
   }
 
   /** How the slab is laid out. */
@@ -282,6 +317,8 @@ export class MemoryPool implements Disposable {
    * Gives the slab back. Closing again does nothing. Where a `buffer` was handed out and is not collected yet, the memory goes at
    * once and the addresses stay taken until it is.
    *
+   * A pool that threads share is closed for this thread alone, and for all when the last one closes it.
+   *
    * @param options - `force` also ends memories that are live: their buffers are detached, and native code that still
    * holds their addresses faults
    * @throws {@link PoolBusyError} if memories are live and `force` was not said; nothing is changed then. A `SystemError`
@@ -290,9 +327,11 @@ export class MemoryPool implements Disposable {
   close(options: { readonly force?: boolean } = {}): void {
     const { force = false } = readOptions(options, ['force']);
     checkBoolean(force, 'options.force');
-    const liveMemories = this.#core.counters.get('liveMemories');
-    if (liveMemories > 0 && !force) throw new PoolBusyError(liveMemories);
-    this.#core.close(() => new PoolClosedError('allocate a memory'));
+    const core = this.#core;
+    const liveMemories = core.closed ? 0 : core.counters.get('liveMemories');
+    if (liveMemories > 0 && !force) throw new PoolBusyError(liveMemories, core.liveByThread());
+    core.close(() => new PoolClosedError('allocate a memory'));
+    if (this.#handle !== undefined) forget(core);
   }
 
   /** Closes the pool, live memories included: `using` has no other chance. */
@@ -303,6 +342,10 @@ export class MemoryPool implements Disposable {
   #assertOpen(action: string): void {
     if (this.closed) throw new PoolClosedError(action);
   }
+}
+
+function faceOf({ config, core, side }: OpenedPool): MemoryPool {
+  return makePool(config, core, side.handle);
 }
 
 function storeForgotten(name: string): never {

@@ -9,7 +9,7 @@ import type { FreedSlot, MemoryKey } from '../types.js';
 import { highPart } from '../unused-bytes.js';
 import { announce, handOver } from './hand-over.js';
 import { isHeld, isHeldBy, THREAD_MASK, UNKNOWN } from './holders.js';
-import { callFirst, isLine, isLineNow } from './line.js';
+import { callFirst, firstInLine, isLine, isLineNow } from './line.js';
 import { makeShared, openShared, type SharedState } from './open-buffer.js';
 import { numCores, readSignal, readThreads } from './options.js';
 import type { AttachOptions, SharedAllocatorHandle, SharedAllocatorOptions, WaitOptions } from './options.js';
@@ -134,6 +134,12 @@ export class SharedIndexAllocator {
     return this.#shards.sum(({ unusedBytes }) => unusedBytes);
   }
 
+  /** Whether somebody waits for a slot, in whichever thread. */
+  get isWaitedFor(): boolean {
+    this.#checkOpen();
+    return isLineNow(this.#head) && firstInLine(this.#head) !== -1;
+  }
+
   /**
    * Takes a slot: from the thread's home shard, or from the next one that has any.
    *
@@ -183,14 +189,22 @@ export class SharedIndexAllocator {
   }
 
   /**
-   * Takes the least recently freed warm slot of the first shard that has any, and forgets what it was for.
+   * Takes the least recently freed warm slot, and forgets what it was for: of the first shard that has any, or of one of them, for who
+   * goes through all warm slots and gives each back before the next.
    *
+   * @param shard which of this thread's shards, from 0, its home, to `numShards - 1`
    * @returns the slot's index, or `undefined` if no slot is warm
+   * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE` for what is no shard
    * @throws {@link AllocatorClosedError} `ERR_ALLOCATOR_CLOSED` after {@link SharedIndexAllocator.close}
    */
-  allocOldestWarm(): number | undefined {
+  allocOldestWarm(shard?: number): number | undefined {
+    if (shard !== undefined) checkIndex(shard, 'shard', this.numShards - 1);
     this.#checkOpen();
-    return orUndefined(this.#shards.first((shard) => takeOldestFrom(shard, this.#me)));
+    const { inOrder } = this.#shards;
+    const takeOne = (each: Shard): number => takeOldestFrom(each, this.#me);
+    if (shard === undefined) return orUndefined(this.#shards.first(takeOne));
+    const slot = takeOne(inOrder[shard]!);
+    return slot === -1 ? undefined : slot + inOrder[shard]!.firstSlot;
   }
 
   /**

@@ -35,7 +35,7 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set(
    totalStacks tableElements maxCoreInstanceSize asyncStackKeepResident maxComponentInstanceSize
    maxCoreInstancesPerComponent maxMemoriesPerComponent maxTablesPerComponent maxTablesPerModule maxMemoriesPerModule
    totalGcHeaps signalsBasedTraps dynamicMemoryGuardSize staticMemoryForced dynamicMemoryReservedForGrowth
-   pagemapScan maxWaitingAllocations traceAllocations virtualMemory linearMemoryWriteBack writeWatch maxCollectionShare embedding`.split(
+   pagemapScan maxWaitingAllocations traceAllocations virtualMemory linearMemoryWriteBack writeWatch maxCollectionShare shared embedding`.split(
     /\s+/,
   ),
 );

@@ -7,15 +7,14 @@
  * From the end on nothing can be had any more; only the slab may still be there.
  */
 import type { KeyLease } from '@guardstripe/mpk';
-import type { Mmap } from '@guardstripe/mmap';
 import type { SlabLayout } from '@guardstripe/layout';
 import { onFree, reportFailure } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { Counters } from '../slots/counters.js';
 import type { HostBytes } from '../slots/host-bytes.js';
-import type { ImageTable } from '../slots/image-table.js';
+import type { Images } from '../slots/image-table.js';
 import type { SlotMemory } from '../slots/memory.js';
-import type { SlotPages } from '../slots/pages.js';
+import type { SlabPages, SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
 import type { SlotViews } from '../slots/views.js';
 import type { Ended } from './farewell.js';
@@ -28,13 +27,13 @@ import type { WithheldSlots } from './withheld-slots.js';
 
 /** All that ends. */
 export interface ClosingParts {
-  readonly slab: Mmap;
+  readonly slab: SlabPages;
   readonly keys: KeyLease;
   readonly layout: SlabLayout;
   readonly pages: SlotPages;
   readonly records: SlotRecords;
   readonly counters: Counters;
-  readonly images: ImageTable;
+  readonly images: Images;
   readonly memory: SlotMemory;
   readonly bytes: HostBytes;
   readonly views: SlotViews;
@@ -45,14 +44,22 @@ export interface ClosingParts {
   readonly tenancies: Tenancies;
 }
 
-/** What ends with the pool, as far as somebody wants to hear of it. */
-export function endingNow({ layout, records, counters, tenancies }: ClosingParts): Ended[] {
+/**
+ * What ends with the pool, as far as somebody wants to hear of it.
+ *
+ * @param own - all that lives, where that is known
+ */
+export function endingNow(
+  { layout, records, counters, tenancies }: ClosingParts,
+  own?: readonly number[],
+): Ended[] {
   const owners = new Map<number, Tenancy>();
   for (const tenancy of tenancies.limited) {
     for (const { slot } of tenancies.leasesOf(tenancy)) owners.set(slot, tenancy);
   }
-  const wanted = onFree.hasSubscribers && counters.get('liveMemories') > 0 ? layout.numSlots : 0;
-  const slots = wanted === 0 ? [...owners.keys()] : Array.from({ length: wanted }, (_, slot) => slot);
+  const wanted = onFree.hasSubscribers && counters.own('liveMemories') > 0 ? layout.numSlots : 0;
+  const all = () => own ?? Array.from({ length: wanted }, (_, slot) => slot);
+  const slots = wanted === 0 ? [...owners.keys()] : all();
   return slots
     .filter((slot) => records.isLive(slot))
     .map((slot) => ({

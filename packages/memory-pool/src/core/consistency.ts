@@ -4,7 +4,7 @@ import type { SlabLayout } from '@guardstripe/layout';
 import { PoolCorruptedError } from '../errors.js';
 import type { Counters } from '../slots/counters.js';
 import type { DecommitQueue } from '../slots/decommit-queue.js';
-import type { ImageTable } from '../slots/image-table.js';
+import type { Images } from '../slots/image-table.js';
 import type { SlotMemory } from '../slots/memory.js';
 import type { SlotRecords } from '../slots/records.js';
 import type { WithheldSlots } from './withheld-slots.js';
@@ -17,7 +17,7 @@ export interface Books {
   readonly queue: DecommitQueue;
   readonly withheld: WithheldSlots;
   readonly memory: SlotMemory;
-  readonly images: ImageTable;
+  readonly images: Images;
   /** One a stripe. */
   readonly allocators: readonly ModuleAffinityIndexAllocator[];
   /** Of the host. */
@@ -78,7 +78,10 @@ function checkHolder(
 }
 
 /** What a record says of a slot's pages is possible. */
-function checkRecord({ layout, records, withheld, pageBytes }: Books, slot: number): void {
+export function checkRecord(
+  { layout, records, withheld, pageBytes }: Omit<Books, 'allocators'>,
+  slot: number,
+): void {
   const accessibleBytes = records.accessiblePages(slot) * pageBytes;
   const byteLength = records.byteLength(slot);
   const imageEnd = (records.imageFirstPage(slot) + records.imagePages(slot)) * pageBytes;
@@ -103,6 +106,7 @@ function checkRecord({ layout, records, withheld, pageBytes }: Books, slot: numb
   );
 }
 
-function expect(holds: boolean, rule: string): void {
+/** @throws {@link PoolCorruptedError} */
+export function expect(holds: boolean, rule: string): void {
   if (!holds) throw new PoolCorruptedError(rule);
 }

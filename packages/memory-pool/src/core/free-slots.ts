@@ -1,16 +1,58 @@
-/** Which slots are free, stripe by stripe, and who waits for one. */
+/** Which slots are free, and who waits for one. */
 import { ModuleAffinityIndexAllocator, type MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Lease } from './tenancy.js';
-import { WaitQueue } from './wait-queue.js';
+import { WaitQueue, type WaitRequest } from './wait-queue.js';
+
+/** A line of waiters. */
+export interface Line {
+  /** How many wait. */
+  readonly length: number;
+  wait(request: WaitRequest<Lease>): Promise<Lease>;
+  rejectOwner(owner: object, reason: () => unknown): void;
+  rejectAll(reason: () => unknown): void;
+}
+
+/** The free slots of a pool: one thread's, or of all threads that share it. Speaks of slots of the slab. */
+export interface FreeSlots {
+  /** Parts that are gone through one by one: stripes, or where threads share the pool, shards. */
+  readonly numParts: number;
+  /** Stripes in which something came free for somebody who waits. */
+  readonly due: ReadonlySet<number>;
+  readonly unusedWarmMemories: number;
+  readonly unusedBytesResident: number;
+  /** How many wait in this thread, for any stripe. */
+  readonly waiting: number;
+  /** Whether somebody waits, in whichever thread. */
+  readonly isWaitedFor: boolean;
+  /** At most so many slots of the part were used before and are free. */
+  warmSlots(part: number): number;
+  capacity(stripe: number): number;
+  /** Takes a free slot of the stripe, if there is one: by preference one that has the key's image. */
+  take(stripe: number, key: MemoryKey | undefined): number | undefined;
+  /** Takes a free slot that has the key's image, and makes it anybody's. */
+  takeAffine(stripe: number, key: MemoryKey): number | undefined;
+  /** Takes the free slot of the part that was used before and has been free for the longest time; it is for nobody then. */
+  takeOldest(part: number): number | undefined;
+  /** Gives a slot back that was used. Those who wait for it have their turn, at the latest when {@link FreeSlots.serve} is called. */
+  giveBack(slot: number, bytesResident: number): void;
+  /** Serves those who wait where something came free. Last in every operation that gives something back. */
+  serve(): void;
+  /** Has free slots give back what they keep in RAM until they keep at most `maxBytes`; `release` says how much still is. */
+  trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void;
+  /** Who waits for the stripe. */
+  queue(stripe: number): Line;
+  rejectAll(reason: () => unknown): void;
+}
 
 /**
- * An allocator and a queue a stripe. Speaks of slots of the slab, where an allocator knows indices in its stripe: slot
+ * Of one thread: an allocator and a queue a stripe. Speaks of slots of the slab, where an allocator knows indices in its stripe: slot
  * `index * numStripes + stripe`, as the layout has it.
  */
-export class FreeSlots {
+export class OwnFreeSlots implements FreeSlots {
   /** One a stripe. */
   readonly allocators: readonly ModuleAffinityIndexAllocator[];
+  readonly numParts: number;
   readonly #numStripes: number;
   /** Stripes in which something came free for somebody who waits. */
   readonly due = new Set<number>();
@@ -18,6 +60,7 @@ export class FreeSlots {
   #serving = false;
 
   constructor(layout: SlabLayout, maxUnusedWarmSlots: number) {
+    this.numParts = layout.numStripes;
     this.#numStripes = layout.numStripes;
     this.allocators = Array.from(
       { length: layout.numStripes },
@@ -37,6 +80,10 @@ export class FreeSlots {
   /** How many wait, for any stripe. */
   get waiting(): number {
     return this.#waiting.reduce((sum, queue) => sum + queue.length, 0);
+  }
+
+  get isWaitedFor(): boolean {
+    return this.waiting > 0;
   }
 
   /** Slots of the stripe that were used before and are free. */

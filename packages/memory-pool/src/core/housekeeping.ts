@@ -42,13 +42,13 @@ export class Housekeeping {
 
   /** Takes mappings from free slots, the least recently freed first, until that many are there. Returns how many. */
   relieve(mappings: number): number {
-    const { free, numStripes } = this.#parts;
+    const { free } = this.#parts;
     if (!(mappings >= 0)) throw new PoolCorruptedError(`free slots are to give up ${mappings} mappings`);
     let relieved = 0;
-    for (let stripe = 0; stripe < numStripes; stripe++) {
+    for (let part = 0; part < free.numParts; part++) {
       // Once round: a slot that was put back is the last to come again.
-      for (let left = free.warmSlots(stripe); left > 0 && relieved < mappings; left--) {
-        const slot = free.takeOldest(stripe);
+      for (let left = free.warmSlots(part); left > 0 && relieved < mappings; left--) {
+        const slot = free.takeOldest(part);
         if (slot === undefined) break;
         relieved += this.#surrender(slot);
       }

@@ -21,6 +21,8 @@ export interface LiveMemoriesParts {
   readonly views: SlotViews;
   readonly recycler: SlotRecycler;
   readonly virtualMemory: VirtualMemory;
+  /** Whether threads share the pool, so that one may end with its views in the hands of another. */
+  readonly isShared: boolean;
 }
 
 /** The memories that tenants have. */
@@ -33,8 +35,10 @@ export class LiveMemories {
   readonly #views: SlotViews;
   readonly #recycler: SlotRecycler;
   readonly #virtualMemory: VirtualMemory;
+  readonly #isShared: boolean;
 
-  constructor({ pages, records, memory, bytes, views, recycler, virtualMemory }: LiveMemoriesParts) {
+  constructor(parts: LiveMemoriesParts) {
+    const { pages, records, memory, bytes, views, recycler, virtualMemory, isShared } = parts;
     this.bytes = bytes;
     this.#pages = pages;
     this.#records = records;
@@ -42,10 +46,12 @@ export class LiveMemories {
     this.#views = views;
     this.#recycler = recycler;
     this.#virtualMemory = virtualMemory;
+    this.#isShared = isShared;
   }
 
   /** The view; once a safe one was handed out, the slot cools when the tenancy ends. */
   view(slot: number, isSafe: boolean): ArrayBuffer {
+    if (isSafe && this.#isShared) this.#records.setViewed(slot);
     return this.#views.open(slot, this.#pages.addressOf(slot), this.#records.byteLength(slot), isSafe);
   }
 

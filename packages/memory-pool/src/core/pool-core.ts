@@ -5,44 +5,37 @@
  */
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
-import type { Mmap } from '@guardstripe/mmap';
-import { ProtectionMask, type KeyLease } from '@guardstripe/mpk';
+import { ProtectionMask } from '@guardstripe/mpk';
+import { reportFailure } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { ImageHolder, PoolImage } from '../module/image.js';
 import { enterStripe } from '../slab/stripes.js';
-import { Counters } from '../slots/counters.js';
+import { Attendance } from '../shared/attendance.js';
+import { Leaving, endOwn, ownSlots } from '../shared/leaving.js';
+import type { SharedFreeSlots } from '../shared/free-slots.js';
+import type { SharedSide } from '../shared/shared-side.js';
+import { checkSharedBooks } from '../shared/consistency.js';
+import type { Counters } from '../slots/counters.js';
 import { HostBytes } from '../slots/host-bytes.js';
-import { ImageTable } from '../slots/image-table.js';
-import { mappingBudget, type MappingHolder } from '../slots/mapping-budget.js';
-import { SlotMemory } from '../slots/memory.js';
-import { GuardedPages } from '../slots/guarded-pages.js';
-import { SlotPages } from '../slots/pages.js';
-import { SlotRecords } from '../slots/records.js';
-import { SlotReset, type ResetOptions } from '../slots/reset.js';
+import type { Images } from '../slots/image-table.js';
+import { mappingBudget, type MappingBudget, type MappingHolder } from '../slots/mapping-budget.js';
+import type { SlotMemory } from '../slots/memory.js';
+import type { SlabPages, SlotPages } from '../slots/pages.js';
+import type { SlotRecords } from '../slots/records.js';
 import { SlotViews } from '../slots/views.js';
 import { endAll, endingNow, giveSlabBack, giveSlabBackLate, type ClosingParts } from './closing.js';
 import { checkBooks } from './consistency.js';
-import { sayGoodbye } from './farewell.js';
-import { FreeSlots } from './free-slots.js';
+import { sayGoodbye, type Ended } from './farewell.js';
+import { OwnFreeSlots, type FreeSlots } from './free-slots.js';
 import { Housekeeping } from './housekeeping.js';
 import { LiveMemories } from './live-memories.js';
 import { Orphans } from './nets/orphans.js';
+import { makeParts, type PoolCoreOptions } from './parts.js';
 import { PendingAnswers } from './pending-answers.js';
-import { SlotRecycler, type RecyclerOptions } from './recycler.js';
+import type { SlotRecycler } from './recycler.js';
 import { Shortage } from './shortage.js';
 import { Tenancies } from './tenancies.js';
 import { WithheldSlots } from './withheld-slots.js';
-
-/** What a pool decides once. */
-export interface PoolCoreOptions extends RecyclerOptions, Omit<ResetOptions, 'onRefusal'> {
-  /** One a stripe, or none. The core gives them back when it closes. */
-  readonly keys: KeyLease;
-  readonly maxUnusedWarmSlots: number;
-  /** Whether slots are closed by guard markers. */
-  readonly guardPages: boolean;
-  /** Most of the time that collections may take; 0 for none at all. */
-  readonly maxCollectionShare: number;
-}
 
 /** The pool behind its faces. */
 export class PoolCore implements MappingHolder, ImageHolder {
@@ -50,7 +43,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
   readonly slabAddress: number;
   readonly records: SlotRecords;
   readonly pages: SlotPages;
-  readonly counters = new Counters();
+  readonly counters: Counters;
   readonly tenancies: Tenancies;
   readonly live: LiveMemories;
   readonly free: FreeSlots;
@@ -63,58 +56,52 @@ export class PoolCore implements MappingHolder, ImageHolder {
   readonly pending = new PendingAnswers();
   /** One a stripe: only that stripe's key open. */
   readonly #masks: readonly ProtectionMask[];
-  readonly #images = new ImageTable(this);
+  readonly #images: Images;
   readonly #memory: SlotMemory;
   readonly #recycler: SlotRecycler;
   readonly #housekeeping: Housekeeping;
   readonly #closing: ClosingParts;
   readonly #pageBytes: number;
+  readonly #budget: MappingBudget;
+  readonly #shared:
+    { readonly side: SharedSide; readonly free: SharedFreeSlots; readonly leaving: Leaving } | undefined;
 
-  constructor(slab: Mmap, layout: SlabLayout, options: PoolCoreOptions) {
-    const { virtualMemory, keys, maxUnusedWarmSlots } = options;
+  constructor(slab: SlabPages, layout: SlabLayout, options: PoolCoreOptions) {
+    const { virtualMemory, keys, shared: side } = options;
     const { numStripes } = layout;
-    const { counters, pending } = this;
-    const images = this.#images;
-    const records = new SlotRecords(layout.numSlots);
-    const Pages = options.guardPages ? GuardedPages : SlotPages;
-    const pages = new Pages(slab, layout, keys.keys, virtualMemory);
-    const onRefusal = () => counters.add('refusedCalls', 1);
-    const reset = new SlotReset(pages, records, images, { ...options, onRefusal });
-    const budget = mappingBudget();
-    const memory = new SlotMemory({ pages, records, images, reset, budget }, virtualMemory.pageSize);
-    const free = new FreeSlots(layout, maxUnusedWarmSlots);
-    const recycler = new SlotRecycler({ pages, layout, records, memory, reset, counters, free }, options);
+    const { pending } = this;
+    const attendance = side && new Attendance(() => this.#attend());
+    const made = makeParts(slab, layout, options, {
+      images: this,
+      withhold: (slot) => this.withheld.keepRetired(slot),
+      whenQueued: attendance && (() => attendance.begin()),
+    });
+    const { records, pages, memory, counters, images, free, recycler, budget } = made;
     const views = new SlotViews(this, (slot) => this.#cooled(slot));
     const bytes = new HostBytes(pages, records, virtualMemory.pageSize, numStripes > 1);
     this.layout = layout;
     this.slabAddress = slab.address;
     this.records = records;
+    this.counters = counters;
     this.pages = pages;
     this.free = free;
-    this.withheld = new WithheldSlots({ slab, pages, records, memory, virtualMemory, numStripes });
+    const whenCooling = attendance && (() => attendance.begin());
+    const withheldParts = { slab, pages, records, memory, virtualMemory, numStripes, whenCooling };
+    this.withheld = new WithheldSlots(withheldParts);
     this.shortage = new Shortage(this, options.maxCollectionShare);
     const { withheld, shortage } = this;
-    const shared = {
-      layout,
-      pages,
-      records,
-      counters,
-      memory,
-      bytes,
-      views,
-      free,
-      recycler,
-      withheld,
-      pending,
-    };
+    const shared = { ...made, layout, bytes, views, withheld, pending };
     this.tenancies = new Tenancies({ ...shared, shortage });
-    this.live = new LiveMemories({ ...shared, virtualMemory });
+    this.live = new LiveMemories({ ...shared, virtualMemory, isShared: side !== undefined });
     this.orphans = new Orphans(this.tenancies, records, views);
     this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
     this.#memory = memory;
     this.#recycler = recycler;
     this.#housekeeping = new Housekeeping({ free, memory, records, counters, numStripes });
     this.#closing = { ...shared, slab, keys, images, tenancies: this.tenancies };
+    this.#images = images;
+    this.#budget = budget;
+    this.#shared = made.shared && { ...made.shared, leaving: new Leaving() };
     this.#pageBytes = virtualMemory.pageSize;
     budget.register(this);
   }
@@ -136,6 +123,10 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   get waiting(): number {
     return this.free.waiting;
+  }
+
+  get isWaitedFor(): boolean {
+    return this.free.isWaitedFor;
   }
 
   /** Mappings that the slots hold. */
@@ -186,8 +177,10 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
   checkConsistency(): void {
     const { queue } = this.#recycler;
-    const { allocators } = this.free;
-    checkBooks({ ...this.#closing, queue, allocators, pageBytes: this.#pageBytes });
+    const books = { ...this.#closing, queue, pageBytes: this.#pageBytes };
+    const { free } = this;
+    if (this.#shared !== undefined) checkSharedBooks(books, this.#shared.free, this.#shared.side);
+    else if (free instanceof OwnFreeSlots) checkBooks({ ...books, allocators: free.allocators });
   }
 
   /**
@@ -195,6 +188,10 @@ export class PoolCore implements MappingHolder, ImageHolder {
    * all the same, and calling this again tries again.
    */
   close(reason: () => unknown): void {
+    if (this.#shared !== undefined) {
+      this.#leave(reason);
+      return;
+    }
     const ended = this.closed ? [] : endingNow(this.#closing);
     if (!this.closed) endAll(this.#closing, reason);
     try {
@@ -205,11 +202,59 @@ export class PoolCore implements MappingHolder, ImageHolder {
     }
   }
 
+  /** Takes back what ended threads held of a pool that threads share. */
+  reclaim(): void {
+    this.#shared?.free.reclaim();
+  }
+
+  /** Lets go of what it can for those who wait in other threads; returns whether it still holds something back. */
+  #attend(): boolean {
+    if (this.closed) return false;
+    if (this.free.isWaitedFor) {
+      this.flush();
+      this.shortage.collector.request();
+    }
+    return this.withheld.cooling.size > 0 || this.queued > 0;
+  }
+
+  /** Memories that each thread has of a pool that threads share, by Node's number for the thread. */
+  liveByThread(): ReadonlyMap<number, number> {
+    return this.#shared?.side.liveByThread() ?? new Map();
+  }
+
+  /** Ends this thread's part in a shared pool. */
+  #leave(reason: () => unknown): void {
+    const { side, free, leaving } = this.#shared!;
+    let ended: Ended[] = [];
+    if (!this.closed) {
+      const own = ownSlots(this.#closing, free, side);
+      ended = endingNow(this.#closing, own);
+      endOwn(this.#closing, own, reason);
+    }
+    try {
+      leaving.goOn(this.#closing, free, side);
+      this.#budget.unregister(this);
+    } finally {
+      ended.forEach(sayGoodbye);
+    }
+  }
+
   /** The last view of a slot was collected: nobody reaches its bytes any more. */
   #cooled(slot: number): void {
     if (!this.withheld.cooled(slot)) return;
     this.counters.add('cooledMemories', 1);
-    if (this.closed) giveSlabBackLate(this.#closing);
+    if (this.closed && this.#shared !== undefined) this.#leaveLate();
+    else if (this.closed) giveSlabBackLate(this.#closing);
     else this.tenancies.takeBack(slot);
+  }
+
+  /** Nobody is there to be told but who listens. Closing the pool again tries again. */
+  #leaveLate(): void {
+    const { side, free, leaving } = this.#shared!;
+    try {
+      leaving.goOn(this.#closing, free, side);
+    } catch (error) {
+      reportFailure(0, error);
+    }
   }
 }

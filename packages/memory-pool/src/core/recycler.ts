@@ -39,6 +39,8 @@ export interface RecyclerParts {
   readonly reset: SlotReset;
   readonly counters: Counters;
   readonly free: FreeSlots;
+  /** Told of each slot that waits for its pages to be dropped. */
+  readonly whenQueued?: (() => void) | undefined;
 }
 
 /** Resets slots and gives them back, one by one or in batches. */
@@ -57,6 +59,7 @@ export class SlotRecycler {
   readonly #virtualMemory: VirtualMemory;
   readonly #reset: SlotReset;
   readonly #maxUnusedBytesResident: number;
+  readonly #whenQueued: (() => void) | undefined;
   readonly #discards = new CallRate(MAX_DISCARDS_PER_SECOND);
   /** Bytes that were added to those since they were last compared with the limit. */
   #uncheckedBytes = 0;
@@ -74,6 +77,7 @@ export class SlotRecycler {
     this.#virtualMemory = options.virtualMemory;
     this.#maxUnusedBytesResident = options.maxUnusedBytesResident;
     this.#reset = reset;
+    this.#whenQueued = parts.whenQueued;
   }
 
   /** Resets a slot and gives it back, or queues it where its pages are dropped in batches. */
@@ -189,7 +193,8 @@ export class SlotRecycler {
     if (this.queue.capacity > 1) {
       this.queue.push(slot, this.#pages.addressOf(slot) + reset.leftOffset, reset);
       // Somebody who waits must not wait for a batch to fill.
-      if (this.queue.isFull || this.#free.waiting > 0) this.flush();
+      if (this.queue.isFull || this.#free.isWaitedFor) this.flush();
+      else this.#whenQueued?.();
       return;
     }
     try {

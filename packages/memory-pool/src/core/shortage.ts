@@ -11,8 +11,8 @@ export interface ShortPool {
   readonly withheld: WithheldSlots;
   readonly orphans: Orphans;
   readonly closed: boolean;
-  /** Allocations that wait. */
-  readonly waiting: number;
+  /** Whether an allocation waits, in whichever thread. */
+  readonly isWaitedFor: boolean;
   readonly counters: { get(counter: 'cooledMemories'): number };
 }
 
@@ -36,7 +36,7 @@ export class Shortage implements CollectorUser {
   }
 
   get isWaitedFor(): boolean {
-    return this.#pool.waiting > 0;
+    return this.#pool.isWaitedFor;
   }
 
   get numCollected(): number {

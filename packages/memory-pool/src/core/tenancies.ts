@@ -118,7 +118,7 @@ export class Tenancies {
     };
     const giveUp = (lease: Lease) => this.release(lease);
     const { owner, signal } = turn;
-    const lease = this.#free.queue(stripe).wait({ attempt, giveUp, owner, signal });
+    const lease = this.#free.queue(stripe).wait({ attempt, giveUp, owner, signal, key: template.key });
     // In line first: who hears of it may give a slot back, abort, dispose and close, and all of that is heard in the line.
     this.#reportFull(stripe);
     this.#rejectIfHopeless(stripe);
@@ -143,6 +143,8 @@ export class Tenancies {
     const { tenancy, slot } = lease;
     if (!this.#records.isCurrent(slot, lease.generation)) return false;
     const left = this.#views.end(slot);
+    // Before the record forgets that there was a view: the thread may end at any call.
+    if (left === 'stolen') this.#records.setRetired(slot);
     const byteLength = this.#records.endTenancy(slot, tenancy);
     this.#counters.addLive(-1);
     tenancy.traces?.delete(slot);

@@ -1,5 +1,6 @@
 /** Who waits for a slot of one stripe: first come, first served, and whoever leaves costs the others nothing. */
 import type { AbortSignalLike } from '@guardstripe/common';
+import type { MemoryKey } from '@guardstripe/index-allocator';
 import { PoolCorruptedError } from '../errors.js';
 
 interface Waiter<T> extends WaitRequest<T> {
@@ -18,6 +19,8 @@ export interface WaitRequest<T> {
   /** Whom {@link WaitQueue.rejectOwner} finds the waiter by. */
   readonly owner: object;
   readonly signal?: AbortSignalLike | undefined;
+  /** What the slot is for. */
+  readonly key?: MemoryKey;
 }
 
 /** A queue of promises. A `Set` keeps insertion order and lets anyone leave from the middle in constant time. */

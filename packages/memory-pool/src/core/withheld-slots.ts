@@ -7,24 +7,26 @@
  * Zero pages lie there meanwhile: a pending operation reads zeros, and writes where nobody will read. That costs address space
  * and no memory.
  */
-import { ViewLedger, type Mmap, type VirtualMemory } from '@guardstripe/mmap';
+import { ViewLedger, type VirtualMemory } from '@guardstripe/mmap';
 import { onCool, onRetire, reportFailure, type CoolEvent, type RetireEvent } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { SlotMemory } from '../slots/memory.js';
-import type { SlotPages } from '../slots/pages.js';
+import type { SlabPages, SlotPages } from '../slots/pages.js';
 import type { SlotRecords } from '../slots/records.js';
 
 /** Slabs with a retired slot. Nobody unmaps them, whoever drops their pool, and the end of a worker leaves their retired slots. */
-const keptForGood = new Set<Mmap>();
+const keptForGood = new Set<SlabPages>();
 
 /** What is worked on. */
 export interface WithheldParts {
-  readonly slab: Mmap;
+  readonly slab: SlabPages;
   readonly pages: SlotPages;
   readonly records: SlotRecords;
   readonly memory: SlotMemory;
   readonly virtualMemory: VirtualMemory;
   readonly numStripes: number;
+  /** Told of each slot that cools. */
+  readonly whenCooling?: (() => void) | undefined;
 }
 
 /** The cooling and the retired slots of a pool. */
@@ -55,6 +57,7 @@ export class WithheldSlots {
   cool(slot: number): void {
     this.#assertAbsent(slot);
     this.cooling.add(slot);
+    this.#parts.whenCooling?.();
     this.#layZeros(slot);
     const stripe = slot % this.#parts.numStripes;
     if (onCool.hasSubscribers) onCool.publish({ slot, stripe } satisfies CoolEvent);
@@ -67,6 +70,15 @@ export class WithheldSlots {
     this.#layZeros(slot);
     const stripe = slot % this.#parts.numStripes;
     if (onRetire.hasSubscribers) onRetire.publish({ slot, stripe } satisfies RetireEvent);
+  }
+
+  /** Keeps a slot that another thread has retired, or of which nobody can say any more where its views are. */
+  keepRetired(slot: number): void {
+    this.#assertAbsent(slot);
+    const { records } = this.#parts;
+    records.setRetired(slot);
+    if (records.isLive(slot)) records.abandon(slot);
+    this.retired.add(slot);
   }
 
   /** The slot's views were collected. Returns whether it was waiting for that. */
@@ -116,6 +128,7 @@ export class WithheldSlots {
   #retire(slot: number): void {
     this.retired.add(slot);
     const { slab, pages, records, virtualMemory } = this.#parts;
+    records.setRetired(slot);
     keptForGood.add(slab);
     const byteLength = records.accessiblePages(slot) * virtualMemory.pageSize;
     if (byteLength > 0) ViewLedger.keepForGood(virtualMemory, pages.addressOf(slot), byteLength);

@@ -17,6 +17,7 @@ import {
   type VirtualMemory,
 } from '@guardstripe/mmap';
 import { forEachDespiteErrors, ModuleClosedError, PoolCorruptedError } from '../errors.js';
+import { takeId } from './ids.js';
 
 /** As it is called in `/proc/self/maps`. */
 export const IMAGE_NAME = 'guardstripe-image';
@@ -166,9 +167,6 @@ export class ImageFile {
   }
 }
 
-/** Ids are never used twice in a process: a slot may remember an image long after its module was closed. */
-let nextImageId = 1;
-
 /**
  * An image, and where in a memory it lies. All sizes are whole host pages. Two images are equal only if their ids are. Those of
  * snapshots may have several parts, with zeros between them.
@@ -197,7 +195,7 @@ export class PoolImage {
   constructor(key: MemoryKey, parts: readonly ImagePart[]) {
     const [first, last] = [parts[0], parts.at(-1)];
     if (first === undefined || last === undefined) throw new PoolCorruptedError('an image has no parts');
-    this.id = nextImageId++;
+    this.id = takeId('image');
     this.key = key;
     this.parts = parts;
     this.offsetBytes = first.offsetBytes;

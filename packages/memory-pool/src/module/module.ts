@@ -2,6 +2,7 @@
 import { checkInteger, invalidArgType, showAs } from '@guardstripe/common';
 import { host } from '@guardstripe/mmap';
 import { ModuleClosedError, ModuleNotPoolableError, PoolCorruptedError } from '../errors.js';
+import { takeId } from './ids.js';
 import type { ImageFile } from './image.js';
 import type { MemoryTemplate } from './template.js';
 
@@ -36,12 +37,9 @@ export interface ModuleMemory {
   readonly obstacle: string | undefined;
 }
 
-/** Ids are never used twice in a process: a slot may remember a module long after it was closed. */
-let nextModuleId = 0;
-
 /** An id for a module about to be made. */
 export function takeModuleId(): number {
-  return nextModuleId++;
+  return takeId('module') - 1;
 }
 
 /**

@@ -42,9 +42,20 @@ export function reserveSlab(
     return Mmap.reserve(slabBytes(layout, virtualMemory), { virtualMemory });
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    const asked = `its slab takes ${size(layout.totalSlabBytes)} of address space`;
-    throw doesNotFit(config, virtualMemory, numKeys, asked, cause);
+    throw whyNotReserved(config, layout.totalSlabBytes, virtualMemory, cause, numKeys);
   }
+}
+
+/** The error for a slab that the system has no room for. */
+export function whyNotReserved(
+  config: ResolvedConfig,
+  totalSlabBytes: number,
+  virtualMemory: VirtualMemory,
+  cause: SystemError,
+  numKeys = 0,
+): PoolCreationError {
+  const asked = `its slab takes ${size(totalSlabBytes)} of address space`;
+  return doesNotFit(config, virtualMemory, numKeys, asked, cause);
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The pool's numbers, in one typed array, so that sharing them with other threads is a change of buffer. */
+/** The pool's numbers, in one typed array: a thread's own, and in a pool that threads share one of many. */
 import { PoolCorruptedError } from '../errors.js';
 import type { RestoreStrategy } from '@guardstripe/mmap';
 
@@ -32,9 +32,17 @@ const WATCH_RESETS = INDEX.watchResets;
 const WRITE_RESETS = INDEX.writeResets;
 const DECOMMIT_RESETS = INDEX.decommitResets;
 
+/** How many numbers there are. */
+export const NUM_COUNTERS = NAMES.length;
+
 /** Counts. Doubles, because bytes copied pass 2^32 within the hour. */
 export class Counters {
-  readonly #values = new Float64Array(NAMES.length);
+  readonly #values: Float64Array;
+
+  /** @param values - where they are */
+  constructor(values: Float64Array = new Float64Array(NUM_COUNTERS)) {
+    this.#values = values;
+  }
 
   add(counter: Counter, amount: number): void {
     this.#add(INDEX[counter], amount);
@@ -58,7 +66,13 @@ export class Counters {
     values[BYTES_COPIED] = values[BYTES_COPIED]! + bytesWritten;
   }
 
+  /** Of the whole pool. */
   get(counter: Counter): number {
+    return this.#values[INDEX[counter]]!;
+  }
+
+  /** What this thread has counted. */
+  own(counter: Counter): number {
     return this.#values[INDEX[counter]]!;
   }
 
@@ -84,4 +98,9 @@ function resetOf(strategy: RestoreStrategy): number {
     case 'copy':
       return WRITE_RESETS;
   }
+}
+
+/** The place of a number among those of one thread. */
+export function placeOf(counter: Counter): number {
+  return INDEX[counter];
 }

@@ -10,9 +10,9 @@
  */
 import type { SlabLayout } from '@guardstripe/layout';
 import { mappingsOfGuardedSlot } from '@guardstripe/layout';
-import { SystemError, type Mmap, type VirtualMemory } from '@guardstripe/mmap';
+import { SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import type { ProtectionKey } from '@guardstripe/mpk';
-import { SlotPages } from './pages.js';
+import { SlotPages, type SlabPages } from './pages.js';
 
 /** `UNMADE`: inaccessible, as the reservation left it. `GUARDED` and `PROTECTED`: how it is closed. */
 const How = { UNMADE: 0, GUARDED: 1, PROTECTED: 2 } as const;
@@ -26,12 +26,19 @@ export class GuardedPages extends SlotPages {
   /** Of each slot, one of `How`. Zeros, and so untouched, for slots that nobody has used. */
   readonly #how: Uint8Array;
 
-  constructor(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[], virtualMemory: VirtualMemory) {
+  /** @param how - where it is noted how each slot is closed; zeros at first */
+  constructor(
+    slab: SlabPages,
+    layout: SlabLayout,
+    keys: readonly ProtectionKey[],
+    virtualMemory: VirtualMemory,
+    how: Uint8Array = new Uint8Array(layout.numSlots),
+  ) {
     super(slab, layout, keys, virtualMemory);
     this.#slotBytes = layout.slotBytes;
     this.#striped = layout.numStripes > 1;
     this.#isEmpty = layout.maxMemoryBytes === 0;
-    this.#how = new Uint8Array(layout.numSlots);
+    this.#how = how;
   }
 
   override open(slot: number, offset: number, byteLength: number): void {

@@ -2,8 +2,18 @@
 import { PoolCorruptedError } from '../errors.js';
 import type { ImageHolder, PoolImage } from '../module/image.js';
 
+/** Which images slots have mapped. */
+export interface Images {
+  /** Bytes of the images, each counted once. */
+  readonly byteLength: number;
+  retain(image: PoolImage): void;
+  release(imageId: number): void;
+  clear(): void;
+  get(imageId: number): PoolImage | undefined;
+}
+
 /** The images in use, each counted once for every slot that has it mapped. */
-export class ImageTable {
+export class ImageTable implements Images {
   readonly #entries = new Map<number, { readonly image: PoolImage; slots: number }>();
   readonly #holder: WeakRef<ImageHolder>;
 

@@ -7,9 +7,9 @@
  * ones at least one sees the other.
  */
 import { mappingsForPools } from '@guardstripe/layout';
-import { host } from '@guardstripe/mmap';
+import { host, type ProcessState } from '@guardstripe/mmap';
 import { PoolCorruptedError, PoolMappingsError } from '../errors.js';
-import { countMappings, processMappings, type MappingCounts } from './process-mappings.js';
+import { countMappings, processMappings, sharedMappings, type MappingCounts } from './process-mappings.js';
 
 /** Of the room that is left, a count is good until this part of it is taken. */
 const RECOUNT_PART = 1 / 2;
@@ -138,4 +138,12 @@ let shared: MappingBudget | undefined;
 export function mappingBudget(): MappingBudget {
   shared ??= new MappingBudget(host().maxMapCount, processMappings());
   return shared;
+}
+
+let sharedPools: MappingBudget | undefined;
+
+/** The same budget for pools that threads share. */
+export function sharedMappingBudget(state: ProcessState): MappingBudget {
+  sharedPools ??= new MappingBudget(host().maxMapCount, sharedMappings(state));
+  return sharedPools;
 }

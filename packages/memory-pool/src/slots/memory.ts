@@ -14,7 +14,7 @@
  */
 import { SystemError } from '@guardstripe/mmap';
 import { ModuleClosedError, PoolCorruptedError } from '../errors.js';
-import type { ImageTable } from './image-table.js';
+import type { Images } from './image-table.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
 import type { SlotPages } from './pages.js';
@@ -25,7 +25,7 @@ import { SlotState, type SlotRecords } from './records.js';
 export interface SlotMemoryParts {
   readonly pages: SlotPages;
   readonly records: SlotRecords;
-  readonly images: ImageTable;
+  readonly images: Images;
   readonly reset: SlotReset;
   readonly budget: MappingBudget;
 }
@@ -34,7 +34,7 @@ export interface SlotMemoryParts {
 export class SlotMemory {
   readonly #pages: SlotPages;
   readonly #records: SlotRecords;
-  readonly #images: ImageTable;
+  readonly #images: Images;
   readonly #reset: SlotReset;
   readonly #budget: MappingBudget;
   readonly #pageBytes: number;
@@ -150,7 +150,7 @@ export class SlotMemory {
 
   /** The slab is gone, and every mapping with it. */
   close(): void {
-    this.#account(-this.#mappings);
+    this.#account(-this.mappings);
   }
 
   /** Gives the slot another image, or size, or both. */
@@ -254,15 +254,20 @@ export class SlotMemory {
   /** Counts mappings before they are made. @throws {@link PoolMappingsError} */
   #take(mappings: number): void {
     this.#budget.take(mappings);
-    this.#mappings += mappings;
+    this.note(mappings);
   }
 
   /** Counts mappings that came, or, with a negative number, that went. */
   #account(mappings: number): void {
+    this.note(mappings);
+    this.#budget.add(mappings);
+  }
+
+  /** Notes that the pool's slots hold more mappings, or fewer. */
+  protected note(mappings: number): void {
     if (!(this.#mappings + mappings >= 0))
       throw new PoolCorruptedError(`${-mappings} mappings go, of ${this.#mappings}`);
     this.#mappings += mappings;
-    this.#budget.add(mappings);
   }
 
   /** A surplus left by an earlier tenant must not be readable beyond this one's end, though its contents are clean. */

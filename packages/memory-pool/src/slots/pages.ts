@@ -17,6 +17,13 @@ import { PoolClosedError, PoolCorruptedError } from '../errors.js';
 /** The hardware's default, which every page has that nobody coloured (pkeys(7)). */
 const NO_KEY = 0;
 
+/** The slab's pages: a map, or what threads share. */
+export interface SlabPages {
+  readonly address: number;
+  readonly byteLength: number;
+  close(): void;
+}
+
 /** Changes pages of slots. Offsets are bytes from the slot's start; offsets and lengths are whole host pages. */
 export class SlotPages {
   protected readonly virtualMemory: VirtualMemory;
@@ -29,7 +36,12 @@ export class SlotPages {
   readonly #keyIds: readonly number[];
   #closed = false;
 
-  constructor(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[], virtualMemory: VirtualMemory) {
+  constructor(
+    slab: SlabPages,
+    layout: SlabLayout,
+    keys: readonly ProtectionKey[],
+    virtualMemory: VirtualMemory,
+  ) {
     assertFits(slab, layout, keys);
     this.virtualMemory = virtualMemory;
     this.#firstAddress = slab.address + layout.preSlabGuardBytes;
@@ -38,7 +50,7 @@ export class SlotPages {
     this.#maxMemoryBytes = layout.maxMemoryBytes;
     this.#keyIds = keys.map((key) => key.id);
     // Nothing is coloured yet, but each key knows from here on whose pages may carry it.
-    for (const key of keys) key.protect({ map: slab, offset: 0, byteLength: 0 }, 'none');
+    for (const key of keys) key.protect({ map: slab as Mmap, offset: 0, byteLength: 0 }, 'none');
   }
 
   /** Where byte 0 of the slot's memory lies. */
@@ -129,7 +141,7 @@ export class SlotPages {
 }
 
 /** What is computed from a layout is only right for a slab of that size, and with a key for each of its stripes. */
-function assertFits(slab: Mmap, layout: SlabLayout, keys: readonly ProtectionKey[]): void {
+function assertFits(slab: SlabPages, layout: SlabLayout, keys: readonly ProtectionKey[]): void {
   const { totalSlabBytes, slotBytes, maxMemoryBytes, numStripes } = layout;
   if (slab.byteLength < totalSlabBytes) {
     throw new PoolCorruptedError(`a slab of ${slab.byteLength} bytes has no room for ${totalSlabBytes}`);

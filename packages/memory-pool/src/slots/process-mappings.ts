@@ -1,6 +1,6 @@
 /** How many mappings the process has: the kernel's count, and what the pools of all its threads hold of them. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { processState } from '@guardstripe/mmap';
+import { processState, type ProcessState } from '@guardstripe/mmap';
 
 /** The counts that all threads share. */
 export interface MappingCounts {
@@ -15,14 +15,36 @@ export interface MappingCounts {
 /** The process's counts; a thread's own where threads share nothing. */
 export function processMappings(): MappingCounts {
   const state = processState();
-  if (state === undefined) return new OwnCounts();
-  return {
-    get held() {
-      return state.mappings;
-    },
-    add: (mappings) => state.addMappings(mappings),
-    words: state.poolWords,
-  };
+  return state === undefined ? new OwnCounts() : new ProcessCounts(state, (n) => state.addMappings(n));
+}
+
+/** The same for pools that threads share: their mappings stay when the thread ends that made them. */
+export function sharedMappings(state: ProcessState): MappingCounts {
+  return new ProcessCounts(state, (n) => void Atomics.add(state.poolWords, SHARED_POOLS, n));
+}
+
+/** Of the words that all threads share, the one with the mappings of pools that threads share. */
+const SHARED_POOLS = 5;
+
+/** Counts of all threads. */
+class ProcessCounts implements MappingCounts {
+  readonly words: Int32Array;
+  readonly #state: ProcessState;
+  readonly #add: (mappings: number) => void;
+
+  constructor(state: ProcessState, add: (mappings: number) => void) {
+    this.words = state.poolWords;
+    this.#state = state;
+    this.#add = add;
+  }
+
+  get held(): number {
+    return this.#state.mappings + Atomics.load(this.words, SHARED_POOLS);
+  }
+
+  add(mappings: number): void {
+    this.#add(mappings);
+  }
 }
 
 /** Counts of one thread. */

@@ -46,6 +46,10 @@ const MARKS = 15;
 const OWNED = 1;
 /** A system call failed halfway through a change. */
 const TAINTED = 2;
+/** In a pool that threads share: a safe view was handed out in this tenancy. */
+const VIEWED = 4;
+/** Nobody gets the slot any more, whichever thread finds it. */
+const RETIRED = 8;
 
 /** Bytes that the records of so many slots take. */
 export function recordBytes(numSlots: number): number {
@@ -67,13 +71,20 @@ export class SlotRecords {
   readonly #floats: Float64Array;
   readonly #words: Int32Array;
 
-  /** @param buffer - where they are; zeros for slots that nobody has used */
-  constructor(numSlots: number, buffer: ArrayBufferLike = new ArrayBuffer(recordBytes(numSlots))) {
-    if (buffer.byteLength !== recordBytes(numSlots)) {
+  /**
+   * @param buffer - where they are; zeros for slots that nobody has used
+   * @param byteOffset - where they begin there
+   */
+  constructor(
+    numSlots: number,
+    buffer: ArrayBufferLike = new ArrayBuffer(recordBytes(numSlots)),
+    byteOffset = 0,
+  ) {
+    if (buffer.byteLength - byteOffset < recordBytes(numSlots)) {
       throw new PoolCorruptedError(`${numSlots} slots have no records of ${buffer.byteLength} bytes`);
     }
-    this.#floats = new Float64Array(buffer);
-    this.#words = new Int32Array(buffer);
+    this.#floats = new Float64Array(buffer, byteOffset, numSlots * FLOATS);
+    this.#words = new Int32Array(buffer, byteOffset, numSlots * WORDS);
   }
 
   /** Takes a free slot's record, leaving `UNKNOWN` behind, and returns what it was. */
@@ -158,7 +169,7 @@ export class SlotRecords {
     list.length--;
     words[at + NEXT] = 0;
     words[at + PREVIOUS] = 0;
-    words[at + MARKS] = words[at + MARKS]! & ~OWNED;
+    words[at + MARKS] = words[at + MARKS]! & ~(OWNED | VIEWED);
     const byteLength = floats[slot * FLOATS + BYTE_LENGTH]!;
     floats[slot * FLOATS + BYTE_LENGTH] = 0;
     floats[slot * FLOATS + GENERATION] = floats[slot * FLOATS + GENERATION]! + 1;
@@ -169,9 +180,42 @@ export class SlotRecords {
   abandon(slot: number): void {
     if (!this.isLive(slot)) throw bad(slot, 'ends a tenancy that it has not');
     const at = slot * WORDS + MARKS;
-    this.#words[at] = this.#words[at]! & ~OWNED;
+    this.#words[at] = this.#words[at]! & ~(OWNED | VIEWED);
     this.#floats[slot * FLOATS + BYTE_LENGTH] = 0;
     this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1;
+  }
+
+  /**
+   * Takes over the record of a thread that ended while it held the slot, which it may have done in the middle of any change: it had
+   * no tenant any more, and nothing may be assumed of its pages.
+   */
+  takeOver(slot: number): void {
+    if (this.isWithheld(slot)) throw bad(slot, 'is taken over though somebody may still reach it');
+    const at = slot * WORDS;
+    this.#words[at + STATE] = SlotState.UNKNOWN;
+    this.#words[at + NEXT] = 0;
+    this.#words[at + PREVIOUS] = 0;
+    this.#words[at + MARKS] = TAINTED;
+    this.#floats[slot * FLOATS + BYTE_LENGTH] = 0;
+    if (this.isLive(slot)) this.#floats[slot * FLOATS + GENERATION] = this.generation(slot) + 1;
+  }
+
+  /** A safe view of the slot was handed out: until its tenancy ends, whoever has it may move it to another thread. */
+  setViewed(slot: number): void {
+    if (!this.isLive(slot)) throw bad(slot, 'is viewed by nobody');
+    const at = slot * WORDS + MARKS;
+    this.#words[at] = this.#words[at]! | VIEWED;
+  }
+
+  /** Nobody gets the slot any more. */
+  setRetired(slot: number): void {
+    const at = slot * WORDS + MARKS;
+    this.#words[at] = this.#words[at]! | RETIRED;
+  }
+
+  /** Whether views of the slot may be somewhere though nobody lives in it. */
+  isWithheld(slot: number): boolean {
+    return (this.#words[slot * WORDS + MARKS]! & (VIEWED | RETIRED)) !== 0;
   }
 
   /** The next slot on its store's list plus one, 0 for none. */

@@ -12,7 +12,7 @@ import {
 } from '@guardstripe/mmap';
 import { ModuleClosedError, PoolCorruptedError } from '../errors.js';
 import type { PoolImage } from '../module/image.js';
-import type { ImageTable } from './image-table.js';
+import type { Images } from './image-table.js';
 import type { SlotPages } from './pages.js';
 import type { SlotRecords } from './records.js';
 
@@ -42,7 +42,7 @@ const NO_IMAGES: readonly RestorerImage[] = Object.freeze([]);
 export class SlotReset {
   readonly #pages: SlotPages;
   readonly #records: SlotRecords;
-  readonly #images: ImageTable;
+  readonly #images: Images;
   readonly #pageBytes: number;
   readonly #options: ResetOptions;
   /** Made at a slot's first reset: most slots of a large pool are never used. */
@@ -57,7 +57,7 @@ export class SlotReset {
     leftBytes: 0,
   };
 
-  constructor(pages: SlotPages, records: SlotRecords, images: ImageTable, options: ResetOptions) {
+  constructor(pages: SlotPages, records: SlotRecords, images: Images, options: ResetOptions) {
     this.#pages = pages;
     this.#records = records;
     this.#images = images;

@@ -1,0 +1,31 @@
+/** The numbers of a shared pool: each thread counts for itself, and a sum is made when somebody asks. */
+import { Counters, NUM_COUNTERS, placeOf, type Counter } from '../slots/counters.js';
+import type { Attachments } from './attachments.js';
+import { COUNTERS_OF_SEAT, MAX_SEATS } from './state.js';
+
+/** One thread's counters, and the sums over all. */
+export class SharedCounters extends Counters {
+  readonly #all: Float64Array;
+  readonly #attachments: Attachments;
+
+  constructor(all: Float64Array, seat: number, attachments: Attachments) {
+    super(all.subarray(seat * COUNTERS_OF_SEAT, seat * COUNTERS_OF_SEAT + NUM_COUNTERS));
+    this.#all = all;
+    this.#attachments = attachments;
+    // Whoever sat here before may have ended with memories. What else was counted here stays.
+    this.set('liveMemories', 0);
+  }
+
+  override get(counter: Counter): number {
+    let sum = 0;
+    if (counter === 'liveMemories') {
+      for (const { seat } of this.#attachments.living()) sum += this.of(seat, counter);
+    } else for (let seat = 0; seat < MAX_SEATS; seat++) sum += this.of(seat, counter);
+    return sum;
+  }
+
+  /** What the thread in a seat has counted. */
+  of(seat: number, counter: Counter): number {
+    return this.#all[seat * COUNTERS_OF_SEAT + placeOf(counter)]!;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The images that a thread of a shared pool has used, by id. What is mapped in the slots is in their records; no thread counts what
+ * others map.
+ */
+import type { ImageHolder, PoolImage } from '../module/image.js';
+import type { Images } from '../slots/image-table.js';
+
+/** An image that this thread never had, or whose module is gone: a slot that has it is laid over, not reset. */
+const GONE = Object.freeze({ closed: true, extraMappings: 0, toRestore: undefined }) as PoolImage;
+
+/** From ids to images. */
+export class SharedImageTable implements Images {
+  readonly #images = new Map<number, PoolImage>();
+  readonly #holder: WeakRef<ImageHolder>;
+  readonly #sumBytes: () => number;
+
+  /**
+   * @param holder - told when the module of one of the images is closed
+   * @param sumBytes - adds up what the slots' records say
+   */
+  constructor(holder: ImageHolder, sumBytes: () => number) {
+    this.#holder = new WeakRef(holder);
+    this.#sumBytes = sumBytes;
+  }
+
+  get byteLength(): number {
+    return this.#sumBytes();
+  }
+
+  /** The thread is about to use the image, which another one may have mapped. */
+  retain(image: PoolImage): void {
+    if (this.#images.get(image.id) === image) return;
+    for (const [id, each] of this.#images) if (each.closed) this.#images.delete(id);
+    this.#images.get(image.id)?.removeHolder(this.#holder);
+    this.#images.set(image.id, image);
+    image.addHolder(this.#holder);
+  }
+
+  /** Others may have it mapped. */
+  release(): void {}
+
+  clear(): void {
+    for (const image of this.#images.values()) image.removeHolder(this.#holder);
+    this.#images.clear();
+  }
+
+  get(imageId: number): PoolImage | undefined {
+    return imageId === 0 ? undefined : (this.#images.get(imageId) ?? GONE);
+  }
+}

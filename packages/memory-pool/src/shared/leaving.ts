@@ -1,0 +1,77 @@
+/**
+ * The end of a thread's part in a shared pool:
+ *
+ *     attached ──end──▶ leaving ──▶ left, or, as the last, left and the slab given back
+ *                          └── buffers are out: leaves when they are collected
+ *
+ * From the end on nothing can be had here any more. Others go on.
+ */
+import { PoolCorruptedError } from '../errors.js';
+import type { ClosingParts } from '../core/closing.js';
+import type { SharedFreeSlots } from './free-slots.js';
+import type { SharedSide } from './shared-side.js';
+
+/** Slots that live in this thread. Takes time in proportion to all. */
+export function ownSlots(
+  { layout, records, counters }: ClosingParts,
+  free: SharedFreeSlots,
+  side: SharedSide,
+): number[] {
+  if (counters.own('liveMemories') === 0) return [];
+  const slots = Array.from({ length: layout.numSlots }, (_, slot) => slot);
+  return slots.filter((slot) => records.isLive(slot) && free.holder(slot) === side.thread);
+}
+
+/** Ends every tenancy of this thread, and all its waiting. Their slots are laid over before their next use. */
+export function endOwn(parts: ClosingParts, own: readonly number[], reason: () => unknown): void {
+  const { records, counters, views, withheld, recycler } = parts;
+  if (parts.tenancies.closed) throw new PoolCorruptedError('the pool ends twice');
+  parts.tenancies.closed = true;
+  parts.free.rejectAll(reason);
+  parts.pending.endAll(reason);
+  recycler.flush();
+  for (const slot of own) {
+    const left = views.end(slot);
+    if (left === 'stolen') records.setRetired(slot);
+    records.abandon(slot);
+    if (left === 'held') withheld.cool(slot);
+    else if (left === 'stolen') withheld.retire(slot);
+  }
+  counters.set('liveMemories', 0);
+  parts.bytes.close();
+  recycler.reportFailures();
+}
+
+/** What is left to do. */
+export class Leaving {
+  #isLast: boolean | undefined;
+  #isDone = false;
+
+  /** Goes as far as it can. @throws `SystemError` if the system does not take the slab back; calling again tries again */
+  goOn(parts: ClosingParts, free: SharedFreeSlots, side: SharedSide): void {
+    const { withheld } = parts;
+    // Pending operations of this thread may still write there: nobody else may have the slots.
+    if (this.#isDone || withheld.cooling.size > 0) return;
+    if (this.#isLast === undefined) {
+      parts.recycler.close();
+      parts.images.clear();
+      free.close();
+      this.#isLast = side.leave();
+      parts.pages.close();
+    }
+    if (this.#isLast) {
+      keepWithheld(parts);
+      if (withheld.isEmpty) parts.slab.close();
+      else withheld.layOver();
+      side.forgetMappings();
+    }
+    this.#isDone = true;
+  }
+}
+
+/** Addresses that somebody may still reach stay taken, whichever thread they were withheld in. */
+function keepWithheld({ layout, records, withheld }: ClosingParts): void {
+  for (let slot = 0; slot < layout.numSlots; slot++) {
+    if (records.isWithheld(slot) && !withheld.retired.has(slot)) withheld.keepRetired(slot);
+  }
+}

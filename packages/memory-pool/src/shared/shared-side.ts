@@ -1,0 +1,88 @@
+/** What makes a pool one that threads share: put in the place of what a pool of one thread makes for itself. */
+import type { SharedIndexAllocator } from '@guardstripe/index-allocator';
+import type { ImageHolder } from '../module/image.js';
+import { SlotRecords } from '../slots/records.js';
+import type { SlotMemoryParts } from '../slots/memory.js';
+import { sharedMappingBudget, type MappingBudget } from '../slots/mapping-budget.js';
+import { Attachments } from './attachments.js';
+import { SharedCounters } from './counters.js';
+import { SharedFreeSlots } from './free-slots.js';
+import { SharedImageTable } from './image-table.js';
+import { SharedSlotMemory } from './memory.js';
+import { MAPPINGS_WORD, type SharedPoolHandle, type SharedState } from './state.js';
+import type { ThisThread } from './thread.js';
+
+/** One thread's side of a shared pool. */
+export class SharedSide {
+  readonly handle: SharedPoolHandle;
+  readonly attachments: Attachments;
+  readonly records: SlotRecords;
+  readonly counters: SharedCounters;
+  readonly budget: MappingBudget;
+  /** The calling thread, as the index allocator knows it. */
+  readonly thread: number;
+  readonly guards: Uint8Array;
+  readonly #state: SharedState;
+  readonly #allocator: SharedIndexAllocator;
+  readonly #seat: number;
+
+  constructor(
+    state: SharedState,
+    allocator: SharedIndexAllocator,
+    seat: number,
+    { threads, state: of }: ThisThread,
+  ) {
+    this.#state = state;
+    this.#allocator = allocator;
+    this.#seat = seat;
+    this.handle = { memoryPool: state.buffer, ...allocator.share() };
+    this.attachments = new Attachments(state, threads);
+    this.records = new SlotRecords(state.numSlots, state.buffer, state.recordsOffset);
+    this.counters = new SharedCounters(state.counters, seat, this.attachments);
+    this.budget = sharedMappingBudget(of);
+    this.thread = threads.self;
+    this.guards = state.guards;
+  }
+
+  images(holder: ImageHolder, pageBytes: number): SharedImageTable {
+    return new SharedImageTable(holder, () => this.#imageBytes(pageBytes));
+  }
+
+  memory(parts: SlotMemoryParts, pageBytes: number): SharedSlotMemory {
+    return new SharedSlotMemory(parts, pageBytes, this.#state);
+  }
+
+  free(withhold: (slot: number) => void): SharedFreeSlots {
+    const { resident } = this.#state;
+    return new SharedFreeSlots({ allocator: this.#allocator, records: this.records, resident, withhold });
+  }
+
+  /** Memories that each thread has, by Node's number for the thread; threads that have none are left out. */
+  liveByThread(): Map<number, number> {
+    const live = this.attachments
+      .living()
+      .map(({ seat, threadId }) => [threadId, this.counters.of(seat, 'liveMemories')] as const);
+    return new Map(live.filter(([, memories]) => memories > 0));
+  }
+
+  /** Gives up the thread's seat; returns whether it was the last. */
+  leave(): boolean {
+    return this.attachments.leave(this.#seat);
+  }
+
+  /** The slab is gone: no slot of the pool has a mapping any more. */
+  forgetMappings(): void {
+    this.budget.add(-Atomics.exchange(this.#state.words, MAPPINGS_WORD, 0));
+  }
+
+  /** Bytes of the images that slots have mapped, as their records say, each image counted once. */
+  #imageBytes(pageBytes: number): number {
+    const { records } = this;
+    const images = new Map<number, number>();
+    for (let slot = 0; slot < this.#state.numSlots; slot++) {
+      const imageId = records.imageId(slot);
+      if (imageId !== 0) images.set(imageId, Math.max(images.get(imageId) ?? 0, records.imagePages(slot)));
+    }
+    return [...images.values()].reduce((sum, pages) => sum + pages, 0) * pageBytes;
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * What the threads of a shared pool have in common, beside the slab and the index allocator: one buffer.
+ *
+ *     head      what it is, the gate, the slab's place
+ *     seats     a pair of words a thread: its number among all that the process had, and Node's number for it
+ *     counters  16 doubles a seat: each thread counts on lines of its own, and what it counted stays when it ends
+ *     config    the settings, as text
+ *     resident  a double a slot: bytes that it keeps in RAM while it is free
+ *     records   64 bytes a slot
+ *     guards    a byte a slot
+ *
+ * All zeros but for the head is the state of a pool that nobody has used, so nothing is filled in when one is made.
+ */
+import { invalidArgType, isInstance, readOptions } from '@guardstripe/common';
+import type { SharedAllocatorHandle } from '@guardstripe/index-allocator';
+import type { ResolvedConfig } from '../config.js';
+import { PoolAttachError, PoolCreationError } from '../errors.js';
+import { recordBytes } from '../slots/records.js';
+
+/** "GSPL", and the version of this layout: copies of the package that lay it out differently must not meet. */
+const MAGIC = 0x4753504c;
+const VERSION = 1;
+
+const MAGIC_WORD = 0;
+const VERSION_WORD = 1;
+const PID_WORD = 2;
+/** See `Attachments`. */
+export const GATE_WORD = 3;
+const NUM_SLOTS_WORD = 4;
+/** Mappings that the pool's slots hold. */
+export const MAPPINGS_WORD = 5;
+const CONFIG_BYTES_WORD = 6;
+/** Doubles of the head. */
+const ADDRESS = 6;
+const BYTE_LENGTH = 7;
+const HEAD_BYTES = 64;
+
+/** As many as one index allocator takes. */
+export const MAX_SEATS = 1024;
+export const SEAT_WORDS = 2;
+/** Doubles of a seat's counters: two cache lines. */
+export const COUNTERS_OF_SEAT = 16;
+const CONFIG_BYTES = 4096;
+
+const SEATS_AT = HEAD_BYTES;
+const COUNTERS_AT = SEATS_AT + MAX_SEATS * SEAT_WORDS * Int32Array.BYTES_PER_ELEMENT;
+const CONFIG_AT = COUNTERS_AT + MAX_SEATS * COUNTERS_OF_SEAT * Float64Array.BYTES_PER_ELEMENT;
+const RESIDENT_AT = CONFIG_AT + CONFIG_BYTES;
+
+/**
+ * What another thread attaches with: plain data for `workerData`, `postMessage` and `setEnvironmentData`. It is good in this process, as
+ * long as a thread is attached.
+ */
+export interface SharedPoolHandle extends SharedAllocatorHandle {
+  /** What the threads have in common. Writing into it breaks the pool. */
+  readonly memoryPool: SharedArrayBuffer;
+}
+
+/** What was decided when the pool was made. */
+export interface SharedSettings {
+  readonly config: ResolvedConfig;
+  readonly guardPages: boolean;
+}
+
+/** The parts of the buffer. */
+export interface SharedState {
+  readonly buffer: SharedArrayBuffer;
+  readonly words: Int32Array;
+  readonly seats: Int32Array;
+  readonly counters: Float64Array;
+  readonly resident: Float64Array;
+  readonly recordsOffset: number;
+  readonly guards: Uint8Array;
+  readonly numSlots: number;
+  readonly slabAddress: number;
+  readonly slabBytes: number;
+  readonly settings: SharedSettings;
+}
+
+/** Makes the buffer. @throws {@link PoolCreationError} if there is no memory for it */
+export function makeState(
+  numSlots: number,
+  slab: { readonly address: number; readonly byteLength: number },
+  settings: SharedSettings,
+): SharedState {
+  const text = new TextEncoder().encode(JSON.stringify(settings));
+  const buffer = newBuffer(bytesFor(numSlots));
+  new Uint8Array(buffer, CONFIG_AT, CONFIG_BYTES).set(text);
+  const words = new Int32Array(buffer, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
+  const floats = new Float64Array(buffer, 0, HEAD_BYTES / Float64Array.BYTES_PER_ELEMENT);
+  words[VERSION_WORD] = VERSION;
+  words[PID_WORD] = process.pid;
+  words[NUM_SLOTS_WORD] = numSlots;
+  words[CONFIG_BYTES_WORD] = text.byteLength;
+  floats[ADDRESS] = slab.address;
+  floats[BYTE_LENGTH] = slab.byteLength;
+  Atomics.store(words, MAGIC_WORD, MAGIC);
+  return view(buffer, numSlots, settings);
+}
+
+/**
+ * Finds the parts of a buffer that {@link makeState} made, here or in another thread.
+ *
+ * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link PoolAttachError} for a buffer that is no pool's of this process and version
+ */
+export function openState(handle: SharedPoolHandle): SharedState {
+  const { memoryPool } = readOptions(handle ?? null, ['memoryPool', 'indexAllocator'], 'handle');
+  if (!isInstance(memoryPool, SharedArrayBuffer) || byteLengthOf(memoryPool) === undefined)
+    throw invalidArgType('handle.memoryPool', 'an instance of SharedArrayBuffer', memoryPool);
+  if (memoryPool.byteLength < bytesFor(0)) throw new PoolAttachError("the handle is no pool's");
+  const words = new Int32Array(memoryPool, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
+  if (Atomics.load(words, MAGIC_WORD) !== MAGIC) throw new PoolAttachError("the handle is no pool's");
+  if (words[VERSION_WORD] !== VERSION)
+    throw new PoolAttachError('another version of the package has made it');
+  if (words[PID_WORD] !== process.pid) throw new PoolAttachError('another process has made it');
+  const numSlots = words[NUM_SLOTS_WORD]!;
+  if (memoryPool.byteLength !== bytesFor(numSlots))
+    throw new PoolAttachError('the handle has another length');
+  // Decoders take no shared bytes.
+  const text = new Uint8Array(memoryPool, CONFIG_AT, words[CONFIG_BYTES_WORD]).slice();
+  const settings = JSON.parse(new TextDecoder().decode(text)) as SharedSettings;
+  return view(memoryPool, numSlots, settings);
+}
+
+function view(buffer: SharedArrayBuffer, numSlots: number, settings: SharedSettings): SharedState {
+  const recordsOffset = RESIDENT_AT + numSlots * Float64Array.BYTES_PER_ELEMENT;
+  // Records are cache lines.
+  const alignedRecords = Math.ceil(recordsOffset / HEAD_BYTES) * HEAD_BYTES;
+  const floats = new Float64Array(buffer, 0, HEAD_BYTES / Float64Array.BYTES_PER_ELEMENT);
+  return {
+    buffer,
+    words: new Int32Array(buffer, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT),
+    seats: new Int32Array(buffer, SEATS_AT, MAX_SEATS * SEAT_WORDS),
+    counters: new Float64Array(buffer, COUNTERS_AT, MAX_SEATS * COUNTERS_OF_SEAT),
+    resident: new Float64Array(buffer, RESIDENT_AT, numSlots),
+    recordsOffset: alignedRecords,
+    guards: new Uint8Array(buffer, alignedRecords + recordBytes(numSlots), numSlots),
+    numSlots,
+    slabAddress: floats[ADDRESS]!,
+    slabBytes: floats[BYTE_LENGTH]!,
+    settings,
+  };
+}
+
+function bytesFor(numSlots: number): number {
+  const recordsOffset = RESIDENT_AT + numSlots * Float64Array.BYTES_PER_ELEMENT;
+  return Math.ceil(recordsOffset / HEAD_BYTES) * HEAD_BYTES + recordBytes(numSlots) + numSlots;
+}
+
+function newBuffer(byteLength: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(byteLength);
+  } catch (cause) {
+    throw new PoolCreationError('Cannot create a shared pool: there is no memory for its records', { cause });
+  }
+}
+
+/** What only looks like a buffer refuses to be asked. */
+function byteLengthOf(buffer: SharedArrayBuffer): number | undefined {
+  try {
+    return buffer.byteLength;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,124 @@
+/** What threads do with one shared pool. Each case in a child process. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+async function answerOf(fixture: string, ...args: string[]): Promise<unknown> {
+  const file = join(import.meta.dirname, '..', 'fixtures', fixture);
+  const { stdout } = await promisify(execFile)(process.execPath, [file, ...args]);
+  return JSON.parse(stdout);
+}
+
+const threads = (...args: string[]) => answerOf('shared-threads.mjs', ...args);
+
+describe('threads with one pool', () => {
+  it('get its handle by every way there is', async () => {
+    expect(await threads('ways')).toEqual({ same: [true, true, true] });
+  });
+
+  it('wait in one line, and nobody is overtaken', async () => {
+    const overtakes = [false, false, false];
+    expect(await threads('order')).toEqual({ served: ['first', 'second', 'third'], overtakes });
+  });
+
+  it('close it each for itself: busy while anybody has memories, by force with their own alone, and the last unmaps', async () => {
+    const byThread = [
+      [0, 1],
+      [1, 2],
+    ];
+    expect(await threads('busy')).toEqual({
+      busy: { code: 'ERR_POOL_BUSY', live: 3, byThread },
+      live: 3,
+      isWhole: true,
+      busyThere: 'ERR_POOL_BUSY',
+      freed: true,
+      isStillMapped: true,
+      isMapped: false,
+    });
+  });
+
+  it.each(['cools', 'queues'])(
+    'let go of what %s where they do nothing, for one that waits elsewhere',
+    async (what) => {
+      expect(await threads(what)).toEqual({ isFull: true, isZeros: true });
+    },
+  );
+
+  it.each(['return', 'exit', 'error'])('leave every slot when they end by %s', async (how) => {
+    expect(await threads('ends', how)).toEqual({
+      free: 3,
+      retiredMemories: 0,
+      liveMemories: 0,
+      isMapped: false,
+    });
+  });
+
+  it('leave a slot to nobody whose buffer they had when they were terminated: it may be anywhere', async () => {
+    // And so its addresses stay taken.
+    expect(await threads('ends', 'terminate')).toEqual({
+      free: 2,
+      retiredMemories: 1,
+      liveMemories: 0,
+      isMapped: true,
+    });
+  });
+
+  it.each(['free', 'exit', 'terminate'])(
+    'never get a slot of which another thread was given a stolen view, whose thread then ended by %s',
+    async (how) => {
+      expect(await threads('steals', how)).toEqual({ free: 2, freeAgain: 2 });
+    },
+  );
+
+  it('may attach and close at the same time: the slab goes once, and nobody is let in behind it', async () => {
+    const { outcomes, left } = (await threads('races')) as { outcomes: string[]; left: number[] };
+    expect(left).toEqual([]);
+    expect(outcomes.filter((each) => !['had', 'ERR_POOL_CLOSED', 'ERR_POOL_BUSY'].includes(each))).toEqual(
+      [],
+    );
+    expect(outcomes).toContain('had');
+  });
+});
+
+interface Storm {
+  readonly seed: number;
+  readonly workers: number;
+  readonly rounds: number;
+  readonly kills: number;
+  readonly config: Record<string, unknown>;
+}
+
+const storm = (options: Storm) => answerOf('shared-pool.mjs', JSON.stringify(options));
+const QUIET = { errors: [], liveMemories: 0, retiredMemories: 0, moreDescriptors: 0, moreReserved: 0 };
+
+describe('workers that look for strangers in every memory', () => {
+  it.each([
+    { what: 'few slots', config: { totalMemories: 12 } },
+    { what: 'shards and batches', config: { totalMemories: 200, decommitBatchSize: 4 } },
+    {
+      what: 'nothing kept',
+      config: { totalMemories: 12, linearMemoryKeepResident: 0, guardPages: 'disable' },
+    },
+  ])('find none: $what', async ({ config }) => {
+    const slots = config.totalMemories;
+    expect(await storm({ seed: 11, workers: 4, rounds: 400, kills: 0, config })).toEqual({
+      ...QUIET,
+      killed: 0,
+      slots,
+    });
+  });
+
+  // By hand with a thousand: node test/fixtures/shared-pool.mjs '{"seed":1,"workers":3,"rounds":1,"kills":1000,"config":{"totalMemories":40}}'
+  it.each([
+    { what: 'few slots', seed: 3, config: { totalMemories: 16 } },
+    { what: 'shards and batches', seed: 4, config: { totalMemories: 200, decommitBatchSize: 4 } },
+  ])('nor where they are killed: $what', async ({ seed, config }) => {
+    const slots = config.totalMemories;
+    expect(await storm({ seed, workers: 3, rounds: 1, kills: 50, config })).toEqual({
+      ...QUIET,
+      killed: 50,
+      slots,
+    });
+  });
+});
