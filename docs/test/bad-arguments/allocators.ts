@@ -152,7 +152,9 @@ export const ALLOCATORS: Readonly<Record<string, Entry>> = {
       ),
     ],
   },
-  'SharedIndexAllocator.allocOldestWarm': TAKES_NOTHING,
+  'SharedIndexAllocator.allocOldestWarm': {
+    tries: args((shard) => shared.allocOldestWarm(shard), [0], [optional(NUMBER)]),
+  },
   'SharedIndexAllocator.attach': {
     tries: [
       ...args(

@@ -21,6 +21,7 @@ const pool = MemoryPool.create({
   memoryReservation: PAGE,
   memoryGuardSize: PAGE,
 });
+const sharedPool = MemoryPool.create({ totalMemories: 4, maxMemorySize: PAGE, shared: true });
 const module = describeMemory({ initial: 1 });
 const store = pool.openStore();
 const memory = store.allocate({ module });
@@ -32,6 +33,16 @@ const SIZES = { maxMemorySize: PAGE, memoryReservation: PAGE, memoryGuardSize: P
 
 export const POOLS: Readonly<Record<string, Entry>> = {
   MemoryPool: { tries: [], made: [module, memory, store, pool] },
+  'MemoryPool.attach': {
+    tries: [
+      ...args((handle) => MemoryPool.attach(handle), [sharedPool.share()], [NOTHING]),
+      ...fields((handle) => MemoryPool.attach(handle), [sharedPool.share()], 0, {
+        memoryPool: NOTHING,
+        indexAllocator: NOTHING,
+        noSuchPart: NOTHING,
+      }),
+    ],
+  },
   'MemoryPool.close': {
     tries: fields(
       (options) => pool.close(options),
@@ -61,6 +72,7 @@ export const POOLS: Readonly<Record<string, Entry>> = {
         pagemapScan: optional(FLAG),
         maxWaitingAllocations: optional(NUMBER),
         traceAllocations: optional(FLAG),
+        shared: optional(FLAG),
         memoryProtectionKeys: optional(FLAG),
         maxMemoryProtectionKeys: optional(NUMBER),
         virtualMemory: optional(NOTHING),
@@ -96,6 +108,7 @@ export const POOLS: Readonly<Record<string, Entry>> = {
   },
   'MemoryPool.purgeModule': { tries: args((one) => pool.purgeModule(one), [module], [NOTHING], state) },
   'MemoryPool.trim': { tries: args((maxBytes) => pool.trim(maxBytes), [0], [optional(NUMBER)]) },
+  'MemoryPool.share': TAKES_NOTHING,
   'MemoryPool.tryAllocate': { tries: [] },
   'MemoryPool.validateModule': { tries: args((one) => pool.validateModule(one), [module], [NOTHING], state) },
   'PoolModule.close': TAKES_NOTHING,

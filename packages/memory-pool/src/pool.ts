@@ -26,20 +26,23 @@ import { decideGuardPages, planSlab, reserveSlab } from './slab/slab.js';
 import { takeKeys } from './slab/stripes.js';
 import { Store, type StoreHost } from './store.js';
 
-/** What {@link MemoryPool.metrics} counts. */
+/**
+ * What {@link MemoryPool.metrics} counts. Of a pool that threads share, what all of them have, unless it says that it is this thread's:
+ * those are what it alone can know of.
+ */
 export interface PoolMetrics {
   /** Memories that tenants hold. */
   readonly liveMemories: number;
   /** Slots used before and free now, kept for their modules. */
   readonly unusedWarmMemories: number;
   /**
-   * Slots whose memory was freed and whose `buffer` was not collected yet: nobody gets them before. They cost address space, and no
+   * This thread's. Slots whose memory was freed and whose `buffer` was not collected yet: nobody gets them before. They cost address space, and no
    * RAM.
    */
   readonly coolingMemories: number;
-  /** Slots that nobody gets any more, because somebody transferred a view of them away. */
+  /** This thread's. Slots that nobody gets any more, because somebody transferred a view of them away. */
   readonly retiredMemories: number;
-  /** Collections that the pool asked the engine for. */
+  /** This thread's. Collections that the pool asked the engine for. */
   readonly collections: number;
   /** Bytes that free slots keep in RAM. */
   readonly unusedBytesResident: number;
@@ -48,9 +51,9 @@ export interface PoolMetrics {
    * slot lets go: a free one when the module is purged or closed, a live one of such a module when its memory is freed.
    */
   readonly imageBytes: number;
-  /** Freed memories whose pages wait to be dropped in one batch; their slots are not free yet. */
+  /** This thread's. Freed memories whose pages wait to be dropped in one batch; their slots are not free yet. */
   readonly queuedMemories: number;
-  /** Allocations that wait for a slot. */
+  /** This thread's. Allocations that wait for a slot. */
   readonly waitingAllocations: number;
   /**
    * Resets so far, by what they did: write dirty pages back that a scan found, or that the kernel had noted, write a whole range back,

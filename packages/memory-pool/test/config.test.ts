@@ -30,6 +30,7 @@ describe('the settings', () => {
       memoryProtectionKeys: 'auto',
       maxMemoryProtectionKeys: 16,
       guardPages: 'auto',
+      shared: false,
     });
     pool.close();
   });

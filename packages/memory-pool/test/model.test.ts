@@ -125,7 +125,8 @@ async function settle(model: Model, real: Real): Promise<void> {
   await setImmediate();
   // In a pool that threads share, a call to who waits comes by way of the engine, in a later turn.
   for (let turn = 0; real.pool.config.shared && turn < 200; turn++) {
-    if (model.settled.length > 0 || real.pool.metrics().waitingAllocations === 0 || isFull(model, real)) break;
+    if (model.settled.length > 0 || real.pool.metrics().waitingAllocations === 0 || isFull(model, real))
+      break;
     await setImmediate();
   }
   for (const { waiter, memory, error } of model.settled.splice(0)) {

@@ -76,6 +76,23 @@ describe('with several shards', () => {
     expect(shards(3, 16)).toBe(3);
   });
 
+  it('goes through the warm slots of one shard, oldest first, and round again when each is given back', () => {
+    for (const allocator of new PlayedThreads().share(8, 8, 2, 4)) {
+      allocator.freeMany(takeAll(allocator).map((slot) => ({ slot, bytesResident: 1 })));
+      const seen = [0, 1, 2, 3].map((shard) =>
+        [1, 2, 3].map(() => {
+          const slot = allocator.allocOldestWarm(shard)!;
+          allocator.free(slot, 0);
+          return slot;
+        }),
+      );
+      for (const [one, other, again] of seen) expect([other, again]).toEqual([one! ^ 1, one]);
+      expect(new Set(seen.flat()).size).toBe(8);
+      expect(() => allocator.allocOldestWarm(4)).toThrow(RangeError);
+      for (const slot of takeAll(allocator)) allocator.free(slot, 0);
+    }
+  });
+
   it('gives every slot out once, wherever one begins', () => {
     const allocators = new PlayedThreads().share(50, 10, 5, 4);
     for (const allocator of allocators) {

@@ -6,6 +6,19 @@ import { PlayedThreads } from '../support/threads.js';
 const A = { moduleId: 1, memoryIndex: 0 };
 
 describe('allocAsync', () => {
+  it('says in every thread whether somebody waits', async () => {
+    const [one, two] = new PlayedThreads().share(1, 1, 2);
+    const slot = one!.alloc()!;
+    expect([one!.isWaitedFor, two!.isWaitedFor]).toEqual([false, false]);
+    const waits = two!.allocAsync();
+    expect([one!.isWaitedFor, two!.isWaitedFor]).toEqual([true, true]);
+    one!.free(slot, 0);
+    expect(await waits).toBe(slot);
+    expect([one!.isWaitedFor, two!.isWaitedFor]).toEqual([false, false]);
+    two!.close();
+    expect(() => two!.isWaitedFor).toThrow(expect.objectContaining({ code: 'ERR_ALLOCATOR_CLOSED' }));
+  });
+
   it('takes a slot at once if there is one', async () => {
     const [one] = new PlayedThreads().share(2, 2, 1, 1);
     expect(await one!.allocAsync(A)).toBe(0);

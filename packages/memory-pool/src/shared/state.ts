@@ -104,9 +104,10 @@ export function makeState(
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link PoolAttachError} for a buffer that is no pool's of this process and version
  */
 export function openState(handle: SharedPoolHandle): SharedState {
-  const { memoryPool } = readOptions(handle ?? null, ['memoryPool', 'indexAllocator'], 'handle');
-  if (!isInstance(memoryPool, SharedArrayBuffer) || byteLengthOf(memoryPool) === undefined)
-    throw invalidArgType('handle.memoryPool', 'an instance of SharedArrayBuffer', memoryPool);
+  const parts = readOptions(handle ?? null, ['memoryPool', 'indexAllocator'], 'handle');
+  checkBuffer(parts.indexAllocator, 'handle.indexAllocator');
+  const { memoryPool } = parts;
+  checkBuffer(memoryPool, 'handle.memoryPool');
   if (memoryPool.byteLength < bytesFor(0)) throw new PoolAttachError("the handle is no pool's");
   const words = new Int32Array(memoryPool, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
   if (Atomics.load(words, MAGIC_WORD) !== MAGIC) throw new PoolAttachError("the handle is no pool's");
@@ -155,11 +156,16 @@ function newBuffer(byteLength: number): SharedArrayBuffer {
   }
 }
 
-/** What only looks like a buffer refuses to be asked. */
-function byteLengthOf(buffer: SharedArrayBuffer): number | undefined {
+function checkBuffer(value: unknown, name: string): asserts value is SharedArrayBuffer {
+  if (isInstance(value, SharedArrayBuffer) && canBeAsked(value)) return;
+  throw invalidArgType(name, 'an instance of SharedArrayBuffer', value);
+}
+
+/** What only looks like a buffer refuses. */
+function canBeAsked(buffer: SharedArrayBuffer): boolean {
   try {
-    return buffer.byteLength;
+    return buffer.byteLength >= 0;
   } catch {
-    return undefined;
+    return false;
   }
 }

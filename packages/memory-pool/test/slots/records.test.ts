@@ -208,6 +208,36 @@ describe('a record that is not in the state that a change starts from', () => {
     expect([records.accessiblePages(1), records.byteLength(1), records.imageId(1)]).toEqual([0, 5, 0]);
   });
 
+  it('is taken over from a thread that ended, whatever it said, and remembers nothing but how often it was used', () => {
+    const { records } = lived();
+    const generation = records.generation(1);
+    records.takeOver(1);
+    expect([records.isLive(1), records.isOwned(1), records.byteLength(1)]).toEqual([false, false, 0]);
+    expect(records.isCurrent(1, generation)).toBe(false);
+    expect(records.isTainted(1)).toBe(true);
+    expect(records.hasShape(1, records.imageId(1), records.accessiblePages(1))).toBe(false);
+    expect(records.takeState(1)).toBe(SlotState.UNKNOWN);
+    records.takeOver(0);
+    expect(records.generation(0)).toBe(0);
+    expect(records.takeState(0)).toBe(SlotState.UNKNOWN);
+  });
+
+  it('is not taken over while views of it may be somewhere', () => {
+    const { records, owner } = lived();
+    expect(() => records.setViewed(0)).toThrow(CORRUPTED);
+    records.setViewed(1);
+    expect(records.isWithheld(1)).toBe(true);
+    expect(() => records.takeOver(1)).toThrow(CORRUPTED);
+    records.setRetired(1);
+    records.endTenancy(1, owner);
+    expect(records.isWithheld(1)).toBe(true);
+    expect(() => records.takeOver(1)).toThrow(CORRUPTED);
+    const other = lived();
+    other.records.setViewed(1);
+    other.records.endTenancy(1, other.owner);
+    expect(other.records.isWithheld(1)).toBe(false);
+  });
+
   it('is no tenant any more when the pool ends, whatever list it was on', () => {
     const { records } = lived();
     records.abandon(1);
