@@ -37,7 +37,8 @@ export { describeMemory, type MemoryDescription } from './module/describe-memory
 export type { FileSource } from './module/file-contents.js';
 export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
-export { MemoryPool, type PoolMetrics } from './pool.js';
+export type { PoolMetrics } from './metrics.js';
+export { MemoryPool } from './pool.js';
 export type { GrowAsyncOptions, MemoryOwner, PooledMemory } from './pooled-memory.js';
 export type { SharedPoolHandle } from './shared/state.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';

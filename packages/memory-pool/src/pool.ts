@@ -17,6 +17,7 @@ import { PoolBusyError, PoolClosedError, PoolNotSharedError } from './errors.js'
 import { Admission } from './core/admission.js';
 import { LeakNet } from './core/nets/leak-net.js';
 import { checkLimiter, type MemoryLimiter } from './limiter.js';
+import type { PoolMetrics } from './metrics.js';
 import { PoolModule } from './module/module.js';
 import { PoolCore } from './core/pool-core.js';
 import { attachSharedPool, forget, makeSharedPool, type OpenedPool } from './shared/open.js';
@@ -25,59 +26,6 @@ import { decideReset } from './slots/reset-options.js';
 import { decideGuardPages, planSlab, reserveSlab } from './slab/slab.js';
 import { takeKeys } from './slab/stripes.js';
 import { Store, type StoreHost } from './store.js';
-
-/**
- * What {@link MemoryPool.metrics} counts. Of a pool that threads share, what all of them have, unless it says that it is this thread's:
- * those are what it alone can know of.
- */
-export interface PoolMetrics {
-  /** Memories that tenants hold. */
-  readonly liveMemories: number;
-  /** Slots used before and free now, kept for their modules. */
-  readonly unusedWarmMemories: number;
-  /**
-   * This thread's. Slots whose memory was freed and whose `buffer` was not collected yet: nobody gets them before. They cost address space, and no
-   * RAM.
-   */
-  readonly coolingMemories: number;
-  /** This thread's. Slots that nobody gets any more, because somebody transferred a view of them away. */
-  readonly retiredMemories: number;
-  /** This thread's. Collections that the pool asked the engine for. */
-  readonly collections: number;
-  /** Bytes that free slots keep in RAM. */
-  readonly unusedBytesResident: number;
-  /**
-   * Bytes of the images that slots have mapped, live and free ones, each image counted once. They stay in RAM until the last such
-   * slot lets go: a free one when the module is purged or closed, a live one of such a module when its memory is freed.
-   */
-  readonly imageBytes: number;
-  /** This thread's. Freed memories whose pages wait to be dropped in one batch; their slots are not free yet. */
-  readonly queuedMemories: number;
-  /** This thread's. Allocations that wait for a slot. */
-  readonly waitingAllocations: number;
-  /**
-   * Resets so far, by what they did: write dirty pages back that a scan found, or that the kernel had noted, write a whole range back,
-   * or only drop pages.
-   */
-  readonly resets: {
-    readonly scan: number;
-    readonly watch: number;
-    readonly write: number;
-    readonly decommit: number;
-  };
-  /** Mappings that slots hold, of those that `vm.max_map_count` allows the process. */
-  readonly mappings: number;
-  /** Bytes that resets wrote. */
-  readonly bytesCopied: number;
-  /** Calls that dropped pages of slots. */
-  readonly decommits: number;
-  /** Bytes that free slots kept and gave back: to {@link MemoryPool.trim}, or for `maxUnusedBytesResident`. */
-  readonly bytesTrimmed: number;
-  /** Calls for scans, for watching and for dropping single pages that the system refused; the reset then did without. */
-  readonly refusedCalls: number;
-  /** Slots that a free could not reset; each was, or will be, laid over with fresh pages before its next use. */
-  readonly failedResets: number;
-}
 
 /** What is behind a pool's face, for tests that check the books. */
 export let poolCoreOf: (pool: MemoryPool) => PoolCore;

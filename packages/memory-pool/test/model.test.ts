@@ -5,7 +5,6 @@
  * that the model has, and no slot may be in use that somebody can still reach.
  */
 import { platform, SystemError } from '@guardstripe/mmap';
-import { setImmediate } from 'node:timers/promises';
 import { collect, laps } from '@guardstripe/test-support';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -29,6 +28,7 @@ import {
   imageModule,
   PAGE,
   smallPool,
+  turnsWhile,
   zeroModule,
 } from './support/memories.js';
 
@@ -122,13 +122,7 @@ function expectExcuse(real: Real, error: unknown): void {
 
 /** Lets promises settle, and compares what became of them with what may become of them. */
 async function settle(model: Model, real: Real): Promise<void> {
-  await setImmediate();
-  // In a pool that threads share, a call to who waits comes by way of the engine, in a later turn.
-  for (let turn = 0; real.pool.config.shared && turn < 200; turn++) {
-    if (model.settled.length > 0 || real.pool.metrics().waitingAllocations === 0 || isFull(model, real))
-      break;
-    await setImmediate();
-  }
+  await turnsWhile(() => model.settled.length === 0 && model.waiters.length > 0 && !isFull(model, real));
   for (const { waiter, memory, error } of model.settled.splice(0)) {
     if (waiter.overflows) {
       expect(error).toBeInstanceOf(PoolQueueFullError);

@@ -35,9 +35,9 @@ export class ShardSet {
     return this.first(takeOne);
   }
 
-  /** Asks the shards in their order until one has a slot; -1 if none has. */
-  first(take: (shard: Shard) => number): number {
-    for (const shard of this.inOrder) {
+  /** Asks the shards in their order, or only one of them, until one has a slot; -1 if none has. */
+  first(take: (shard: Shard) => number, only?: number): number {
+    for (const shard of only === undefined ? this.inOrder : [this.inOrder[only]!]) {
       const slot = take(shard);
       if (slot !== -1) return slot + shard.firstSlot;
     }
@@ -102,4 +102,9 @@ export class ShardSet {
       ? new SlotOfOtherThreadError(slot, holder & THREAD_MASK, field)
       : new SlotNotInUseError(slot, field);
   }
+}
+
+/** What callers are told of a slot that may not be there. */
+export function orUndefined(slot: number): number | undefined {
+  return slot === -1 ? undefined : slot;
 }

@@ -16,7 +16,7 @@ import type { AttachOptions, SharedAllocatorHandle, SharedAllocatorOptions, Wait
 import { isOvertaking, leaveSeat, sitDown } from './seats.js';
 import { adoptIn, checkShard, freeTo, purgeFrom, takeFrom, takeOldestFrom } from './sections.js';
 import { defaultShards } from './shape.js';
-import { ShardSet } from './shard-set.js';
+import { orUndefined, ShardSet } from './shard-set.js';
 import type { Shard } from './shard.js';
 import type { Me, Threads } from '../threads/threads.js';
 import { Waiters } from './waiters.js';
@@ -25,7 +25,6 @@ import { MAX_SHARDS } from './words.js';
 /**
  * A {@link ModuleAffinityIndexAllocator} for several threads of a process: the same policy in each of its shards, and whatever
  * a thread held comes back when it ends, wherever it was at that moment.
- *
  * Every slot belongs to the thread that took it, which alone may free it.
  */
 export class SharedIndexAllocator {
@@ -189,10 +188,9 @@ export class SharedIndexAllocator {
   }
 
   /**
-   * Takes the least recently freed warm slot, and forgets what it was for: of the first shard that has any, or of one of them, for who
-   * goes through all warm slots and gives each back before the next.
+   * Takes the least recently freed warm slot of the first shard that has any, or of one, and forgets what it was for.
    *
-   * @param shard which of this thread's shards, from 0, its home, to `numShards - 1`
+   * @param shard which, from 0, this thread's home, to `numShards - 1`: for who gives each slot back before the next
    * @returns the slot's index, or `undefined` if no slot is warm
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE` for what is no shard
    * @throws {@link AllocatorClosedError} `ERR_ALLOCATOR_CLOSED` after {@link SharedIndexAllocator.close}
@@ -200,11 +198,7 @@ export class SharedIndexAllocator {
   allocOldestWarm(shard?: number): number | undefined {
     if (shard !== undefined) checkIndex(shard, 'shard', this.numShards - 1);
     this.#checkOpen();
-    const { inOrder } = this.#shards;
-    const takeOne = (each: Shard): number => takeOldestFrom(each, this.#me);
-    if (shard === undefined) return orUndefined(this.#shards.first(takeOne));
-    const slot = takeOne(inOrder[shard]!);
-    return slot === -1 ? undefined : slot + inOrder[shard]!.firstSlot;
+    return orUndefined(this.#shards.first((each) => takeOldestFrom(each, this.#me), shard));
   }
 
   /**
@@ -269,7 +263,6 @@ export class SharedIndexAllocator {
 
   /**
    * Whether a slot is in some thread's hands.
-   *
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE` for a bad argument
    */
   isUsed(slot: number): boolean {
@@ -278,7 +271,6 @@ export class SharedIndexAllocator {
 
   /**
    * The thread that holds a slot, or `undefined` if it is free.
-   *
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE` for a bad argument
    */
   holder(slot: number): number | undefined {
@@ -289,7 +281,6 @@ export class SharedIndexAllocator {
   /**
    * Whether the slot was taken away from a thread that ended while it held it, so that nobody can say what is in it. It stays so
    * until the next holder frees it.
-   *
    * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `RangeError` `ERR_OUT_OF_RANGE` for a bad argument
    */
   isUnknown(slot: number): boolean {
@@ -300,7 +291,6 @@ export class SharedIndexAllocator {
   /**
    * Takes away what threads held that have ended. Calls do so by themselves when they find no slot, and those that wait do so now
    * and then; to be called when a worker's `'exit'` event comes, it makes that quick.
-   *
    * @returns the number of slots that came back
    * @throws {@link AllocatorClosedError} `ERR_ALLOCATOR_CLOSED` after {@link SharedIndexAllocator.close}
    */
@@ -357,8 +347,4 @@ export class SharedIndexAllocator {
   #checkOpen(): void {
     if (this.#isClosed) throw new AllocatorClosedError();
   }
-}
-
-function orUndefined(slot: number): number | undefined {
-  return slot === -1 ? undefined : slot;
 }

@@ -33,7 +33,7 @@ import { Orphans } from './nets/orphans.js';
 import { makeParts, type PoolCoreOptions } from './parts.js';
 import { PendingAnswers } from './pending-answers.js';
 import type { SlotRecycler } from './recycler.js';
-import { Shortage } from './shortage.js';
+import { Shortage } from './nets/shortage.js';
 import { Tenancies } from './tenancies.js';
 import { WithheldSlots } from './withheld-slots.js';
 

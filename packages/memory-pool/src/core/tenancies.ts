@@ -28,7 +28,7 @@ import { sayGoodbye } from './farewell.js';
 import type { FreeSlots } from './free-slots.js';
 import type { PendingAnswers } from './pending-answers.js';
 import type { SlotRecycler } from './recycler.js';
-import type { Shortage } from './shortage.js';
+import type { Shortage } from './nets/shortage.js';
 import type { Lease, Tenancy } from './tenancy.js';
 import type { WithheldSlots } from './withheld-slots.js';
 

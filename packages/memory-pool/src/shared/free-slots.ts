@@ -16,8 +16,8 @@ export interface SharedFreeSlotsParts {
 }
 
 /**
- * The slots of one shared allocator, whose parts are its shards. Every slot that is taken goes through {@link SharedFreeSlots.admit}: what a
- * thread held that ended is not to be trusted, and freeing it makes the allocator forget that.
+ * The slots of one shared allocator, whose parts are its shards. Every slot that is taken goes through
+ * {@link SharedFreeSlots.admit}: what a thread held that ended is not to be trusted, and freeing it makes the allocator forget that.
  */
 export class SharedFreeSlots implements FreeSlots, SlotGate {
   readonly numParts: number;

@@ -109,7 +109,7 @@ describe('workers that look for strangers in every memory', () => {
     });
   });
 
-  // By hand with a thousand: node test/fixtures/shared-pool.mjs '{"seed":1,"workers":3,"rounds":1,"kills":1000,"config":{"totalMemories":40}}'
+  // By hand with a thousand: `node shared-pool.mjs '{"seed":1,"workers":3,"rounds":1,"kills":1000,"config":{"totalMemories":40}}'`
   it.each([
     { what: 'few slots', seed: 3, config: { totalMemories: 16 } },
     { what: 'shards and batches', seed: 4, config: { totalMemories: 200, decommitBatchSize: 4 } },

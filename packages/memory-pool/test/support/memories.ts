@@ -1,4 +1,5 @@
 /** Small pools and memories for tests: three slots at least, so that a wrong neighbour is noticed. */
+import { setImmediate } from 'node:timers/promises';
 import { platform, type VirtualMemory } from '@guardstripe/mmap';
 import { afterAll } from 'vitest';
 import {
@@ -100,4 +101,11 @@ export function dirtyPages(memory: PooledMemory, pages: Iterable<number>, value 
 /** Checks what must hold between any two calls: no slot lost, none in two hands. */
 export function checkBooks(pool: MemoryPool): void {
   poolCoreOf(pool).checkConsistency();
+}
+
+/** Lets one turn of the event loop pass, and more as long as something is due: who waits in a shared pool is called in a later one. */
+export async function turnsWhile(isDue: () => boolean): Promise<void> {
+  let turns = 0;
+  do await setImmediate();
+  while (isDue() && turns++ < 200);
 }

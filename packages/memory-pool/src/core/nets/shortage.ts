@@ -1,9 +1,9 @@
 /** What is done when a stripe is full: who is told, and how it may end. */
-import { onExhausted, type ExhaustedEvent } from '../diagnostics.js';
-import { PoolConcurrencyLimitError } from '../errors.js';
-import { Collector, type CollectorUser } from './nets/collector.js';
-import type { Orphans } from './nets/orphans.js';
-import type { WithheldSlots } from './withheld-slots.js';
+import { onExhausted, type ExhaustedEvent } from '../../diagnostics.js';
+import { PoolConcurrencyLimitError } from '../../errors.js';
+import { Collector, type CollectorUser } from './collector.js';
+import type { Orphans } from './orphans.js';
+import type { WithheldSlots } from '../withheld-slots.js';
 
 /** What is known of the pool that runs short. */
 export interface ShortPool {
