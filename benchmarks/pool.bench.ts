@@ -10,6 +10,7 @@ import { loadavg } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { create, printCreate } from './pool/create.ts';
+import { floor, printFloor } from './pool/floor.ts';
 import { hold, printHold } from './pool/hold.ts';
 import { printRecycle, recycle } from './pool/recycle.ts';
 import { printRestore, restore } from './pool/restore.ts';
@@ -33,6 +34,8 @@ const created = await create(options.rounds);
 printCreate(created);
 const held = args.quick ? [] : hold();
 if (!args.quick) printHold(held);
+const floors = await floor(machine.pagemapScan, options);
+printFloor(floors);
 c?.remove();
 const load = loadavg().map((average) => Math.round(average * 100) / 100);
 console.log(`\nLoad average at the end, over 1, 5 and 15 minutes: ${load.join(', ')}`);
@@ -43,7 +46,7 @@ if (args.json !== undefined) {
   const when = new Date().toISOString();
   writeFileSync(
     file,
-    `${JSON.stringify({ when, machine, load, recycled, restored, created, held }, undefined, 2)}\n`,
+    `${JSON.stringify({ when, machine, load, recycled, restored, created, held, floors }, undefined, 2)}\n`,
   );
   console.log(`\nWritten to ${args.json}`);
 }

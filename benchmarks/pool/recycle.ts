@@ -5,7 +5,7 @@
  * view has to be made. The C program does the same without a pool.
  */
 import { describeModule, MemoryPool, type MemoryPoolConfig, type PoolModule } from '@guardstripe/memory-pool';
-import { createView, detachView, platform, type DirtyPages } from '@guardstripe/mmap';
+import { createView, detachView, platform, type DirtyPages, type VirtualMemory } from '@guardstripe/mmap';
 import type { CProgram } from '../support/c-program.ts';
 import {
   inProcess,
@@ -18,11 +18,11 @@ import {
 import { duration, printTable, times } from '../support/table.ts';
 import { imageContents, moduleBytes, PAGE, WASM_PAGE } from '../support/wasm-module.ts';
 
-const MIB = 2 ** 20;
+export const MIB = 2 ** 20;
 const MEMORY_PAGES = MIB / PAGE;
-const IMAGE_BYTES = 64 * 1024;
+export const IMAGE_BYTES = 64 * 1024;
 const IMAGE_PAGES = IMAGE_BYTES / PAGE;
-const DIRTY_COUNTS = [0, 1, 4, 16, 64];
+export const DIRTY_COUNTS = [0, 1, 4, 16, 64];
 
 const WAYS = {
   default: {},
@@ -69,7 +69,9 @@ export async function recycle(
     const cProcess = c?.start(MIB, IMAGE_BYTES);
     const guests = ways.map((way) => nativeGuest(way, module, pages));
     const viewers = ways.filter((way) => way !== 'write').map((way) => viewGuest(way, module, pages));
-    const bare = modes.filter((way) => way !== 'write').map((way) => bareCalls(way, module, data, pages));
+    const bare = modes
+      .filter((way) => way !== 'write')
+      .map((way) => bareCalls(`calls only: ${way}`, way, module, data, pages));
     const all = [...bare, ...guests, ...viewers, copyingGuest(module, pages)];
     const contenders = [
       ...modes.flatMap((way) => cProcess?.contender(`C: ${way}`, way, pages) ?? []),
@@ -84,21 +86,23 @@ export async function recycle(
   return results;
 }
 
-interface Guest {
+/** A contender, and how to give back what it holds. */
+export interface Guest {
   readonly contender: Contender;
   readonly end: () => void;
 }
 
-function openPool(way: Way): MemoryPool {
+export function openPool(way: Way, virtualMemory: VirtualMemory = platform()): MemoryPool {
   return MemoryPool.create({
     totalMemories: 16,
     maxMemorySize: MIB,
     memoryProtectionKeys: 'disable',
+    virtualMemory,
     ...WAYS[way],
   });
 }
 
-function nativeGuest(way: Way, module: PoolModule, pages: readonly number[]): Guest {
+export function nativeGuest(way: Way, module: PoolModule, pages: readonly number[]): Guest {
   const pool = openPool(way);
   const store = pool.openStore();
   const request = { module };
@@ -122,12 +126,18 @@ function nativeGuest(way: Way, module: PoolModule, pages: readonly number[]): Gu
   return { contender, end };
 }
 
-/** The pool's system calls and copies alone, from JavaScript, on a memory that stays allocated: what no pool can go below. */
-function bareCalls(
+/**
+ * The pool's system calls and copies alone, from JavaScript, on a memory that stays allocated: what no pool can go below.
+ *
+ * @param beside - done after each reset
+ */
+export function bareCalls(
+  name: string,
   way: 'drop' | 'scan',
   module: PoolModule,
   data: Uint8Array,
   pages: readonly number[],
+  beside?: () => void,
 ): Guest {
   const pool = openPool(way);
   const memory = pool.openStore().allocate({ module });
@@ -151,10 +161,11 @@ function bareCalls(
     }
   };
   const reset = way === 'scan' ? writeBack : () => system.decommit(address, MIB);
-  const contender = inProcess(`calls only: ${way}`, (iterations) => {
+  const contender = inProcess(name, (iterations) => {
     for (let i = 0; i < iterations; i++) {
       for (const page of pages) guest[page * PAGE] = i;
       reset();
+      beside?.();
     }
   });
   const end = () => {
