@@ -35,7 +35,9 @@ interface Workload {
   readonly prepare: (make: (capacity: number, warmLimit: number) => Allocator) => Turn;
 }
 
-const MILLION = 1_000_000;
+const QUICK = process.argv.includes('--quick');
+const NUM_SLOTS = QUICK ? 50_000 : 1_000_000;
+const SLOTS = QUICK ? 'fifty thousand' : 'a million';
 
 function makeKeys(numKeys: number): { moduleId: number; memoryIndex: number }[] {
   return Array.from({ length: numKeys }, (_, moduleId) => ({ moduleId, memoryIndex: 0 }));
@@ -69,9 +71,9 @@ function prepareMix(
   numLive: number,
 ): Workload['prepare'] {
   return (make) => {
-    const allocator = make(MILLION, warmLimit);
+    const allocator = make(NUM_SLOTS, warmLimit);
     const keys = makeKeys(numKeys);
-    const live = new Int32Array(MILLION);
+    const live = new Int32Array(NUM_SLOTS);
     let length = 0;
     let random = 12_345;
     function next(): number {
@@ -107,7 +109,7 @@ function prepareCreate(make: (capacity: number, warmLimit: number) => Allocator)
   const kept: Allocator[] = [];
   return (count) => {
     const start = process.hrtime.bigint();
-    for (let i = 0; i < count; i++) kept.push(make(MILLION, 100));
+    for (let i = 0; i < count; i++) kept.push(make(NUM_SLOTS, 100));
     return nsEach(start, count);
   };
 }
@@ -124,7 +126,7 @@ function prepareCreateAgain(make: (capacity: number, warmLimit: number) => Alloc
     collect();
     collect();
     const start = process.hrtime.bigint();
-    for (let i = 0; i < count; i++) make(MILLION, 100);
+    for (let i = 0; i < count; i++) make(NUM_SLOTS, 100);
     return nsEach(start, count);
   };
 }
@@ -153,22 +155,22 @@ export const workloads: readonly Workload[] = [
     prepare: prepareMix(1024, 100, 0, 0),
   },
   {
-    name: 'random mix, half of a million live, 1,024 modules',
+    name: `random mix, half of ${SLOTS} live, 1,024 modules`,
     unit: 'operation',
     budgetNs: 40,
     counts: [400_000, 100_000],
-    prepare: prepareMix(1024, MILLION / 2, MILLION, MILLION / 2),
+    prepare: prepareMix(1024, NUM_SLOTS / 2, NUM_SLOTS, NUM_SLOTS / 2),
   },
   {
-    name: 'random mix, half of a million live, 65,536 modules',
+    name: `random mix, half of ${SLOTS} live, 65,536 modules`,
     unit: 'operation',
     budgetNs: 40,
     counts: [400_000, 50_000],
-    prepare: prepareMix(65_536, MILLION / 2, MILLION, MILLION / 2),
+    prepare: prepareMix(65_536, NUM_SLOTS / 2, NUM_SLOTS, NUM_SLOTS / 2),
   },
-  { name: 'a million slots', unit: 'creation', budgetNs: 1e6, counts: [1, 1000], prepare: prepareCreate },
+  { name: `${SLOTS} slots`, unit: 'creation', budgetNs: 1e6, counts: [1, 1000], prepare: prepareCreate },
   {
-    name: 'a million slots, once more',
+    name: `${SLOTS} slots, once more`,
     unit: 'creation',
     budgetNs: 1e6,
     counts: [1, 1000],
@@ -221,7 +223,7 @@ function measure(ours: Workload, reference: Workload, numRounds: number): Figure
  * last.
  */
 function measureMemory(): { independentNs: number; dependentNs: number } {
-  const numRecords = MILLION;
+  const numRecords = 1_000_000;
   const words = new Int32Array(numRecords * 8);
   let random = 1;
   const next = (): number => {
@@ -229,7 +231,7 @@ function measureMemory(): { independentNs: number; dependentNs: number } {
     return (random >>> 0) % numRecords;
   };
   for (let i = 0; i < words.length; i += 8) words[i] = next() * 8;
-  const count = 2 * MILLION;
+  const count = 2 * numRecords;
   let start = process.hrtime.bigint();
   for (let i = 0; i < count; i++) words[next() * 8 + 1]! += 1;
   const independentNs = nsEach(start, count);
@@ -271,7 +273,7 @@ async function main(): Promise<void> {
     // Loaded anew for each workload: what the engine learnt from one would slow the next.
     const ours = (await load(`ours-${i}`))[i]!;
     const reference = (await load(`reference-${i}`))[i]!;
-    const figure = measure(ours, reference, args.quick ? 5 : 51);
+    const figure = measure(ours, reference, QUICK ? 3 : 51);
     figures.push(figure);
     console.log(
       figure.name.padEnd(52) +

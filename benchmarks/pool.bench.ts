@@ -24,7 +24,7 @@ const { values: args } = parseArgs({
 const machine = describeMachine();
 printMachine(machine);
 const c = compile();
-const options = args.quick ? { rounds: 5, turnMs: 5 } : { rounds: 21, turnMs: 20 };
+const options = args.quick ? { rounds: 3, turnMs: 2 } : { rounds: 21, turnMs: 20 };
 
 const recycled = await recycle(c, machine.pagemapScan, options);
 printRecycle(recycled);

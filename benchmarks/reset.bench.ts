@@ -22,7 +22,9 @@ const { values: args } = parseArgs({
 const machine = describeMachine();
 printMachine(machine);
 const c = compile();
-const options = args.quick ? { rounds: 3, turnMs: 5 } : { rounds: 9, turnMs: 20 };
+const options = args.quick
+  ? { rounds: 3, turnMs: 2, settlingUsers: 5 }
+  : { rounds: 9, turnMs: 20, settlingUsers: 100 };
 
 const strategies = await compareStrategies(c, options);
 printStrategies(strategies);

@@ -24,7 +24,7 @@ printMachine(machine);
 const forked = fork();
 printFork(forked);
 const c = compile('snapshot');
-const sizes = await restoreSizes(c, args.quick ? { rounds: 5, turnMs: 5 } : { rounds: 21, turnMs: 20 });
+const sizes = await restoreSizes(c, args.quick ? { rounds: 3, turnMs: 2 } : { rounds: 21, turnMs: 20 });
 c?.remove();
 printSizes(sizes);
 const flat = course(args.quick ? 10_000 : 100_000);

@@ -14,8 +14,12 @@ import { imageContents, PAGE } from '../support/wasm-module.ts';
 import { PATTERNS, type Pattern } from './patterns.ts';
 
 const FIXED = ['scan', 'watch', 'copy', 'drop'] as const satisfies readonly RestoreStrategy[];
-const SETTLING = 100;
 const C_MODES = ['scan', 'kept', 'drop'] as const;
+
+export interface StrategyOptions extends MeasureOptions {
+  /** How many users come before the first that is timed. */
+  readonly settlingUsers: number;
+}
 
 /** One pattern. */
 export interface StrategyResult {
@@ -35,14 +39,14 @@ interface Opened {
 
 export async function compareStrategies(
   c: CProgram | undefined,
-  options: MeasureOptions,
+  options: StrategyOptions,
 ): Promise<readonly StrategyResult[]> {
   const results: StrategyResult[] = [];
   const fixed = FIXED.filter((strategy) => PageRestorer.isSupported(strategy));
   for (const pattern of PATTERNS) {
     const opened = [
-      open(pattern, 'automatic', [...fixed]),
-      ...fixed.map((strategy) => open(pattern, strategy, [strategy])),
+      open(pattern, 'automatic', [...fixed], options),
+      ...fixed.map((strategy) => open(pattern, strategy, [strategy], options)),
     ];
     const inC = playInC(c, pattern);
     const contenders = [...opened, ...inC].map(({ contender }) => contender);
@@ -66,7 +70,12 @@ export async function compareStrategies(
   return results;
 }
 
-function open(pattern: Pattern, name: string, strategies: readonly RestoreStrategy[]): Opened {
+function open(
+  pattern: Pattern,
+  name: string,
+  strategies: readonly RestoreStrategy[],
+  { settlingUsers }: StrategyOptions,
+): Opened {
   const { numPages, imageFirstPage, imagePages } = pattern;
   const map = Mmap.anonymous(numPages * PAGE);
   map.advise(0, map.byteLength, 'nohugepage');
@@ -85,7 +94,7 @@ function open(pattern: Pattern, name: string, strategies: readonly RestoreStrate
     }
   });
   // A steady pattern is to be measured when it is steady: what a choice costs on the way is what the others are for.
-  for (; i < SETTLING; i++) {
+  for (; i < settlingUsers; i++) {
     user(memory, i);
     restorer.restore();
   }

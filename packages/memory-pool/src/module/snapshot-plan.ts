@@ -8,6 +8,7 @@
  * longer ones, too, until there are few enough.
  */
 import type { PageRange } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 import type { ImagePart } from './image.js';
 
 /** A stretch of pages. Offsets are bytes of the memory. */
@@ -39,14 +40,39 @@ const MAX_PARTS = 64;
 /** Most bytes that are read at once. */
 const CHUNK_BYTES = 2 ** 20;
 
-/** Ascending, without gaps, neighbours of different origin. */
+/**
+ * Ascending, without gaps, neighbours of different origin.
+ *
+ * @throws {@link PoolCorruptedError} for a scene that is not as it must be: bytes would be left out of the image without a word
+ */
 export function planSnapshot(scene: SnapshotScene): Stretch[] {
+  checkScene(scene);
   const found = findStretches(scene);
   let shared = mergeShort(found, MIN_SHARED_PAGES * scene.pageBytes, false);
   for (let least = MIN_SHARED_PAGES * 2; numParts(shared) > MAX_PARTS; least *= 2) {
     shared = mergeShort(found, least * scene.pageBytes, true);
   }
   return shared;
+}
+
+function checkScene({ parts, partBytes, changed, byteLength, pageBytes }: SnapshotScene): void {
+  if (byteLength % pageBytes !== 0)
+    throw new PoolCorruptedError(`a snapshot is taken of ${byteLength} bytes, which are no whole pages`);
+  let at = 0;
+  for (const { offset, byteLength: changedBytes } of changed) {
+    if (offset % pageBytes !== 0 || changedBytes % pageBytes !== 0)
+      throw new PoolCorruptedError(`${changedBytes} changed bytes at ${offset} are no whole pages`);
+    if (offset < at) throw new PoolCorruptedError(`changed bytes at ${offset} come after those before ${at}`);
+    at = offset + changedBytes;
+  }
+  if (parts.length !== partBytes.length)
+    throw new PoolCorruptedError(`an image of ${parts.length} parts has the bytes of ${partBytes.length}`);
+  at = 0;
+  for (const part of parts) {
+    if (part.offsetBytes < at)
+      throw new PoolCorruptedError(`a part of an image at ${part.offsetBytes} comes after one before ${at}`);
+    at = endOf(part);
+  }
 }
 
 /** Calls `use` with pieces of the memory's bytes from `start` to `end`; each is overwritten by the next. */

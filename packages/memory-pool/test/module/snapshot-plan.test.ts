@@ -1,6 +1,7 @@
 /** What a snapshot's image is made of: compared with the bytes that it must come to. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PoolCorruptedError } from '../../src/errors.js';
 import { ImageFile, type ImagePart } from '../../src/module/image.js';
 import { planSnapshot, type SnapshotScene, type Stretch } from '../../src/module/snapshot-plan.js';
 
@@ -119,6 +120,51 @@ describe('the plan of a snapshot', () => {
       { from: 'zeros', start: 100 * PAGE, end: (100 + MIN_SHARED_PAGES) * PAGE },
       { from: 0, start: (100 + MIN_SHARED_PAGES) * PAGE, end: NUM_PAGES * PAGE },
     ]);
+  });
+
+  it.each<[string, Partial<SnapshotScene>]>([
+    ['a memory of a page and a half', { byteLength: 1.5 * PAGE }],
+    ['changes of half a page', { changed: [{ offset: PAGE, byteLength: PAGE / 2 }] }],
+    ['changes from the middle of a page on', { changed: [{ offset: PAGE / 2, byteLength: PAGE }] }],
+    ['changes that go back', { changed: [8, 4].map((page) => ({ offset: page * PAGE, byteLength: PAGE })) }],
+    ['changes twice', { changed: [8, 8].map((page) => ({ offset: page * PAGE, byteLength: PAGE })) }],
+    ['parts without bytes', { partBytes: [] }],
+    [
+      'parts that go back',
+      {
+        parts: sceneOf(
+          [
+            [40, 9],
+            [3, 9],
+          ],
+          [],
+          true,
+        ).scene.parts,
+      },
+    ],
+    [
+      'parts over one another',
+      {
+        parts: sceneOf(
+          [
+            [3, 9],
+            [11, 9],
+          ],
+          [],
+          true,
+        ).scene.parts,
+      },
+    ],
+  ])('refuses %s', (_, wrong) => {
+    const { scene } = sceneOf(
+      [
+        [3, 40],
+        [43, 50],
+      ],
+      [{ page: 5, value: 1 }],
+      true,
+    );
+    expect(() => planSnapshot({ ...scene, ...wrong })).toThrow(PoolCorruptedError);
   });
 
   it('a memory of nothing', () => {

@@ -13,6 +13,7 @@
  * ```
  */
 import { checkPageSize } from '@guardstripe/common';
+import { PoolCorruptedError } from '../../errors.js';
 import { ImageBudget } from './budget.js';
 import { checkLimit, resolveLimits, type ModuleLimits } from '../limits.js';
 import {
@@ -165,6 +166,7 @@ function draw(
     copyBytes(source, start, byteLength, target, offset + shift);
 }
 
+/** @throws {@link PoolCorruptedError} rather than copy less, or zeros, without a word */
 function copyBytes(
   source: Uint8Array,
   start: number,
@@ -172,6 +174,10 @@ function copyBytes(
   target: Uint8Array,
   to: number,
 ): void {
+  if (start + byteLength > source.byteLength)
+    throw new PoolCorruptedError(`a segment of ${byteLength} bytes at ${start} is not in its module`);
+  if (to < 0 || to + byteLength > target.byteLength)
+    throw new PoolCorruptedError(`a segment of ${byteLength} bytes goes to ${to}, outside of its image`);
   if (byteLength >= SHORT_SEGMENT_BYTES) target.set(source.subarray(start, start + byteLength), to);
   else for (let index = 0; index < byteLength; index++) target[to + index] = source[start + index]!;
 }

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PoolCorruptedError } from '../../../src/errors.js';
 import { parseModule, planImages, type ImagePlan, type ImagePlans } from '../../../src/wasm/index.js';
 import {
   encodeModule,
@@ -242,4 +243,21 @@ describe('planImages', () => {
   it('refuses host pages that are no number', () => {
     expect(() => plan({ memories: [] }, '4096' as unknown as number)).toThrow(TypeError);
   });
+});
+
+describe('segments that are not where they were read', () => {
+  const parsed = parseModule(
+    encodeModule({
+      memories: [{ minimum: 1 }],
+      segments: [{ memoryIndex: 0, offset: 8n, data: Array.from({ length: 90 }, () => 7) }],
+    }),
+  );
+
+  it.each([90, 89, 40])(
+    'are an error, not an image with less in it: %i bytes of the module are gone',
+    (gone) => {
+      const bytes = parsed.bytes.subarray(0, -gone);
+      expect(() => planImages({ ...parsed, bytes }, 4096)).toThrow(PoolCorruptedError);
+    },
+  );
 });
