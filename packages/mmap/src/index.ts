@@ -41,7 +41,7 @@ export type { JointMapHandle } from './joint-map.js';
 export { platform } from './platform/platform.js';
 export type { ProtectionGuard } from './operations/protection-guard.js';
 export type { ResizeOptions } from './operations/resize.js';
-export type { SharedMemoryHandle } from './mapping.js';
+export type { SharedMemoryHandle } from './mapped-pages.js';
 export type { OpenSharedOptions, SharedOptions } from './operations/shared-memory.js';
 export type { PageRuns } from './platform/page-runs.js';
 export { PageRestorer } from './restore/page-restorer.js';

@@ -23,7 +23,8 @@ import {
 import { read, readInto, write } from './operations/copy.js';
 import { mapFile, type FileLike, type FromFileOptions } from './operations/file-range.js';
 import { MmapHold } from './operations/hold.js';
-import { Mapping, type MappedPages, type SharedMemoryHandle } from './mapping.js';
+import type { MappedPages, SharedMemoryHandle } from './mapped-pages.js';
+import { Mapping } from './mapping.js';
 import { MmapPages } from './mmap-pages.js';
 import { resize, type ResizeOptions } from './operations/resize.js';
 import {

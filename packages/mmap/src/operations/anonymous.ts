@@ -10,7 +10,7 @@ import {
 } from '@guardstripe/common';
 import { checkVirtualMemory } from '../checks.js';
 import { HugePagesUnavailableError, SystemError } from '../errors.js';
-import type { MappedPages } from '../mapping.js';
+import type { MappedPages } from '../mapped-pages.js';
 import { platform } from '../platform/platform.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 

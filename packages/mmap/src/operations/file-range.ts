@@ -26,7 +26,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 
 import { checkFileAccess, checkSharing, checkVirtualMemory } from '../checks.js';
 import { fromNodeError } from '../errors.js';
-import type { MappedPages } from '../mapping.js';
+import type { MappedPages } from '../mapped-pages.js';
 import { platform } from '../platform/platform.js';
 import type { Sharing, VirtualMemory } from '../platform/virtual-memory.js';
 

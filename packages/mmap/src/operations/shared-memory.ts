@@ -5,7 +5,8 @@ import { fstatSync } from 'node:fs';
 
 import { checkMemoryName, checkVirtualMemory } from '../checks.js';
 import { fromNodeError, notShared, sharedMemoryGone, SystemError } from '../errors.js';
-import type { MappedPages, Mapping, SharedMemoryHandle } from '../mapping.js';
+import type { MappedPages, SharedMemoryHandle } from '../mapped-pages.js';
+import type { Mapping } from '../mapping.js';
 import { platform } from '../platform/platform.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 import type { MmapOptions } from './anonymous.js';
