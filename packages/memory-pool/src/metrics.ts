@@ -10,8 +10,8 @@ export interface PoolMetrics {
   /** Slots used before and free now, kept for their modules. */
   readonly unusedWarmMemories: number;
   /**
-   * This thread's. Slots whose memory was freed and whose `buffer` was not collected yet: nobody gets them before. They cost address space, and no
-   * RAM.
+   * This thread's. Slots whose memory was freed and whose `buffer` was not collected yet: nobody gets them before. They cost
+   * address space, and no RAM.
    */
   readonly coolingMemories: number;
   /** This thread's. Slots that nobody gets any more, because somebody transferred a view of them away. */

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 async function answerOf(fixture: string, ...args: string[]): Promise<unknown> {
@@ -81,6 +82,8 @@ describe('threads with one pool', () => {
   });
 });
 
+const KILLS = laps(50);
+
 interface Storm {
   readonly seed: number;
   readonly workers: number;
@@ -115,9 +118,9 @@ describe('workers that look for strangers in every memory', () => {
     { what: 'shards and batches', seed: 4, config: { totalMemories: 200, decommitBatchSize: 4 } },
   ])('nor where they are killed: $what', async ({ seed, config }) => {
     const slots = config.totalMemories;
-    expect(await storm({ seed, workers: 3, rounds: 1, kills: 30, config })).toEqual({
+    expect(await storm({ seed, workers: 3, rounds: 1, kills: KILLS, config })).toEqual({
       ...QUIET,
-      killed: 30,
+      killed: KILLS,
       slots,
     });
   });

@@ -9,7 +9,8 @@ const PID_WORD = 2;
 const VERSION_WORD = 1;
 
 function handleOf(words: (words: Int32Array) => void): SharedPoolHandle {
-  const { config } = smallPool();
+  using pool = smallPool();
+  const { config } = pool;
   const { buffer } = makeState(3, { address: 4096, byteLength: 8192 }, { config, guardPages: false });
   words(new Int32Array(buffer, 0, 16));
   return { memoryPool: buffer, indexAllocator: new SharedArrayBuffer(8) };
