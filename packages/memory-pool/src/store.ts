@@ -243,8 +243,7 @@ export class Store implements Disposable {
 
 /** The options, with a module of whatever kind. @throws `TypeError` `ERR_INVALID_ARG_TYPE` that says what was probably meant */
 function optionsOf(options: AllocateOptions): AllocateOptions {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options) && hasModule(options))
-    return options;
+  if (typeof options === 'object' && options !== null && hasModule(options)) return options;
   const given: Partial<AllocateOptions> = options ?? {};
   checkObject(given, 'options');
   if (given.module === undefined)
@@ -255,7 +254,7 @@ function optionsOf(options: AllocateOptions): AllocateOptions {
 /** Read, not asked for its prototype, which would be a call into the engine: only a revoked proxy cannot be read. */
 function hasModule(options: Partial<AllocateOptions>): boolean {
   try {
-    return options.module !== undefined;
+    return options.module !== undefined && !Array.isArray(options);
   } catch (error) {
     if (isReadable(options)) throw error;
     return false;
