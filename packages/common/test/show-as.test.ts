@@ -23,6 +23,18 @@ it('names the class of what is no instance', () => {
   expect(inspect(Object.create(Box.prototype))).toBe('[Box]');
 });
 
+it('shows one instance alone, where its constructor says so', () => {
+  class Bag {
+    constructor(bytes: number) {
+      showAs(this, () => `Bag { ${bytes} bytes }`);
+    }
+  }
+  const bag = new Bag(5);
+  expect(inspect([bag, new Bag(6)])).toBe('[ Bag { 5 bytes }, Bag { 6 bytes } ]');
+  expect(Object.keys(bag)).toEqual([]);
+  expect(inspect(Object.create(Bag.prototype))).toBe('Bag {}');
+});
+
 it('adds nothing that is counted among the keys', () => {
   expect(Object.keys(Box.prototype)).toEqual([]);
 });

@@ -11,8 +11,8 @@ export class SlotNotInUseError extends Error {
     this.slot = slot;
   }
 
-  static {
-    this.prototype.name = 'SlotNotInUseError';
+  override get name(): string {
+    return 'SlotNotInUseError';
   }
 }
 
@@ -30,8 +30,8 @@ export class SlotOfOtherThreadError extends Error {
     this.thread = thread;
   }
 
-  static {
-    this.prototype.name = 'SlotOfOtherThreadError';
+  override get name(): string {
+    return 'SlotOfOtherThreadError';
   }
 }
 
@@ -43,8 +43,8 @@ export class AllocatorClosedError extends Error {
     super('This thread has closed its attachment to the allocator');
   }
 
-  static {
-    this.prototype.name = 'AllocatorClosedError';
+  override get name(): string {
+    return 'AllocatorClosedError';
   }
 }
 
@@ -59,8 +59,8 @@ export class TooManyThreadsError extends Error {
     this.limit = limit;
   }
 
-  static {
-    this.prototype.name = 'TooManyThreadsError';
+  override get name(): string {
+    return 'TooManyThreadsError';
   }
 }
 
@@ -68,8 +68,8 @@ export class TooManyThreadsError extends Error {
 export class StateBufferError extends TypeError {
   readonly code = 'ERR_INVALID_ARG_VALUE';
 
-  static {
-    this.prototype.name = 'StateBufferError';
+  override get name(): string {
+    return 'StateBufferError';
   }
 }
 
@@ -81,8 +81,8 @@ export class StateDetachedError extends Error {
     super('The state buffer of the allocator was detached');
   }
 
-  static {
-    this.prototype.name = 'StateDetachedError';
+  override get name(): string {
+    return 'StateDetachedError';
   }
 }
 
@@ -94,8 +94,8 @@ export class StateAllocationError extends Error {
     super(`Cannot allocate ${stateBytes} bytes of state for ${capacity} slots`, { cause });
   }
 
-  static {
-    this.prototype.name = 'StateAllocationError';
+  override get name(): string {
+    return 'StateAllocationError';
   }
 }
 
@@ -129,7 +129,7 @@ export class InconsistentStateError extends Error {
     this.rule = rule;
   }
 
-  static {
-    this.prototype.name = 'InconsistentStateError';
+  override get name(): string {
+    return 'InconsistentStateError';
   }
 }

@@ -14,17 +14,10 @@
 import { checkFunction, checkInteger, showAs } from '@guardstripe/common';
 import { openState } from './attach.js';
 import { claimBatch, isUsedSlot, readBatch } from './batch.js';
-import {
-  badKey,
-  checkIndex,
-  isIndex,
-  isObject,
-  throwBadInteger,
-  throwBadKeyPart,
-  unreadableKey,
-} from './checks.js';
+import { badKey, checkIndex, isIndex, throwBadInteger, throwBadKeyPart, unreadableKey } from './checks.js';
 import { checkState } from './consistency.js';
 import { SlotNotInUseError, StateDetachedError } from './errors.js';
+import { readKey } from './keys.js';
 import { popOldestAffine } from './lists.js';
 import { bucketShift, recordOf, slotAt } from './records.js';
 import {
@@ -61,13 +54,6 @@ export class ModuleAffinityIndexAllocator {
   readonly #words: Int32Array;
   readonly #bucketShift: number;
 
-  static {
-    showAs(
-      this.prototype,
-      ({ length, capacity }) => `ModuleAffinityIndexAllocator { ${length} of ${capacity} slots used }`,
-    );
-  }
-
   /**
    * Makes an empty allocator, or takes up the one in `options.buffer`. A new state costs no time, whatever the
    * capacity:
@@ -90,6 +76,7 @@ export class ModuleAffinityIndexAllocator {
     this.maxUnusedWarmSlots = Math.min(maxUnusedWarmSlots, capacity);
     this.#bucketShift = bucketShift(capacity);
     this.#words = openState(capacity, this.maxUnusedWarmSlots, options);
+    showAs(this, () => `ModuleAffinityIndexAllocator { ${this.length} of ${capacity} slots used }`);
   }
 
   /** The memory of the state: 64 bytes, and 32 for each slot. Writing into it breaks the allocator. */
@@ -139,6 +126,7 @@ export class ModuleAffinityIndexAllocator {
     } catch (error) {
       throw unreadableKey(forMemory, error);
     }
+    // What `readKey` does, in line: by a call of one predicate for both, alloc and free take 1 to 2.5 % longer.
     if (
       !isIndex(moduleId) ||
       moduleId > MAX_MODULE_ID ||
@@ -164,25 +152,10 @@ export class ModuleAffinityIndexAllocator {
    * @throws `RangeError` `ERR_OUT_OF_RANGE` if a field of the key is out of range
    */
   allocAffineAndClearAffinity(key: MemoryKey): number | undefined {
-    if (!isObject(key)) throw badKey(key);
-    let moduleId: number;
-    let memoryIndex: number;
-    try {
-      moduleId = key.moduleId;
-      memoryIndex = key.memoryIndex;
-    } catch (error) {
-      throw unreadableKey(key, error);
-    }
-    if (
-      !isIndex(moduleId) ||
-      moduleId > MAX_MODULE_ID ||
-      !isIndex(memoryIndex) ||
-      memoryIndex > MAX_MEMORY_INDEX
-    ) {
-      throwBadKeyPart(moduleId, memoryIndex);
-    }
+    if (key === undefined) throw badKey(key);
+    const { tag, memoryIndex } = readKey(key);
     const words = live(this.#words);
-    const at = takeAffine(words, moduleId + 1, memoryIndex, this.#bucketShift);
+    const at = takeAffine(words, tag, memoryIndex, this.#bucketShift);
     if (at === 0) return undefined;
     markUsed(words, at, 0, 0);
     return slotAt(at);

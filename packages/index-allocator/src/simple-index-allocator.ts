@@ -13,13 +13,6 @@ import type { AllocatorOptions } from './types.js';
 export class SimpleIndexAllocator {
   readonly #inner: ModuleAffinityIndexAllocator;
 
-  static {
-    showAs(
-      this.prototype,
-      ({ length, capacity }) => `SimpleIndexAllocator { ${length} of ${capacity} slots used }`,
-    );
-  }
-
   /**
    * @param capacity number of slots, an integer from 0 to 134,217,727 (`MAX_CAPACITY`)
    * @param options where the state lives
@@ -27,6 +20,7 @@ export class SimpleIndexAllocator {
    */
   constructor(capacity: number, options: AllocatorOptions = {}) {
     this.#inner = new ModuleAffinityIndexAllocator(capacity, 0, options);
+    showAs(this, () => `SimpleIndexAllocator { ${this.length} of ${capacity} slots used }`);
   }
 
   /** Number of slots. */

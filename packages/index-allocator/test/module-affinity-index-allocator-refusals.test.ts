@@ -83,6 +83,12 @@ describe('bad arguments leave the state as it is', () => {
     refuses(allocator, () => allocator.allocAffineAndClearAffinity(key), code, field);
   });
 
+  it('no key at all: there is nothing to purge', () => {
+    const allocator = mixed();
+    const purge = () => allocator.allocAffineAndClearAffinity(undefined as never);
+    refuses(allocator, purge, 'ERR_INVALID_ARG_TYPE', 'key');
+  });
+
   it('a negative zero is zero', () => {
     const allocator = new ModuleAffinityIndexAllocator(3, -0);
     allocator.alloc({ moduleId: -0, memoryIndex: -0 });

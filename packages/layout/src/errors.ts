@@ -1,4 +1,5 @@
-/** The one error of this package's own: a caller catches it and answers it, by asking for less. */
+/** The one error of this package's own that a caller catches and answers, by asking for less; and the one for what must not be. */
+import { withCode } from '@guardstripe/common';
 
 /**
  * The slab, or a sum or product on the way to it, is larger than `Number.MAX_SAFE_INTEGER` bytes (8 PiB less one).
@@ -9,4 +10,9 @@ export class SlabTooLargeError extends RangeError {
   readonly code = 'ERR_SLAB_TOO_LARGE';
   /** The class's own name. */
   override readonly name = 'SlabTooLargeError';
+}
+
+/** For what this package itself has got wrong: better no answer than that one. */
+export function mistake(what: string): Error {
+  return withCode(new Error(`A mistake of this package: ${what}`), 'ERR_LAYOUT_BROKEN');
 }

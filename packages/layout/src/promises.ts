@@ -1,5 +1,5 @@
 /** What everything rests on, looked at once more before a layout leaves: a slab that broke it would let guests reach each other. */
-import { withCode } from '@guardstripe/common';
+import { mistake } from './errors.js';
 import type { SlabLayout } from './slab-layout.js';
 
 /**
@@ -10,6 +10,8 @@ import type { SlabLayout } from './slab-layout.js';
  */
 export function assertPromises(layout: SlabLayout, reachBytes: number): void {
   const { numSlots, numStripes, slotBytes, maxMemoryBytes, postSlabGuardBytes } = layout;
+  if (!Number.isSafeInteger(numSlots) || numSlots < 0) throw broken('slots can be counted', layout);
+  if (!isWholePages(layout)) throw broken('every size is whole pages', layout);
   if (numStripes < 1) throw broken('there is a stripe', layout);
   if (numStripes > 1 && numStripes > numSlots) throw broken('each stripe has a slot', layout);
   if (slotBytes < maxMemoryBytes) throw broken('a slot holds its memory', layout);
@@ -19,7 +21,18 @@ export function assertPromises(layout: SlabLayout, reachBytes: number): void {
   if (!Number.isSafeInteger(layout.totalSlabBytes)) throw broken('the slab can be counted', layout);
 }
 
+/** A page that is part of two pieces could be open to one guest and closed to another. */
+function isWholePages(layout: SlabLayout): boolean {
+  const { slotBytes, maxMemoryBytes, preSlabGuardBytes, postSlabGuardBytes, pageSize } = layout;
+  if (Math.min(slotBytes, maxMemoryBytes, preSlabGuardBytes, postSlabGuardBytes) < 0) return false;
+  return (
+    slotBytes % pageSize === 0 &&
+    maxMemoryBytes % pageSize === 0 &&
+    preSlabGuardBytes % pageSize === 0 &&
+    postSlabGuardBytes % pageSize === 0
+  );
+}
+
 function broken(promise: string, layout: SlabLayout): Error {
-  const message = `A mistake of this package: no layout may break the promise that ${promise}: ${JSON.stringify(layout)}`;
-  return withCode(new Error(message), 'ERR_LAYOUT_BROKEN');
+  return mistake(`no layout may break the promise that ${promise}: ${JSON.stringify(layout)}`);
 }

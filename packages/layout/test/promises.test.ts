@@ -26,6 +26,14 @@ describe('the promises of a layout', () => {
   });
 
   it.each<[string, Partial<SlabLayout>]>([
+    ['slots can be counted', { numSlots: 99.5 }],
+    ['slots can be counted', { numSlots: -1 }],
+    ['every size is whole pages', { slotBytes: bytes(good.slotBytes + 1) }],
+    ['every size is whole pages', { maxMemoryBytes: bytes(4095) }],
+    ['every size is whole pages', { preSlabGuardBytes: bytes(-4096) }],
+    ['every size is whole pages', { preSlabGuardBytes: bytes(4097) }],
+    ['every size is whole pages', { postSlabGuardBytes: bytes(good.postSlabGuardBytes + 2048) }],
+    ['every size is whole pages', { pageSize: Number.NaN }],
     ['there is a stripe', { numStripes: 0 }],
     ['each stripe has a slot', { numSlots: 14 }],
     ['a slot holds its memory', { maxMemoryBytes: bytes(good.slotBytes + 4096) }],

@@ -42,13 +42,6 @@ export class SharedIndexAllocator {
   readonly #waiters: Waiters;
   #isClosed = false;
 
-  static {
-    showAs(
-      this.prototype,
-      ({ capacity, numShards }) => `SharedIndexAllocator { ${capacity} slots in ${numShards} shards }`,
-    );
-  }
-
   private constructor(state: SharedState, threads: Threads) {
     this.#state = state;
     this.#head = state.head;
@@ -59,6 +52,7 @@ export class SharedIndexAllocator {
     this.#shards = new ShardSet(state, this.#me);
     this.#home = this.#shards.home;
     this.#waiters = new Waiters(state.head, this.#seat, () => this.#shards.buryDead());
+    showAs(this, () => `SharedIndexAllocator { ${this.capacity} slots in ${this.numShards} shards }`);
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Who of some worker threads still lives, for programs that have no better source. */
-import { checkInteger, invalidArgType, isInstance, readOptions, showAs } from '@guardstripe/common';
+import { checkInteger, invalidArgType, isInstance, readOptions } from '@guardstripe/common';
 import { StateBufferError, TooManyThreadsError } from '../errors.js';
 import { THREAD_MASK } from '../shared/holders.js';
 import type { Threads } from './threads.js';
@@ -33,10 +33,6 @@ export interface ThreadSeat {
  */
 export class ThreadTable {
   readonly #words: Int32Array<SharedArrayBuffer>;
-
-  static {
-    showAs(this.prototype, () => 'ThreadTable {}');
-  }
 
   /** An empty table. */
   constructor() {

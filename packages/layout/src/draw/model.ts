@@ -1,5 +1,6 @@
 /** What both pictures show: the pieces of the slab from left to right, with the dull middle left out. */
 import { formatCount } from '@guardstripe/common';
+import { mistake } from '../errors.js';
 import type { SlabLayout } from '../slab-layout.js';
 
 /** A guard before or after the slots. */
@@ -62,7 +63,18 @@ export function slabPieces(layout: SlabLayout, maxSlots: number): SlabPiece[] {
       bytes: postSlabGuardBytes,
     });
   }
+  assertSeamless(pieces, totalSlabBytes);
   return pieces;
+}
+
+/** Each piece begins where the one before it ends, and the last one ends where the slab does: a picture hides nothing. */
+export function assertSeamless(pieces: readonly SlabPiece[], totalSlabBytes: number): void {
+  let endBytes = 0;
+  for (const { kind, offset, bytes } of pieces) {
+    if (offset !== endBytes) throw mistake(`a picture has a gap before its ${kind} at ${offset}`);
+    endBytes += bytes;
+  }
+  if (endBytes !== totalSlabBytes) throw mistake(`a picture ends at ${endBytes} of ${totalSlabBytes} bytes`);
 }
 
 /** How many slots make a good picture: all stripes, the first one again, and the last slot; at least four. */

@@ -12,8 +12,9 @@ import {
   usesGuardPages,
 } from '../process-bounds.js';
 import { adviseOn } from './advice.js';
-import type { Plan, PlanBound, PlanUsage } from './answer.js';
+import type { BarePlan, Plan, PlanBound, PlanUsage } from './answer.js';
 import { costsOf } from './costs.js';
+import { assertPlan } from './promises.js';
 import { resolveHost, type PlanHost, type ResolvedHost } from './host.js';
 import type { PlanSettings } from './defaults.js';
 import { readLayers, type NamedSettings, type PlanInput } from './settings.js';
@@ -52,7 +53,7 @@ export function planNamed(named: NamedSettings, host: PlanHost, usage: PlanUsage
     ['mappings', liveByMappings],
     ['memory', liveByMemory],
   ]);
-  const bare = {
+  const bare: BarePlan = {
     settings,
     names,
     slabFits: wantedSlabBytes <= machine.slabLimitBytes,
@@ -70,6 +71,7 @@ export function planNamed(named: NamedSettings, host: PlanHost, usage: PlanUsage
     keptResidentBytes: keptResidentBytes(settings, machine, Math.min(layout.numSlots, liveByMappings)),
     costs: costsOf(settings, machine, layout.numSlots),
   };
+  assertPlan(bare);
   const advice = adviseOn(bare, machine);
   const canBeMade = advice.every(({ severity }) => severity !== 'error');
   return { ...bare, fits: canBeMade && liveMemories === settings.totalMemories, advice };

@@ -1,5 +1,7 @@
 /** Writes SVG elements: escapes what it is given, keeps coordinates short, and puts the prefix before every class. */
 
+import { mistake } from '../../errors.js';
+
 /** A class of the style sheet, without the prefix. */
 export type SvgClass =
   | 'text'
@@ -128,7 +130,8 @@ export class SvgPen {
   }
 }
 
-/** Coordinates to a tenth of a unit: finer than any screen, and half the file. */
+/** Coordinates to a tenth of a unit: finer than any screen, and half the file. A browser leaves out in silence what has no number. */
 function short(value: number): string {
+  if (!Number.isFinite(value)) throw mistake(`a coordinate of a picture is ${value}`);
   return String(Math.round(value * 10) / 10);
 }

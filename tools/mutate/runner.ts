@@ -1,0 +1,160 @@
+/**
+ * Stryker's plugin that runs the tests in the process that it starts itself. Its runner for vitest starts a thread and loads all
+ * modules again for each mutant: a second, where the tests that kill it take a millisecond.
+ */
+import { globSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { pathToFileURL } from 'node:url';
+import { commonTokens, declareClassPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin';
+import {
+  determineHitLimitReached,
+  DryRunStatus,
+  toMutantRunResult,
+  TestStatus,
+  type DryRunResult,
+  type MutantRunOptions,
+  type MutantRunResult,
+  type TestResult,
+  type TestRunner,
+} from '@stryker-mutator/api/test-runner';
+import type { InstrumenterContext, StrykerOptions } from '@stryker-mutator/api/core';
+import fc from 'fast-check';
+import { collect, collected, type CollectedTest } from './vitest-in-process.ts';
+
+export const RUNNER = 'in-process';
+
+/**
+ * The slowest, which kill nothing that others do not: a capacity of a million, a trace that is checked after each of thousands of steps,
+ * and a parser of XML over all of Unicode.
+ */
+const LEFT_OUT = /a million: every slot|trace-6\.json > is what the allocator does|escapes any title/;
+
+/** Processor time that a test may take: as many times as much as without a mutant, and some microseconds. */
+const PATIENCE = 5;
+const LEAST_CPU_TIME = 100_000;
+
+/** Most milliseconds of a property: a mutant mostly dies of the first cases. */
+const PROPERTY_MS = 100;
+
+class InProcessRunner implements TestRunner {
+  static inject = tokens(commonTokens.options);
+  readonly #patterns: readonly string[];
+  /** Processor time of each test without a mutant, in microseconds, as far as it is known here. */
+  readonly #cpuTimes = new Map<string, number>();
+  readonly #stryker: InstrumenterContext;
+  #activeMutant: string | undefined;
+  #numLooks = 0;
+  #endOfCpuTime = Infinity;
+  #hasRunAway = false;
+
+  constructor({ testFiles }: StrykerOptions) {
+    this.#patterns = testFiles;
+    this.#stryker = (globalThis as { __stryker__?: InstrumenterContext }).__stryker__ ??= {};
+    // Mutated code asks at every place that has mutants: so what loops for ever can be ended without ending the process.
+    Object.defineProperty(this.#stryker, 'activeMutant', { get: () => this.#lookAtActive() });
+  }
+
+  capabilities() {
+    return { reloadEnvironment: false };
+  }
+
+  async init(): Promise<void> {
+    importFromSources();
+    // The same cases for each mutant.
+    fc.configureGlobal({ seed: 1, interruptAfterTimeLimit: PROPERTY_MS, markInterruptAsFailure: false });
+    // What a mutant leaves behind is not the next one's.
+    process.on('unhandledRejection', () => undefined);
+    for (const path of globSync([...this.#patterns]).toSorted()) {
+      await collect(path, pathToFileURL(resolve(path)).href);
+    }
+  }
+
+  async dryRun(): Promise<DryRunResult> {
+    const tests: TestResult[] = [];
+    for (const test of collected.filter(({ name }) => !LEFT_OUT.test(name))) {
+      this.#stryker.currentTestId = test.id;
+      tests.push(await this.#runUnchanged(test));
+    }
+    delete this.#stryker.currentTestId;
+    const { mutantCoverage } = this.#stryker;
+    return { status: DryRunStatus.Complete, tests, ...(mutantCoverage && { mutantCoverage }) };
+  }
+
+  async mutantRun({ activeMutant, testFilter, hitLimit }: MutantRunOptions): Promise<MutantRunResult> {
+    const chosen = new Set(testFilter);
+    const candidates = collected.filter(({ id, name }) =>
+      testFilter === undefined ? !LEFT_OUT.test(name) : chosen.has(id),
+    );
+    for (const test of candidates) if (!this.#cpuTimes.has(test.id)) await this.#runUnchanged(test);
+    const cpuTime = ({ id }: CollectedTest): number => this.#cpuTimes.get(id) ?? 0;
+    const tests: TestResult[] = [];
+    this.#stryker.hitCount = 0;
+    this.#stryker.hitLimit = hitLimit ?? Infinity;
+    for (const test of candidates.toSorted((one, other) => cpuTime(one) - cpuTime(other))) {
+      this.#endOfCpuTime = now() + PATIENCE * cpuTime(test) + LEAST_CPU_TIME;
+      this.#activeMutant = activeMutant.id;
+      const result = await run(test);
+      this.#activeMutant = undefined;
+      tests.push(result);
+      if (this.#hasRunAway) break;
+      if (result.status === TestStatus.Failed) break;
+    }
+    const limitReached = determineHitLimitReached(this.#stryker.hitCount, hitLimit);
+    if (this.#hasRunAway) {
+      this.#hasRunAway = false;
+      return toMutantRunResult({ status: DryRunStatus.Timeout, reason: 'it does not end' });
+    }
+    return toMutantRunResult(limitReached ?? { status: DryRunStatus.Complete, tests });
+  }
+
+  async #runUnchanged(test: CollectedTest): Promise<TestResult> {
+    const start = now();
+    const result = await run(test);
+    this.#cpuTimes.set(test.id, now() - start);
+    return result;
+  }
+
+  #lookAtActive(): string | undefined {
+    this.#numLooks = (this.#numLooks + 1) & 0xffff;
+    if (this.#numLooks === 0 && this.#activeMutant !== undefined && now() > this.#endOfCpuTime) {
+      this.#hasRunAway = true;
+      throw new Error('The mutant does not end');
+    }
+    return this.#activeMutant;
+  }
+}
+
+/** By the processor time of this process: other processes do not make a test run away. */
+function now(): number {
+  return process.cpuUsage().user;
+}
+
+async function run({ id, name, file, run }: CollectedTest): Promise<TestResult> {
+  const start = performance.now();
+  let failureMessage: string | undefined;
+  try {
+    await run();
+  } catch (error) {
+    failureMessage = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  }
+  const base = { id, name, fileName: resolve(file), timeSpentMs: performance.now() - start };
+  return failureMessage === undefined
+    ? { ...base, status: TestStatus.Success }
+    : { ...base, status: TestStatus.Failed, failureMessage };
+}
+
+/** Sources import each other as what they are built to, and tests import vitest. */
+function importFromSources(): void {
+  const vitest = new URL('vitest-in-process.ts', import.meta.url).href;
+  registerHooks({
+    resolve(specifier, context, nextResolve) {
+      if (specifier === 'vitest' && context.parentURL !== vitest) return { url: vitest, shortCircuit: true };
+      const isSource = specifier.startsWith('.') && context.parentURL?.endsWith('.ts') === true;
+      return nextResolve(isSource ? specifier.replace(/\.js$/, '.ts') : specifier, context);
+    },
+  });
+}
+
+export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, RUNNER, InProcessRunner)];
