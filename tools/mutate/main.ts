@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { RUNNER, TAG_IS_ZERO } from './runner.ts';
 
 const HERE = import.meta.dirname;
 const WORKSPACE = join(HERE, '..', '..');
@@ -60,7 +61,8 @@ interface Settings {
 function mutate({ name, folder, files, tests }: Piece, settings: Settings): boolean {
   const options = {
     mutate: settings.files ?? files,
-    testRunner: 'in-process',
+    testRunner: RUNNER,
+    ignorers: [TAG_IS_ZERO],
     plugins: [join(HERE, 'runner.ts')],
     testFiles: tests,
     coverageAnalysis: 'perTest',

@@ -7,7 +7,13 @@ import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
-import { commonTokens, declareClassPlugin, PluginKind, tokens } from '@stryker-mutator/api/plugin';
+import {
+  commonTokens,
+  declareClassPlugin,
+  declareValuePlugin,
+  PluginKind,
+  tokens,
+} from '@stryker-mutator/api/plugin';
 import {
   determineHitLimitReached,
   DryRunStatus,
@@ -20,10 +26,12 @@ import {
   type TestRunner,
 } from '@stryker-mutator/api/test-runner';
 import type { InstrumenterContext, StrykerOptions } from '@stryker-mutator/api/core';
+import type { Ignorer } from '@stryker-mutator/api/ignore';
 import fc from 'fast-check';
 import { collect, collected, type CollectedTest } from './vitest-in-process.ts';
 
 export const RUNNER = 'in-process';
+export const TAG_IS_ZERO = 'tag-is-zero';
 
 /**
  * The slowest, which kill nothing that others do not: a capacity of a million, a trace that is checked after each of thousands of steps,
@@ -157,4 +165,16 @@ function importFromSources(): void {
   });
 }
 
-export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, RUNNER, InProcessRunner)];
+/** `at - TAG` is what `at + TAG` is, for `TAG` is 0. */
+const tagIsZero: Ignorer = {
+  shouldIgnore(path) {
+    // A path of Babel's, which Stryker leaves without a type.
+    const { node } = path as { node?: { operator?: string; right?: { name?: string } } };
+    return node?.operator === '+' && node.right?.name === 'TAG' ? 'TAG is 0' : undefined;
+  },
+};
+
+export const strykerPlugins = [
+  declareClassPlugin(PluginKind.TestRunner, RUNNER, InProcessRunner),
+  declareValuePlugin(PluginKind.Ignore, TAG_IS_ZERO, tagIsZero),
+];

@@ -25,8 +25,11 @@ it('names the class of what is no instance', () => {
 
 it('shows one instance alone, where its constructor says so', () => {
   class Bag {
+    readonly #bytes: number;
+
     constructor(bytes: number) {
-      showAs(this, () => `Bag { ${bytes} bytes }`);
+      this.#bytes = bytes;
+      showAs(this, (bag) => `Bag { ${bag.#bytes} bytes }`);
     }
   }
   const bag = new Bag(5);

@@ -51,6 +51,8 @@ function checkHeader(words: Int32Array, capacity: number, warmLimit: number): vo
   const touched = words[TOUCHED_SLOTS]!;
   expect(touched >= 0 && touched <= capacity, 'header', () => `${touched} of ${capacity} slots touched`);
   expect(warm >= 0 && warm <= touched, 'header', () => `${warm} warm slots of ${touched} touched`);
+  const isRingLinked = words[RING + AFFINE] !== 0 || words[RING + CHAIN] !== 0;
+  expect(!isRingLinked, 'header', () => 'the ring is on an affinity list, as if it were a slot');
 }
 
 /** Counts used and warm slots among the touched ones, and finds all others blank. */

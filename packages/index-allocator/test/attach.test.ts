@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { ModuleAffinityIndexAllocator, STATE_BYTES_PER_SLOT, stateBytes } from '../src/index.js';
+import { CAPACITY_STAMP, WARM_LIMIT_STAMP, WARM_SLOTS } from '../src/state.js';
 
 const A = { moduleId: 1, memoryIndex: 0 };
 
@@ -18,6 +19,7 @@ describe('stateBytes', () => {
 
   it('checks its argument', () => {
     expect(() => stateBytes(-1)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    expect(() => stateBytes(-1)).toThrow(/"capacity"/);
     expect(() => stateBytes('1' as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   });
 });
@@ -46,20 +48,63 @@ describe('a buffer that is handed in', () => {
     expect(new Uint8Array(buffer, 12 + stateBytes(3)).every((byte) => byte === 0xbb)).toBe(true);
   });
 
-  it.each<[string, unknown, number, string]>([
-    ['too small', new ArrayBuffer(stateBytes(3) - 1), 0, 'ERR_INVALID_ARG_VALUE'],
-    ['too small behind the offset', new ArrayBuffer(stateBytes(3)), 4, 'ERR_INVALID_ARG_VALUE'],
-    ['empty', new ArrayBuffer(0), 0, 'ERR_INVALID_ARG_VALUE'],
-    ['resizable', new ArrayBuffer(160, { maxByteLength: 320 }), 0, 'ERR_INVALID_ARG_VALUE'],
-    ['growable', new SharedArrayBuffer(160, { maxByteLength: 320 }), 0, 'ERR_INVALID_ARG_VALUE'],
-    ['a view', new Int32Array(40), 0, 'ERR_INVALID_ARG_TYPE'],
-    ['null', null, 0, 'ERR_INVALID_ARG_TYPE'],
-    ['at no word', new ArrayBuffer(1000), 2, 'ERR_OUT_OF_RANGE'],
-    ['at a negative offset', new ArrayBuffer(1000), -4, 'ERR_OUT_OF_RANGE'],
-    ['at a fraction', new ArrayBuffer(1000), 0.5, 'ERR_OUT_OF_RANGE'],
-    ['at no number', new ArrayBuffer(1000), '4' as never, 'ERR_INVALID_ARG_TYPE'],
-  ])('is refused if it is %s', (_, buffer, byteOffset, code) => {
-    expect(() => make(buffer, byteOffset)).toThrow(expect.objectContaining({ code }));
+  const noBuffer =
+    'The "options.buffer" property must be an instance of ArrayBuffer or SharedArrayBuffer. Received ';
+  it.each<[string, unknown, number, code: string, message: string]>([
+    [
+      'too small',
+      new ArrayBuffer(stateBytes(3) - 1),
+      0,
+      'ERR_INVALID_ARG_VALUE',
+      '"options.buffer" is too small for 3 slots: 160 bytes are needed from byte 0 on. Received 159 bytes',
+    ],
+    [
+      'too small behind the offset',
+      new ArrayBuffer(stateBytes(3)),
+      4,
+      'ERR_INVALID_ARG_VALUE',
+      '160 bytes are needed from byte 4 on. Received 160 bytes',
+    ],
+    ['empty', new ArrayBuffer(0), 0, 'ERR_INVALID_ARG_VALUE', 'Received 0 bytes'],
+    [
+      'resizable',
+      new ArrayBuffer(160, { maxByteLength: 320 }),
+      0,
+      'ERR_INVALID_ARG_VALUE',
+      '"options.buffer" must not be resizable',
+    ],
+    [
+      'growable',
+      new SharedArrayBuffer(160, { maxByteLength: 320 }),
+      0,
+      'ERR_INVALID_ARG_VALUE',
+      '"options.buffer" must not be growable',
+    ],
+    ['a view', new Int32Array(40), 0, 'ERR_INVALID_ARG_TYPE', noBuffer],
+    ['null', null, 0, 'ERR_INVALID_ARG_TYPE', noBuffer],
+    ['by its prototype alone', Object.create(ArrayBuffer.prototype), 0, 'ERR_INVALID_ARG_TYPE', noBuffer],
+    [
+      'shared by its prototype alone',
+      Object.create(SharedArrayBuffer.prototype),
+      0,
+      'ERR_INVALID_ARG_TYPE',
+      noBuffer,
+    ],
+    ['a proxy of one', new Proxy(new ArrayBuffer(160), {}), 0, 'ERR_INVALID_ARG_TYPE', noBuffer],
+    [
+      'at no word',
+      new ArrayBuffer(1000),
+      2,
+      'ERR_OUT_OF_RANGE',
+      '"options.byteOffset" is out of range. It must be a multiple of 4',
+    ],
+    ['at a negative offset', new ArrayBuffer(1000), -4, 'ERR_OUT_OF_RANGE', '"options.byteOffset"'],
+    ['at a fraction', new ArrayBuffer(1000), 0.5, 'ERR_OUT_OF_RANGE', '"options.byteOffset"'],
+    ['at no number', new ArrayBuffer(1000), '4' as never, 'ERR_INVALID_ARG_TYPE', '"options.byteOffset"'],
+  ])('is refused if it is %s', (_, buffer, byteOffset, code, message) => {
+    expect(() => make(buffer, byteOffset)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(message) as string }),
+    );
   });
 
   it('is refused with other settings than it was made with, and keeps its own', () => {
@@ -67,7 +112,28 @@ describe('a buffer that is handed in', () => {
     make(buffer).alloc(A);
     expect(() => make(buffer, 0, 4)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
     expect(() => make(buffer, 0, 3, 1)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
+    expect(() => make(buffer, 0, 4)).toThrow(
+      '"options.buffer" holds the state of an allocator with other settings: capacity 3 and at most 2 unused warm slots, ' +
+        'not 4 and 2',
+    );
     expect(make(buffer).length).toBe(1);
+  });
+
+  it.each([CAPACITY_STAMP, WARM_LIMIT_STAMP])(
+    'is not taken for a new one by half of its header: word %i',
+    (word) => {
+      const buffer = new ArrayBuffer(stateBytes(3));
+      new Int32Array(buffer)[word] = 7;
+      const before = [...new Int32Array(buffer)];
+      expect(() => make(buffer)).toThrow(/other settings/);
+      expect([...new Int32Array(buffer)]).toEqual(before);
+    },
+  );
+
+  it('is checked before it is taken up', () => {
+    const { buffer } = make(new ArrayBuffer(stateBytes(3)));
+    new Int32Array(buffer)[WARM_SLOTS] = 1;
+    expect(() => make(buffer)).toThrow(expect.objectContaining({ code: 'ERR_INCONSISTENT_STATE' }));
   });
 
   it('is refused, and left alone, if it holds something else', () => {
@@ -106,5 +172,31 @@ describe('a buffer that was transferred away', () => {
     expect(() => allocator.unusedWarmSlots).toThrow(detached);
     expect(() => allocator.unusedBytesResident).toThrow(detached);
     expect(() => allocator.checkConsistency()).toThrow(detached);
+  });
+});
+
+describe('a host', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it('without memory for the state: the error says how much was asked for, and why there is none', () => {
+    const cause = new RangeError('Array buffer allocation failed');
+    vi.stubGlobal('Int32Array', function () {
+      throw cause;
+    });
+    expect(() => new ModuleAffinityIndexAllocator(3, 0)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_MEMORY_ALLOCATION_FAILED',
+        message: 'Cannot allocate 160 bytes of state for 3 slots',
+        cause,
+      }),
+    );
+  });
+
+  it('without shared buffers, as a page that is not isolated, has the others', () => {
+    vi.stubGlobal('SharedArrayBuffer', undefined);
+    expect(make(new ArrayBuffer(160)).length).toBe(0);
+    expect(() => make({})).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   });
 });

@@ -10,6 +10,8 @@ import {
 import type { MemoryKey } from '../src/index.js';
 import { mixed, refuses } from './support/mixed.js';
 
+const NO_KEY = '"key" argument must be of type object, with moduleId and memoryIndex';
+
 describe('bad arguments leave the state as it is', () => {
   const numbers = [-1, 6, 1.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32, 2 ** 53];
   const others = ['0', null, undefined, 0n, true, {}, [], Symbol('slot'), () => 0];
@@ -62,9 +64,9 @@ describe('bad arguments leave the state as it is', () => {
   );
 
   it.each([
-    [null, 'ERR_INVALID_ARG_TYPE', 'key'],
-    [7, 'ERR_INVALID_ARG_TYPE', 'key'],
-    ['1:0', 'ERR_INVALID_ARG_TYPE', 'key'],
+    [null, 'ERR_INVALID_ARG_TYPE', NO_KEY],
+    [7, 'ERR_INVALID_ARG_TYPE', NO_KEY],
+    ['1:0', 'ERR_INVALID_ARG_TYPE', NO_KEY],
     [{}, 'ERR_INVALID_ARG_TYPE', 'moduleId'],
     [{ moduleId: 1 }, 'ERR_INVALID_ARG_TYPE', 'memoryIndex'],
     [{ moduleId: '1', memoryIndex: 0 }, 'ERR_INVALID_ARG_TYPE', 'moduleId'],
@@ -86,7 +88,46 @@ describe('bad arguments leave the state as it is', () => {
   it('no key at all: there is nothing to purge', () => {
     const allocator = mixed();
     const purge = () => allocator.allocAffineAndClearAffinity(undefined as never);
-    refuses(allocator, purge, 'ERR_INVALID_ARG_TYPE', 'key');
+    refuses(allocator, purge, 'ERR_INVALID_ARG_TYPE', NO_KEY);
+  });
+
+  it('a key that cannot be read: its own error, and a revoked proxy is no key', () => {
+    const allocator = mixed();
+    const mine = Object.assign(new Error('mine'), { code: 'MINE' });
+    const failing = {
+      moduleId: 1,
+      get memoryIndex(): number {
+        throw mine;
+      },
+    };
+    const { proxy, revoke } = Proxy.revocable({ moduleId: 1, memoryIndex: 0 }, {});
+    revoke();
+    for (const call of [
+      (key: MemoryKey) => allocator.alloc(key),
+      (key: MemoryKey) => allocator.allocAffineAndClearAffinity(key),
+    ]) {
+      refuses(allocator, () => call(failing), 'MINE');
+      refuses(allocator, () => call(proxy), 'ERR_INVALID_ARG_TYPE', NO_KEY);
+    }
+  });
+
+  it('the largest key is one', () => {
+    const allocator = new ModuleAffinityIndexAllocator(3, 3);
+    const key = { moduleId: MAX_MODULE_ID, memoryIndex: MAX_MEMORY_INDEX };
+    const slot = allocator.alloc(key)!;
+    allocator.free(slot, 1);
+    expect(allocator.allocAffineAndClearAffinity(key)).toBe(slot);
+  });
+
+  it('settings that are none, by their names', () => {
+    const make = (capacity: unknown, limit: unknown) => () =>
+      new ModuleAffinityIndexAllocator(capacity as number, limit as number);
+    expect(make(-1, 0)).toThrow(/"capacity" is out of range/);
+    expect(make('3', 0)).toThrow(/"capacity" argument must be of type number/);
+    expect(make(3, -1)).toThrow(/"maxUnusedWarmSlots" is out of range/);
+    const allocator = mixed();
+    refuses(allocator, () => allocator.trim(-1, () => 0), 'ERR_OUT_OF_RANGE', '"maxBytes"');
+    refuses(allocator, () => allocator.trim(0, 1 as never), 'ERR_INVALID_ARG_TYPE', '"release"');
   });
 
   it('a negative zero is zero', () => {

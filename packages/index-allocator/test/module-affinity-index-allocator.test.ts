@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -172,6 +173,7 @@ describe('freeMany', () => {
 
   it.each<[unknown, string]>([
     [undefined, 'items'],
+    [null, 'items'],
     [7, 'items'],
     ['01', 'items'],
     [{ slot: 0 }, 'items'],
@@ -179,7 +181,14 @@ describe('freeMany', () => {
     [[good[0], 0], 'items[1]'],
   ])('changes nothing with %o', (items, field) => {
     const allocator = mixed();
-    refuses(allocator, () => allocator.freeMany(items as FreedSlot[]), 'ERR_INVALID_ARG_TYPE', `"${field}"`);
+    const expected = field === 'items' ? 'an iterable of objects with slot' : 'of type object, with slot';
+    refuses(
+      allocator,
+      () => allocator.freeMany(items as FreedSlot[]),
+      'ERR_INVALID_ARG_TYPE',
+      `"${field}"`,
+      `must be ${expected} and bytesResident. Received`,
+    );
   });
 
   it('changes nothing when an item throws, and reads each field once', () => {
@@ -230,7 +239,9 @@ describe('unusedBytesResident', () => {
       allocator,
       () => allocator.free(32, MAX_SLOT_BYTES_RESIDENT),
       'ERR_OUT_OF_RANGE',
+      '"bytesResident"',
       'unusedBytesResident',
+      'Received 281_474_976_710_655',
     );
     // 2^53 - 1 is 32 * (2^48 - 1) + 31.
     const rest = [
@@ -282,4 +293,8 @@ describe('trim', () => {
     expect(() => allocator.trim(-1, () => 0)).toThrow(RangeError);
     expect(() => allocator.trim(0, 1 as never)).toThrow(TypeError);
   });
+});
+
+it('is shown by how many slots are used', () => {
+  expect(inspect(mixed())).toBe('ModuleAffinityIndexAllocator { 2 of 6 slots used }');
 });

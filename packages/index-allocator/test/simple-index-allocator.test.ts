@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { SimpleIndexAllocator, stateBytes } from '../src/index.js';
+import { WARM_SLOTS } from '../src/state.js';
 
 describe('SimpleIndexAllocator', () => {
   it('reuses the least recently freed slot before it touches a new one', () => {
@@ -35,6 +37,20 @@ describe('SimpleIndexAllocator', () => {
     );
     expect(allocator.isUsed(0)).toBe(false);
     allocator.checkConsistency();
+  });
+
+  it('is shown by how many slots are used', () => {
+    const allocator = new SimpleIndexAllocator(3);
+    allocator.alloc();
+    expect(inspect(allocator)).toBe('SimpleIndexAllocator { 1 of 3 slots used }');
+  });
+
+  it('notices that somebody has written into its state', () => {
+    const allocator = new SimpleIndexAllocator(3);
+    new Int32Array(allocator.buffer)[WARM_SLOTS] = 1;
+    expect(() => allocator.checkConsistency()).toThrow(
+      expect.objectContaining({ code: 'ERR_INCONSISTENT_STATE' }),
+    );
   });
 
   it('lives in a buffer that is handed in', () => {
