@@ -195,7 +195,9 @@ describe('a host', () => {
   });
 
   it('without shared buffers, as a page that is not isolated, has the others', () => {
-    vi.stubGlobal('SharedArrayBuffer', undefined);
+    // Restored behind the test, however it ends.
+    vi.stubGlobal('SharedArrayBuffer', SharedArrayBuffer);
+    Reflect.deleteProperty(globalThis, 'SharedArrayBuffer');
     expect(make(new ArrayBuffer(160)).length).toBe(0);
     expect(() => make({})).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   });
