@@ -305,3 +305,17 @@ describe('calculate(): bad input', () => {
     }
   });
 });
+
+it('names both operands of the sum that is too large, down to the guard after the slots', () => {
+  const constraints = {
+    expectedSlotBytes: 7 * 2 ** 50,
+    maxMemoryBytes: 2 ** 50,
+    guardBytes: 4096,
+    numSlots: 2,
+    numPkeysAvailable: 2,
+    guardBeforeSlots: true,
+  };
+  expect(() => calculate(constraints)).toThrow(
+    /preSlabGuardBytes \+ slotBytes \* numSlots 0x[\da-f]+ .* \+ postSlabGuardBytes 0x[\da-f]+ /,
+  );
+});

@@ -125,3 +125,11 @@ describe('slabConstraints()', () => {
     expect(() => slabConstraints({}, 3 as unknown as SlabTunables)).toThrow(/"tunables"/);
   });
 });
+
+it('names the size that cannot be rounded up to a page', () => {
+  expect(() => slabConstraints({ maxMemorySize: Number.MAX_SAFE_INTEGER })).toThrow(/maxMemorySize/);
+  expect(() => slabConstraints({}, { memoryGuardSize: Number.MAX_SAFE_INTEGER })).toThrow(/memoryGuardSize/);
+  expect(() => slabConstraints({}, { memoryReservation: Number.MAX_SAFE_INTEGER })).toThrow(
+    /memoryReservation/,
+  );
+});

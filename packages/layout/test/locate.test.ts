@@ -224,7 +224,15 @@ describe('describeLocation()', () => {
   });
 
   it('refuses what is not a location', () => {
-    expect(() => describeLocation({ kind: 'moon', offset: 0 } as unknown as SlabLocation)).toThrow(TypeError);
-    expect(() => describeLocation(null as unknown as SlabLocation)).toThrow(TypeError);
+    expect(() => describeLocation({ kind: 'moon', offset: 0 } as unknown as SlabLocation)).toThrow(
+      '"location" argument must be a location from locate()',
+    );
+    expect(() => describeLocation(null as unknown as SlabLocation)).toThrow('"location" argument');
+    expect(() => locate({} as SlabLayout, 0)).toThrow(
+      '"layout" argument must be a SlabLayout from calculate()',
+    );
+    expect(() => locate(STRIPED, STRIPED.slotOffset(0), { memoryBytes: '1' as never })).toThrow(
+      '"options.memoryBytes" property must be of type number, or a function of the slot',
+    );
   });
 });

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addBytes, multiplyBytes, pageAlignedBytes, roundUpToPage, SlabTooLargeError } from '../src/index.js';
+import { maxBytes, subtractOrZero, ZERO_BYTES } from '../src/page-aligned-bytes.js';
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const MAX_ALIGNED = MAX - (MAX % 4096);
@@ -66,5 +67,30 @@ describe('page-aligned bytes', () => {
     );
     expect(() => multiplyBytes(page, 1.5)).toThrow(/"count"/);
     expect(() => multiplyBytes(page, -1)).toThrow(/"count"/);
+  });
+
+  it('are called bytes where nobody says what they are', () => {
+    const negative = -4096 as never;
+    expect(() => pageAlignedBytes(1, 4096)).toThrow('"bytes"');
+    expect(() => roundUpToPage(-1, 4096)).toThrow('"bytes"');
+    expect(() => multiplyBytes(negative, 2)).toThrow('"bytes"');
+    expect(() => addBytes(negative, ZERO_BYTES)).toThrow('"left"');
+    expect(() => addBytes(ZERO_BYTES, negative)).toThrow('"right"');
+  });
+
+  it('are rounded to real pages only', () => {
+    for (const pageSize of [0, 1000, 12_288, 2048, 2 ** 31]) {
+      expect(() => roundUpToPage(4096, pageSize)).toThrow(/pageSize/);
+    }
+  });
+
+  it('are never less than none, and the larger of two is one of them', () => {
+    const [page, pages] = [pageAlignedBytes(4096, 4096), pageAlignedBytes(12_288, 4096)];
+    expect([subtractOrZero(pages, page), subtractOrZero(page, pages), subtractOrZero(page, page)]).toEqual([
+      8192, 0, 0,
+    ]);
+    expect([maxBytes(page, pages), maxBytes(pages, page), maxBytes(page, page)]).toEqual([
+      12_288, 12_288, 4096,
+    ]);
   });
 });

@@ -27,6 +27,26 @@ describe('mappingsOfSlot()', () => {
   );
 });
 
+const BAD_COUNTS = [-1, 0.5, Number.NaN, Infinity, 2 ** 53, '1', undefined];
+
+describe.each<[string, (...args: never[]) => unknown, good: readonly unknown[], names: readonly string[]]>([
+  ['mappingsOfSlot()', mappingsOfSlot, [5, 5, 5], ['accessiblePages', 'imageFirstPage', 'imagePages']],
+  ['mappingsOfGuardedSlot()', mappingsOfGuardedSlot, [5, 5, true], ['accessiblePages', 'imagePages']],
+  ['mappingsForPools()', mappingsForPools, [5, 5], ['maxMapCount', 'otherMappings']],
+])('%s', (_, count, good, names) => {
+  it('refuses what is no count, wherever it stands', () => {
+    for (const [index, name] of names.entries()) {
+      for (const bad of BAD_COUNTS) {
+        // No limit at all is one, and what is left out has a default.
+        if (bad === Infinity && name === 'maxMapCount') continue;
+        if (bad === undefined && name === 'otherMappings') continue;
+        expect(() => count(...(good.with(index, bad) as never[]))).toThrow(`"${name}"`);
+      }
+    }
+    expect(() => count(...(good as never[]))).not.toThrow();
+  });
+});
+
 describe('mappingsForPools()', () => {
   it('leaves to Node what it needs', () => {
     expect([0, MAPPINGS_LEFT_TO_NODE, 65_530, Infinity].map((count) => mappingsForPools(count))).toEqual([
@@ -61,6 +81,30 @@ describe('guard markers', () => {
     ] as const)
       expect(usesGuardPages({ ...facts, ...other })).toBe(false);
     expect(usesGuardPages({ ...facts, setting: 'enable', canGuard: false, numStripes: 15 })).toBe(true);
+  });
+
+  it('are taken up to 16 MiB a slot, from one mapping too few on', () => {
+    expect(usesGuardPages({ ...facts, slotBytes: 16 * 2 ** 20 })).toBe(true);
+    expect(usesGuardPages({ ...facts, numSlots: 31_742 })).toBe(true);
+  });
+
+  it.each<[unknown, string]>([
+    [null, 'facts'],
+    [{ ...facts, setting: 'often' }, 'facts.setting'],
+    [{ ...facts, canGuard: 1 }, 'facts.canGuard'],
+    [{ ...facts, numSlots: -1 }, 'facts.numSlots'],
+    [{ ...facts, numStripes: 0.5 }, 'facts.numStripes'],
+    [{ ...facts, slotBytes: '1MiB' }, 'facts.slotBytes'],
+    [{ ...facts, maxMappings: -1 }, 'facts.maxMappings'],
+  ])('are not decided on by %j', (bad, name) => {
+    // The quotes of a property's name are simple ones where it is its value that is refused.
+    expect(() => usesGuardPages(bad as GuardFacts)).toThrow(
+      new RegExp(`["']${name.replace('.', '\\.')}["']`),
+    );
+  });
+
+  it('say of their slots whether they are striped', () => {
+    expect(() => mappingsOfGuardedSlot(1, 0, 'y' as never)).toThrow('"isStriped"');
   });
 
   it('leave a slot no mapping of its own, unless it has a key or an image', () => {

@@ -251,3 +251,20 @@ describe('draw(): bad input', () => {
     expect(() => draw(structuredClone(THREE), { format: 'text' })).toThrow(/"layout"/);
   });
 });
+
+describe('draw(): options', () => {
+  const svgOf = (options: object) => draw(THREE, { format: 'svg', ...options });
+
+  it.each(['', '1a', ' a', 'a b', 'a"', 'a>', '-a', 'ä', 5, ['a']])('%j begins no id', (idPrefix) => {
+    expect(() => svgOf({ idPrefix })).toThrow(
+      `'options.idPrefix' must be a letter, then letters, digits, "-" or "_"`,
+    );
+  });
+
+  it('says what else would have been right', () => {
+    expect(() => svgOf({ title: 5 })).toThrow('"options.title" property must be of type string');
+    expect(() => svgOf({ theme: 'red' })).toThrow("'options.theme' must be one of: 'auto', 'light', 'dark'");
+    expect(svgOf({ title: 'my own' })).toContain('my own');
+    expect(svgOf({ idPrefix: 'a-1_B' })).toContain('a-1_B-');
+  });
+});

@@ -4,7 +4,9 @@ import {
   DEFAULT_SLAB_SETTINGS,
   plan,
   readFlags,
+  readNamed,
   readSettings,
+  settingReaders,
   WASMTIME_FLAGS,
   WASMTIME_PLAN_SETTINGS,
 } from '../../src/index.js';
@@ -166,5 +168,35 @@ describe('bad settings', () => {
 
   it('refuses a flag without the value that it needs', () => {
     expect(() => readFlags(['-Opooling-total-memories'])).toThrow(/pooling-total-memories.*number/);
+  });
+});
+
+describe('settings by any reader', () => {
+  const { count, flag } = settingReaders;
+
+  it('by readers of one’s own go over the defaults', () => {
+    const readers = { totalMemories: count, wanted: flag };
+    const defaults = { totalMemories: 5, wanted: false };
+    expect(readNamed({ 'total-memories': '7' }, readers, defaults)).toEqual({
+      totalMemories: 7,
+      wanted: false,
+    });
+    expect(() => readNamed({}, readers, null as never)).toThrow('"defaults" argument');
+    expect(() => readNamed(null as never, readers, defaults)).toThrow('"settings" argument');
+    expect(() => readSettings({}, 5 as never)).toThrow('"defaults" argument');
+    expect(readSettings({}, { ...DEFAULT_PLAN_SETTINGS, totalMemories: 3 }).totalMemories).toBe(3);
+  });
+
+  it('as flags: with -O, before them or on its own, and with blanks around', () => {
+    const { memoryGuardSize, totalMemories } = readFlags([
+      '-O',
+      ' pooling-total-memories = 7 ,memory-guard-size=65536',
+    ]);
+    expect([totalMemories, memoryGuardSize]).toEqual([7, 65_536]);
+    expect(readFlags(['-Opooling-total-memories=8', '']).totalMemories).toBe(8);
+    expect(readFlags([' guard-before-linear-memory ']).guardBeforeLinearMemory).toBe(true);
+    expect(() => readFlags('-O' as never)).toThrow('"flags" argument must be an instance of Array');
+    expect(() => readFlags(['-O', 5 as never])).toThrow('flags[1]');
+    expect(() => readFlags(['memory-O-guard-size=1'])).toThrow('memory-O-guard-size');
   });
 });
