@@ -10,37 +10,19 @@ import type { KeyLease } from '@guardstripe/mpk';
 import type { SlabLayout } from '@guardstripe/layout';
 import { onFree, reportFailure } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
-import type { Counters } from '../slots/counters.js';
-import type { HostBytes } from '../slots/host-bytes.js';
 import type { Images } from '../slots/image-table.js';
-import type { SlotMemory } from '../slots/memory.js';
 import type { SlabPages, SlotPages } from '../slots/pages.js';
-import type { SlotRecords } from '../slots/records.js';
-import type { SlotViews } from '../slots/views.js';
 import type { Ended } from './farewell.js';
-import type { FreeSlots } from './free-slots.js';
-import type { PendingAnswers } from './pending-answers.js';
-import type { SlotRecycler } from './recycler.js';
-import type { Tenancies } from './tenancies.js';
+import type { Tenancies, TenanciesParts } from './tenancies.js';
 import type { Tenancy } from './tenancy.js';
-import type { WithheldSlots } from './withheld-slots.js';
 
-/** All that ends. */
-export interface ClosingParts {
+/** All that ends: what the tenancies are made of, and what they lie in. */
+export interface ClosingParts extends TenanciesParts {
   readonly slab: SlabPages;
   readonly keys: KeyLease;
   readonly layout: SlabLayout;
   readonly pages: SlotPages;
-  readonly records: SlotRecords;
-  readonly counters: Counters;
   readonly images: Images;
-  readonly memory: SlotMemory;
-  readonly bytes: HostBytes;
-  readonly views: SlotViews;
-  readonly free: FreeSlots;
-  readonly recycler: SlotRecycler;
-  readonly withheld: WithheldSlots;
-  readonly pending: PendingAnswers;
   readonly tenancies: Tenancies;
 }
 

@@ -98,7 +98,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
     this.#memory = memory;
     this.#recycler = recycler;
     this.#housekeeping = new Housekeeping({ free, memory, records, counters, numStripes });
-    this.#closing = { ...shared, slab, keys, images, tenancies: this.tenancies };
+    this.#closing = { ...shared, shortage, slab, keys, images, tenancies: this.tenancies };
     this.#images = images;
     this.#budget = budget;
     this.#shared = made.shared && { ...made.shared, leaving: new Leaving() };
