@@ -13,6 +13,8 @@ export interface Boot {
   readonly initramfs: string;
   /** What the machine writes to its second serial port lands in this file. */
   readonly secondPort: string;
+  /** A file that is the machine's only disk. */
+  readonly swapDisk: string | undefined;
   readonly machine: MachineOptions;
 }
 
@@ -46,15 +48,26 @@ export async function boot(options: Boot): Promise<BootEnd> {
   }
 }
 
-function qemuArguments({ kernel, initramfs, secondPort, machine }: Boot): readonly string[] {
+function qemuArguments({ kernel, initramfs, secondPort, swapDisk, machine }: Boot): readonly string[] {
   return [
     ['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     // `max` is every feature QEMU can emulate; protection keys are among them.
     ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
     ['-m', String(machine.memoryMebibytes), '-smp', String(machine.numCpus)],
     ['-serial', 'stdio', '-serial', `file:${secondPort}`],
+    swapDisk === undefined ? [] : diskArguments(swapDisk),
     ['-kernel', kernel, '-initrd', initramfs],
     // A kernel that panics reboots at once, and without reboot QEMU ends: no result, so a failure.
     ['-append', 'console=ttyS0 quiet panic=-1'],
   ].flat();
+}
+
+function diskArguments(file: string): readonly string[] {
+  // Cloud kernels have this kind of disk built in; a virtio disk's driver is a module.
+  return [
+    '-drive',
+    `file=${file},if=none,id=swap,format=raw,cache=unsafe`,
+    '-device',
+    'nvme,drive=swap,serial=swap',
+  ];
 }

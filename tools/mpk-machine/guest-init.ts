@@ -4,11 +4,15 @@ import { GUEST_OUT } from './paths.ts';
 /** The file in `GUEST_OUT` that holds the exit status of the command, in decimal. */
 export const EXIT_STATUS_FILE = 'exit-status';
 
+const SWAP_DISK = '/dev/nvme0n1';
+
 export interface GuestCommand {
   /** Where it runs. */
   readonly folder: string;
   readonly words: readonly string[];
   readonly sysctls: readonly string[];
+  /** Whether the machine has a disk to swap to. */
+  readonly swaps: boolean;
   /** `NAME=value` */
   readonly environment: readonly string[];
 }
@@ -28,10 +32,17 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ln -sf /proc/self/fd /dev/fd
 ip link set lo up
 stty -onlcr < /dev/console
 stty -F /dev/ttyS1 raw -echo clocal
+${
+  command.swaps
+    ? `mkswap ${SWAP_DISK} > /dev/null && swapon ${SWAP_DISK}
+`
+    : ''
+}
 ${command.sysctls.map((setting) => `sysctl -q -w ${quoted(setting)}\n`).join('')}
 ${command.environment.map((assignment) => `export ${quoted(assignment)}\n`).join('')}
 # Through a pipe: programs see no terminal and print plain lines.

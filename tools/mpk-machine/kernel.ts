@@ -1,35 +1,41 @@
 /**
- * Finds a Linux kernel image for the machine, in this order: the file that `GUARDSTRIPE_MPK_KERNEL` names; the one kept in
- * the cache; the kernel package that Debian's `linux-image-cloud-amd64` stands for, downloaded and unpacked into the cache.
- * Nothing is installed, and only the last one needs a network. The kernel must have the serial console, the initramfs
- * and the protection keys built in, as Debian's cloud kernel has.
+ * Finds a Linux kernel image for the machine: a file that was named; else one kept in the cache; else a package of Debian,
+ * downloaded and unpacked into the cache. Nothing is installed, and only the last one needs a network. The kernel must have the
+ * serial console, the initramfs, the protection keys and an NVMe disk built in, as Debian's cloud kernels have.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { MissingPart } from './missing.ts';
 import { CACHE } from './paths.ts';
 import { findProgram } from './host-programs.ts';
+import { type AptSource, BACKPORTS, OWN_SOURCES } from './apt-source.ts';
+
+/** Kernels that are known by name: `old` is what this Debian has (6.1 on Debian 12), `new` the newest of Debian 13's backports. */
+const NAMED: Readonly<Record<string, AptSource>> = { old: OWN_SOURCES, new: BACKPORTS };
 
 const META_PACKAGE = 'linux-image-cloud-amd64';
+/** Newer kernels come in several packages, of which one has the image; the others are modules, which the machine needs none of. */
+const PACKAGES_WITH_IMAGE = /Depends: (linux-(?:image|binary)-\S+)/;
 const HOW_TO_GET_ONE =
-  'run `apt-get update` on Debian and try again, or name a Linux kernel image in GUARDSTRIPE_MPK_KERNEL';
+  'run `apt-get update` on Debian and try again, or name a Linux kernel image by --kernel or in GUARDSTRIPE_MPK_KERNEL';
 
-/** Throws `MissingPart`. */
-export function findOrFetchKernel(): string {
-  const named = process.env['GUARDSTRIPE_MPK_KERNEL'];
-  if (named !== undefined && named !== '') {
-    if (existsSync(named)) return named;
-    throw new MissingPart(`GUARDSTRIPE_MPK_KERNEL names a file that is not there: ${named}`);
+/** `choice` is a name of {@link NAMED}, or a file. Throws `MissingPart`. */
+export function findOrFetchKernel(choice: string): string {
+  const source = NAMED[choice];
+  if (source === undefined) {
+    if (existsSync(choice)) return choice;
+    throw new MissingPart(`the kernel is neither ${Object.keys(NAMED).join(' nor ')} nor a file: ${choice}`);
   }
-  return cachedKernel() ?? fetchKernel();
+  const folder = join(CACHE, choice);
+  return cachedKernel(folder) ?? fetchKernel(source, folder);
 }
 
-function cachedKernel(): string | undefined {
-  return globSync(join(CACHE, 'vmlinuz-*')).toSorted().at(-1);
+function cachedKernel(folder: string): string | undefined {
+  return globSync(join(folder, 'vmlinuz-*')).toSorted().at(-1);
 }
 
-function fetchKernel(): string {
+function fetchKernel(source: AptSource, folder: string): string {
   for (const tool of ['apt-cache', 'apt-get', 'dpkg-deb']) {
     if (findProgram(tool) === undefined) {
       throw new MissingPart(
@@ -37,17 +43,14 @@ function fetchKernel(): string {
       );
     }
   }
-  mkdirSync(CACHE, { recursive: true });
-  const scratch = mkdtempSync(join(CACHE, 'fetch-'));
+  mkdirSync(folder, { recursive: true });
+  const scratch = mkdtempSync(join(folder, 'fetch-'));
   try {
-    output('apt-get', ['download', packageName()], scratch);
-    const [archive] = globSync(join(scratch, '*.deb'));
-    if (archive === undefined) throw new MissingPart(`apt-get downloaded no kernel; ${HOW_TO_GET_ONE}`);
-    output('dpkg-deb', ['-x', archive, join(scratch, 'unpacked')], scratch);
-    const [image] = globSync(join(scratch, 'unpacked', 'boot', 'vmlinuz-*'));
-    if (image === undefined) throw new MissingPart(`${basename(archive)} holds no kernel; ${HOW_TO_GET_ONE}`);
+    const options = source.prepare(scratch);
+    if (options.length > 0) output('apt-get', [...options, 'update'], scratch);
     // A rename is all or nothing, so a run that is cut short leaves no half kernel in the cache.
-    const kept = join(CACHE, basename(image));
+    const { image, version } = unpackImage(options, scratch);
+    const kept = join(folder, `vmlinuz-${version}`);
     renameSync(image, kept);
     return kept;
   } finally {
@@ -55,12 +58,23 @@ function fetchKernel(): string {
   }
 }
 
-/** The package with today's version in its name, such as `linux-image-6.1.0-56-cloud-amd64`. */
-function packageName(): string {
-  const dependencies = output('apt-cache', ['depends', META_PACKAGE], CACHE);
-  const name = /Depends: (linux-image-\S+)/.exec(dependencies)?.[1];
-  if (name !== undefined) return name;
-  throw new MissingPart(`apt knows no package ${META_PACKAGE}; ${HOW_TO_GET_ONE}`);
+/** Follows the meta package to the package that holds the image, such as `linux-image-6.1.0-56-cloud-amd64`. */
+function unpackImage(options: readonly string[], scratch: string): { image: string; version: string } {
+  let name = META_PACKAGE;
+  for (;;) {
+    const dependencies = output('apt-cache', [...options, 'depends', name], scratch);
+    const next = PACKAGES_WITH_IMAGE.exec(dependencies)?.[1];
+    if (next === undefined) throw new MissingPart(`${name} of Debian holds no kernel; ${HOW_TO_GET_ONE}`);
+    name = next;
+    output('apt-get', [...options, 'download', name], scratch);
+    const [archive] = globSync(join(scratch, `${name}_*.deb`));
+    if (archive === undefined) throw new MissingPart(`apt-get downloaded no ${name}; ${HOW_TO_GET_ONE}`);
+    const unpacked = join(scratch, name);
+    output('dpkg-deb', ['-x', archive, unpacked], scratch);
+    const [image] = globSync(['boot/vmlinuz-*', 'usr/lib/modules/*/vmlinuz'], { cwd: unpacked });
+    if (image !== undefined)
+      return { image: join(unpacked, image), version: name.replace(/^linux-(?:image|binary)-/, '') };
+  }
 }
 
 function output(command: string, args: readonly string[], cwd: string): string {

@@ -5,6 +5,10 @@ export interface MachineOptions {
   /** Memory of the machine in MiB. */
   readonly memoryMebibytes: number;
   readonly numCpus: number;
+  /** Of a disk to swap to, in MiB; 0 for none. */
+  readonly swapMebibytes: number;
+  /** A kernel by name or by file, see `kernel.ts`. */
+  readonly kernel: string;
   /** The machine is switched off, and the run has failed, after so many seconds. */
   readonly timeLimitSeconds: number;
   /** `name=value`, set before the command starts. */
@@ -25,7 +29,10 @@ export const USAGE = `usage: node tools/mpk-machine/main.ts [options] [part of a
 
   --run <script>          run this script of the workspace instead of the tests
   --emulate               emulate even if this computer has protection keys
+  --kernel <which>        old: what this Debian has, new: of Debian 13's backports, or a file
+                          (default: what GUARDSTRIPE_MPK_KERNEL says, else old)
   --memory <MiB>          memory of the machine (default 3072)
+  --swap <MiB>            a disk to swap to (default 512; 0 for none)
   --cpus <n>              processors of the machine (default 2)
   --time-limit <seconds>  switch the machine off after this time (default 900)
   --sysctl <name=value>   set a kernel parameter inside; may be repeated
@@ -40,7 +47,10 @@ export function parseOptions(argv: readonly string[]): { job: Job; machine: Mach
       run: { type: 'string' },
       help: { type: 'boolean', default: false },
       emulate: { type: 'boolean', default: false },
+      // Empty is not set, as a script may leave it.
+      kernel: { type: 'string', default: process.env['GUARDSTRIPE_MPK_KERNEL'] || 'old' },
       memory: { type: 'string', default: '3072' },
+      swap: { type: 'string', default: '512' },
       cpus: { type: 'string', default: '2' },
       'time-limit': { type: 'string', default: '900' },
       sysctl: { type: 'string', multiple: true, default: [] },
@@ -50,6 +60,8 @@ export function parseOptions(argv: readonly string[]): { job: Job; machine: Mach
   const machine: MachineOptions = {
     // Node, vitest and the unpacked files themselves need the better part of a gigabyte.
     memoryMebibytes: wholeNumber('--memory', values.memory, 1024),
+    swapMebibytes: wholeNumber('--swap', values.swap, 0),
+    kernel: values.kernel,
     numCpus: wholeNumber('--cpus', values.cpus, 1),
     timeLimitSeconds: wholeNumber('--time-limit', values['time-limit'], 1),
     sysctls: assignments('--sysctl', values.sysctl, /^[\w./-]+=[\w .-]+$/),

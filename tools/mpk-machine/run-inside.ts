@@ -1,6 +1,15 @@
 /** Builds the machine around a command, boots it and returns the command's exit status. */
-import { existsSync, globSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { boot } from './boot.ts';
 import { type GuestCommand, initScript } from './guest-init.ts';
 import { buildInitramfs, packageFolderOf } from './guest-tree.ts';
@@ -9,14 +18,21 @@ import { findOrFetchKernel } from './kernel.ts';
 import type { MachineOptions } from './options.ts';
 import { CACHE, GUEST_NODE, GUEST_OUT, GUEST_WORKSPACE, WORKSPACE } from './paths.ts';
 import { emptyOut, unpackResults } from './results.ts';
-import { compileGuests, TEST_ENVIRONMENT, TESTED_FOLDERS, testArguments } from './test-commands.ts';
+import {
+  compileGuests,
+  NO_SKIPS,
+  OWN_MACHINE,
+  TEST_ENVIRONMENT,
+  TESTED_FOLDERS,
+  testArguments,
+} from './test-commands.ts';
 
 /** Throws `MissingPart`. */
 export async function runTestsInside(filters: readonly string[], machine: MachineOptions): Promise<number> {
   if (!compileGuests(WORKSPACE)) return 1;
   return run(machine, {
     words: [GUEST_NODE, ...testArguments(GUEST_WORKSPACE, machine.numCpus, filters)],
-    environment: TEST_ENVIRONMENT,
+    environment: [...TEST_ENVIRONMENT, OWN_MACHINE, ...(machine.kernel === 'new' ? [NO_SKIPS] : [])],
     files: [],
     folders: TESTED_FOLDERS.map((folder) => join(WORKSPACE, folder)),
   });
@@ -52,7 +68,7 @@ interface Inside extends Pick<GuestCommand, 'words' | 'environment'> {
 
 async function run(machine: MachineOptions, inside: Inside): Promise<number> {
   const { qemu, busybox } = findHostPrograms();
-  const kernel = findOrFetchKernel();
+  const kernel = findOrFetchKernel(machine.kernel);
   emptyOut();
   mkdirSync(CACHE, { recursive: true });
   const scratch = mkdtempSync(join(CACHE, 'boot-'));
@@ -61,6 +77,7 @@ async function run(machine: MachineOptions, inside: Inside): Promise<number> {
   try {
     const initramfs = join(scratch, 'initramfs.cpio');
     const secondPort = join(scratch, 'results.tar.gz');
+    const swapDisk = makeSwapDisk(scratch, machine.swapMebibytes);
     const { numBytes } = buildInitramfs(initramfs, {
       busybox,
       workspace: WORKSPACE,
@@ -68,6 +85,7 @@ async function run(machine: MachineOptions, inside: Inside): Promise<number> {
         folder: GUEST_WORKSPACE,
         words: inside.words,
         sysctls: machine.sysctls,
+        swaps: swapDisk !== undefined,
         environment: [...switchesOfThisProcess(), ...inside.environment, ...machine.environment],
       }),
       folders: [
@@ -77,10 +95,10 @@ async function run(machine: MachineOptions, inside: Inside): Promise<number> {
       files: inside.files,
     });
     console.log(
-      `booting an emulated machine with protection keys (${Math.round(numBytes / 2 ** 20)} MiB of files)`,
+      `booting an emulated machine with protection keys and ${basename(kernel)} (${Math.round(numBytes / 2 ** 20)} MiB of files)`,
     );
     const started = performance.now();
-    const end = await boot({ qemu, kernel, initramfs, secondPort, machine });
+    const end = await boot({ qemu, kernel, initramfs, secondPort, swapDisk, machine });
     console.log(`the machine was on for ${Math.round((performance.now() - started) / 1000)} s`);
     if (end.kind === 'time limit')
       return failed(`the machine was switched off after ${machine.timeLimitSeconds} s`);
@@ -94,13 +112,22 @@ async function run(machine: MachineOptions, inside: Inside): Promise<number> {
 const OF_THIS_MACHINE = new Set(['GUARDSTRIPE_MPK_KERNEL', 'GUARDSTRIPE_FORBID_SKIPS']);
 
 /**
- * What is set outside holds inside, but for what speaks of this machine: its kernel, and what it must not skip. The kernel
- * inside is older, and the tests of what it has not skip there; those that need keys are held to it by their own switch.
+ * What is set outside holds inside, but for what speaks of this machine: its kernel, and what it must not skip. An older kernel
+ * inside lacks much of what this one has, and the tests of that skip there; those that need keys are held to it by their own switch.
  */
 function switchesOfThisProcess(): readonly string[] {
   return Object.entries(process.env)
     .filter(([name]) => name.startsWith('GUARDSTRIPE_') && !OF_THIS_MACHINE.has(name))
     .map(([name, value]) => `${name}=${value}`);
+}
+
+/** A file with a hole of that size, which takes the room that is written to. */
+function makeSwapDisk(folder: string, mebibytes: number): string | undefined {
+  if (mebibytes === 0) return undefined;
+  const file = join(folder, 'swap.img');
+  writeFileSync(file, '');
+  truncateSync(file, mebibytes * 2 ** 20);
+  return file;
 }
 
 function siblings(file: string): readonly string[] {

@@ -24,6 +24,12 @@ const SAME_ANYWHERE: readonly string[] = [
 /** Turns "protection keys are not supported" into a failure, and tells the tests where they are. */
 export const TEST_ENVIRONMENT = ['CI=true', 'NO_COLOR=1', 'GUARDSTRIPE_REQUIRE_MPK=1'];
 
+/** Tells tests that the kernel's settings are theirs to change. */
+export const OWN_MACHINE = 'GUARDSTRIPE_OWN_MACHINE=1';
+
+/** For a kernel that has all that the tests know of. */
+export const NO_SKIPS = 'GUARDSTRIPE_FORBID_SKIPS=1';
+
 /** Every test is slow on an emulated processor; saying so for each hides the rest. */
 const SLOW_MILLISECONDS = 300_000;
 
@@ -35,8 +41,8 @@ export function testArguments(workspace: string, numWorkers: number, filters: re
     `--slowTestThreshold=${SLOW_MILLISECONDS}`,
     `--maxWorkers=${numWorkers}`,
     ...TESTED_FOLDERS.map((folder) => `--project=${basename(folder)}`),
-    ...SAME_ANYWHERE.map((files) => `--exclude=${files}`),
-    ...filters,
+    // What is asked for by name is run.
+    ...(filters.length > 0 ? filters : SAME_ANYWHERE.map((files) => `--exclude=${files}`)),
   ];
 }
 

@@ -91,27 +91,26 @@ export interface GuardFacts {
   /** Whether the kernel has them, and accessible pages do not count before they are touched. */
   readonly canGuard: boolean;
   readonly numSlots: number;
-  readonly numStripes: number;
   readonly slotBytes: number;
   /** Mappings that pools may hold: {@link mappingsForPools}. */
   readonly maxMappings: number;
 }
 
 /**
- * Whether they are: `'auto'` takes them where all slots would take more mappings than there are, and are not large. Not in stripes:
- * there each slot would be a mapping still, and nobody has tried it on hardware that has both.
+ * Whether they are: `'auto'` takes them where all slots would take more mappings than there are, and are not large. In stripes,
+ * too: there each slot is a mapping still, which is half of what it takes without.
  */
 export function usesGuardPages(facts: GuardFacts): boolean {
   checkObject(facts, 'facts');
-  const { setting, canGuard, numSlots, numStripes, slotBytes, maxMappings } = facts;
+  const { setting, canGuard, numSlots, slotBytes, maxMappings } = facts;
   checkOneOf(setting, 'facts.setting', ['auto', 'enable', 'disable']);
   checkBoolean(canGuard, 'facts.canGuard');
-  for (const [name, value] of Object.entries({ numSlots, numStripes, slotBytes }))
-    checkInteger(value, `facts.${name}`);
+  checkInteger(numSlots, 'facts.numSlots');
+  checkInteger(slotBytes, 'facts.slotBytes');
   if (maxMappings !== Infinity) checkInteger(maxMappings, 'facts.maxMappings');
   if (setting !== 'auto') return setting === 'enable';
   const isShort = numSlots * mappingsOfSlot(1, 0, 0) > maxMappings;
-  return canGuard && isShort && numStripes === 1 && slotBytes <= MAX_GUARDED_SLOT_BYTES;
+  return canGuard && isShort && slotBytes <= MAX_GUARDED_SLOT_BYTES;
 }
 
 /** Most mappings that a slot takes: an image in the middle of a memory has zeros on both sides. */

@@ -21,7 +21,7 @@ import {
   scribble,
   zeroModule,
 } from './support/memories.js';
-import { describeWithKeys } from './support/striped.js';
+import { describeClosings, describeWithKeys } from './support/striped.js';
 
 const pools: MemoryPool[] = [];
 
@@ -37,6 +37,11 @@ function stripedPool(config: MemoryPoolConfig = {}): MemoryPool {
   });
   pools.push(pool);
   return pool;
+}
+
+/** {@link stripedPool} with some settings always. */
+function poolsWith(settings: MemoryPoolConfig): typeof stripedPool {
+  return (config) => stripedPool({ ...settings, ...config });
 }
 
 /** How many keys of the process are free. */
@@ -142,7 +147,9 @@ describeWithKeys('the number of stripes', () => {
   });
 });
 
-describeWithKeys('stores', () => {
+describeClosings('stores', (guardPages) => {
+  const stripedPool = poolsWith({ guardPages });
+
   it('take the stripes in turn, and their memories lie there', () => {
     const pool = stripedPool();
     const stores = Array.from({ length: 7 }, () => pool.openStore());
@@ -193,7 +200,9 @@ describeWithKeys('stores', () => {
   });
 });
 
-describeWithKeys('entering a store', () => {
+describeClosings('entering a store', (guardPages) => {
+  const stripedPool = poolsWith({ guardPages });
+
   /** Stripes of the pool that are open now, by their first memory. */
   function setUp() {
     const pool = stripedPool();
@@ -297,7 +306,9 @@ describeWithKeys('entering a store', () => {
   });
 });
 
-describeWithKeys('host code', () => {
+describeClosings('host code', (guardPages) => {
+  const stripedPool = poolsWith({ guardPages });
+
   it('sees every stripe', () => {
     const pool = stripedPool();
     const stores = Array.from({ length: 9 }, () => pool.openStore());
@@ -335,7 +346,9 @@ describeWithKeys('creating a striped pool', () => {
   });
 });
 
-describeWithKeys('closing a striped pool', () => {
+describeClosings('closing a striped pool', (guardPages) => {
+  const stripedPool = poolsWith({ guardPages });
+
   it('gives the keys back, and others can have them', () => {
     for (let round = 0; round < 20; round++) {
       const pool = stripedPool({ maxMemorySize: PAGE, memoryReservation: 64 * PAGE, totalMemories: 40 });
@@ -370,48 +383,4 @@ describeWithKeys('closing a striped pool', () => {
     second.close({ force: true });
     expect(numFreeKeys()).toBe(15);
   });
-});
-
-describeWithKeys('every failing system call of a striped pool', () => {
-  it('loses no slot and shows nobody else’s bytes', () => {
-    // The life below makes some thirty calls; each fails once.
-    for (let skip = 0; skip < 40; skip++) {
-      const faulty = faultyMemory();
-      const pool = stripedPool({ virtualMemory: faulty.virtualMemory });
-      const stores = [0, 1, 2].map(() => pool.openStore());
-      const a = imageModule(0x61);
-      const b = imageModule(0x62, { initial: 3, offset: 70_000 });
-      faulty.failCall(skip);
-      for (const module of [a, b, a, zeroModule(2), b]) {
-        for (const store of stores) attempt(() => useOnce(store.allocate({ module })));
-        attempt(() => pool.purgeModule(module));
-        checkBooks(pool);
-      }
-      faulty.heal();
-      for (const store of stores) {
-        const memories = [1, 2, 3].map(() => store.allocate({ module: b }));
-        for (const memory of memories) {
-          const wanted = imageBytes(0x62, { initial: 3, offset: 70_000 });
-          expect(contents(memory).equals(wanted)).toBe(true);
-        }
-      }
-      checkBooks(pool);
-      pool.close({ force: true });
-    }
-  });
-
-  function useOnce(memory: PooledMemory): void {
-    scribble(memory);
-    attempt(() => memory.grow(1));
-    scribble(memory);
-    memory.free();
-  }
-
-  function attempt(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-    }
-  }
 });

@@ -86,10 +86,7 @@ function mappingsPerMemoryOf(
   hasImage: boolean,
 ): number {
   const canGuard = machine.guardPages;
-  if (
-    canGuard &&
-    usesGuardPages({ setting: guardPages, canGuard, numSlots, numStripes, slotBytes, maxMappings })
-  )
+  if (canGuard && usesGuardPages({ setting: guardPages, canGuard, numSlots, slotBytes, maxMappings }))
     return mappingsOfGuardedSlot(1, hasImage ? 1 : 0, numStripes > 1);
   return hasImage ? MAX_MAPPINGS_OF_SLOT : mappingsOfSlot(1, 0, 0);
 }

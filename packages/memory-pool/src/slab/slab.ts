@@ -65,13 +65,13 @@ export function whyNotReserved(
  */
 export function decideGuardPages(
   { guardPages: setting }: ResolvedConfig,
-  { numSlots, numStripes, slotBytes }: SlabLayout,
+  { numSlots, slotBytes }: SlabLayout,
   virtualMemory: VirtualMemory,
 ): boolean {
   if (setting === 'disable') return false;
   const maxMappings = mappingBudget().limit;
   // Most pools need none: what the host has to be asked for comes after that.
-  const uses = usesGuardPages({ setting, canGuard: true, numSlots, numStripes, slotBytes, maxMappings });
+  const uses = usesGuardPages({ setting, canGuard: true, numSlots, slotBytes, maxMappings });
   if (!uses || (setting === 'auto' && host().overcommit === 'never')) return false;
   // Asked last: it is tried on a page.
   if (virtualMemory.canGuardPages) return true;

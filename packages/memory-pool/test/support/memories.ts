@@ -33,6 +33,11 @@ export function smallPool(config: MemoryPoolConfig = {}): MemoryPool {
   });
 }
 
+/** The ways to close slots that this kernel has, as the setting that asks for each. */
+export const CLOSINGS: readonly ('disable' | 'enable')[] = platform().canGuardPages
+  ? ['disable', 'enable']
+  : ['disable'];
+
 /** The same pools, with slots that are closed by guard markers; none where the kernel has no `MADV_GUARD_INSTALL` (Linux 6.13). */
 export function withGuards(pools: Record<string, MemoryPoolConfig>): Record<string, MemoryPoolConfig> {
   if (!platform().canGuardPages) return {};

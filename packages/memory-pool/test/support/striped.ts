@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { isSupported, supportReason } from '@guardstripe/mpk';
 import { describe, expect, it } from 'vitest';
+import { CLOSINGS } from './memories.js';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -22,6 +23,12 @@ export function describeWithKeys(name: string, body: () => void): void {
   } else {
     describe.skip(name, { meta: { obstacle: supportReason() } }, body);
   }
+}
+
+/** `describeWithKeys`, once for each way to close slots that this kernel has: the value of `guardPages` that asks for it. */
+export function describeClosings(name: string, body: (guardPages: 'disable' | 'enable') => void): void {
+  for (const guardPages of CLOSINGS)
+    describeWithKeys(`${name}, guardPages '${guardPages}'`, () => body(guardPages));
 }
 
 /** How a fixture ended, and what it printed. */
