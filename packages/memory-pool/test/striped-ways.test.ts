@@ -1,6 +1,6 @@
 /** For each way that pages get into a slot of a striped pool: the neighbours cannot read them, and their own stripe can. */
 import { describe, expect, it } from 'vitest';
-import { describeWithKeys, runFixture } from './support/striped.js';
+import { describeClosings, describeWithKeys, runFixture } from './support/striped.js';
 
 /** Of 128 host pages, the first 64 belong to the memory. */
 const OWN = 'r64 -64';
@@ -20,6 +20,9 @@ const ways = [
   'unknown after a reset that failed',
   'unknown after an allocation that failed',
   'shrunk and grown',
+  'grown, and reset in place',
+  'discarded, and dropped behind the pool’s back',
+  'larger before, and trimmed',
   'larger before',
   'kept',
   'queued',
@@ -30,12 +33,12 @@ const ways = [
 /** Inside of the images, before them, behind them, at both ends. */
 const touched = [0, 5, 12, 33, 63];
 
-describeWithKeys('pages in a slot', () => {
+describeClosings('pages in a slot', (guardPages) => {
   describe.each(ways.map((way, i) => ({ way, page: touched[i % touched.length]! })))(
     '($way)',
     ({ way, page }) => {
       it(`are the stripe’s own, and a neighbour that reads page ${page} dies of SIGSEGV`, () => {
-        const { signal, stdout, stderr } = runFixture('striped-ways.mjs', [way, String(page)]);
+        const { signal, stdout, stderr } = runFixture('striped-ways.mjs', [way, String(page), guardPages]);
         expect({ signal, stderr }).toEqual({ signal: 'SIGSEGV', stderr: '' });
         expect(JSON.parse(stdout)).toEqual({
           numStripes: 3,
@@ -46,12 +49,20 @@ describeWithKeys('pages in a slot', () => {
           before: NOTHING,
           after: NOTHING,
           hostAfterwards: OWN,
+          forked: {
+            own: ['read', 'read'],
+            pastTheEnd: ['SIGSEGV', 'SIGSEGV'],
+            nextMemory: ['SIGSEGV'],
+            neighbour: ['SIGSEGV', 'SIGSEGV'],
+          },
         });
       });
     },
   );
+});
 
-  it('are tested in every way that the fixture knows', () => {
+describeWithKeys('the ways', () => {
+  it('are all that the fixture knows', () => {
     expect(JSON.parse(runFixture('striped-ways.mjs').stdout)).toEqual(ways);
   });
 });
