@@ -61,6 +61,7 @@ const shared = mmap.Mmap.shared(pageSize);
 const handle = shared.share();
 
 const joint = mmap.reserveJointly(pageSize);
+const imageHandle = mmap.shareImage(image);
 const jointHandle = mmap.jointHandleOf(joint);
 
 const PLATFORM = { virtualMemory: optional(NOTHING), noSuchOption: NOTHING };
@@ -270,6 +271,18 @@ export const MAPS: Readonly<Record<string, Entry>> = {
       }),
     ],
   },
+  openImage: {
+    tries: [
+      ...args(making(mmap.openImage), [imageHandle], [NOTHING]),
+      ...fields(making(mmap.openImage), [imageHandle], 0, {
+        pid: NOTHING,
+        entry: ['-0'],
+        token: NOTHING,
+        byteLength: NOTHING,
+      }),
+    ],
+  },
+  shareImage: { tries: args(mmap.shareImage, [image], [NOTHING]) },
   jointHandleOf: { tries: args(mmap.jointHandleOf, [joint], [NOTHING]) },
   reserveJointly: {
     tries: [

@@ -1,5 +1,5 @@
 /** The pool, its stores, modules and memories. */
-import { describeMemory, describeModule, MemoryPool } from '@guardstripe/memory-pool';
+import { describeMemory, describeModule, MemoryPool, openModule } from '@guardstripe/memory-pool';
 import {
   args,
   fields,
@@ -178,6 +178,12 @@ export const POOLS: Readonly<Record<string, Entry>> = {
   },
   'Store.dispose': TAKES_NOTHING,
   'Store.enter': { tries: args((fn) => store.enter(fn), [() => 0], [FUNCTION], state) },
+  openModule: {
+    tries: [
+      ...args((handle) => openModule(handle).close(), [module.handle], [NOTHING]),
+      ...fields((handle) => openModule(handle).close(), [module.handle], 0, { poolModule: NOTHING }),
+    ],
+  },
   describeMemory: {
     tries: [
       ...args(

@@ -31,6 +31,7 @@ export {
   type Coded,
 } from './errors.ts';
 export { formatBytes, formatCount, formatHexBytes } from './format-bytes.ts';
+export { lockSlowly, unlockWord, type LockUser } from './lock.ts';
 export { nodeObstacle } from './node-version.ts';
 export { readOptions, unknownName, type Slips } from './options.ts';
 export { parseBytes } from './parse-bytes.ts';

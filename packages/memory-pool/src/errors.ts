@@ -141,6 +141,33 @@ export class ModuleClosedError extends Error {
   }
 }
 
+/** A snapshot's images lie in files of other modules, so no other thread can have it. */
+export class ModuleNotSharedError extends Error {
+  override readonly name = 'ModuleNotSharedError';
+  readonly code = 'ERR_MODULE_NOT_SHARED';
+
+  constructor() {
+    super(
+      'Cannot give a handle of the module: it was made from a live memory, and other threads cannot have it',
+    );
+  }
+}
+
+/** The threads of a shared pool use as many modules as it can know. */
+export class TooManyModulesError extends Error {
+  override readonly name = 'TooManyModulesError';
+  readonly code = 'ERR_TOO_MANY_MODULES';
+  /** How many a pool can know at a time. */
+  readonly capacity: number;
+
+  constructor(capacity: number) {
+    super(
+      `Cannot allocate a memory: the threads of the pool use ${capacity} modules, and it can know no more`,
+    );
+    this.capacity = capacity;
+  }
+}
+
 /** A file was written to, cut or grown while its bytes were read for a memory. Nothing was described. */
 export class FileChangedError extends Error {
   override readonly name = 'FileChangedError';

@@ -20,6 +20,7 @@ export {
   MemoryLimitError,
   ModuleClosedError,
   ModuleNotPoolableError,
+  ModuleNotSharedError,
   PoolAttachError,
   PoolBusyError,
   PoolClosedError,
@@ -30,11 +31,14 @@ export {
   PoolNotSharedError,
   PoolQueueFullError,
   StoreDisposedError,
+  TooManyModulesError,
 } from './errors.js';
 export type { MemoryLimiter } from './limiter.js';
 export type { DescribeOptions } from './module/describe.js';
 export { describeMemory, type MemoryDescription } from './module/describe-memory.js';
 export type { FileSource } from './module/file-contents.js';
+export type { ModuleHandle } from './module/handle.js';
+export { openModule } from './module/open-module.js';
 export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
 export type { PoolMetrics } from './metrics.js';

@@ -12,16 +12,16 @@ import {
 } from '@guardstripe/common';
 
 import { checkVirtualMemory } from './checks.js';
-import { jointThingGone, noJoint, notShared } from './errors.js';
+import { jointThingGone, notShared } from './errors.js';
 import { makeMap, Mmap } from './mmap.js';
 import { mappingOf } from './mmap-pages.js';
 import type { MmapOptions } from './operations/anonymous.js';
 import { platform } from './platform/platform.js';
-import type { JointHold, JointThings } from './process/joint/things.js';
+import type { JointHold } from './process/joint/things.js';
 import { WHAT } from './process/joint/steps.js';
 import { KIND_MAPPING } from './process/ledger.js';
 import { handToProcess } from './process/owned.js';
-import { processState, processStateObstacle } from './process/process-state.js';
+import { jointState } from './process/process-state.js';
 import type { VirtualMemory } from './platform/virtual-memory.js';
 
 /** Where threads of this process find pages that others of them hold: plain data that `workerData` and `postMessage` carry. */
@@ -47,7 +47,7 @@ export function reserveJointly(byteLength: number, options: MmapOptions = {}): M
   const { virtualMemory = platform() } = readOptions(options, ['virtualMemory']);
   checkVirtualMemory(virtualMemory);
   checkPages(byteLength, 'byteLength', virtualMemory.pageSize, 1);
-  const hold = jointThings().make(KIND_MAPPING, byteLength, (values) => {
+  const hold = jointState().joint.make(KIND_MAPPING, byteLength, (values) => {
     const address = virtualMemory.reserve(byteLength);
     handToProcess(virtualMemory, address, byteLength, () => {
       values[WHAT] = address;
@@ -90,20 +90,13 @@ export function adoptMap(handle: JointMapHandle, options: MmapOptions = {}): Mma
   checkInteger(token, 'handle.token', 1);
   checkInteger(address, 'handle.address', 1);
   checkBytes(byteLength, 'handle.byteLength', 1);
-  const hold = pid === process.pid ? jointThings().attach({ entry, token }, KIND_MAPPING) : undefined;
+  const hold = pid === process.pid ? jointState().joint.attach({ entry, token }, KIND_MAPPING) : undefined;
   if (hold === undefined) throw gone();
   if (hold.what !== address || hold.howMuch !== byteLength) {
     hold.leave();
     throw gone();
   }
   return mapOf(hold, virtualMemory);
-}
-
-/** What the process's threads hold jointly. */
-export function jointThings(): JointThings {
-  const state = processState();
-  if (state === undefined) throw noJoint(processStateObstacle());
-  return state.joint;
 }
 
 const gone = () => jointThingGone('mapping');

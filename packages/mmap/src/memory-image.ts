@@ -8,6 +8,8 @@ import {
   checkByteRange,
   checkBytes,
   checkFunction,
+  checkInteger,
+  checkObject,
   checkPages,
   hex,
   invalidArgType,
@@ -19,10 +21,13 @@ import {
   showAs,
 } from '@guardstripe/common';
 import { checkMemoryName, checkVirtualMemory } from './checks.js';
-import { MemoryImageClosedError } from './errors.js';
+import { jointThingGone, MemoryImageClosedError } from './errors.js';
 import { forgetLeak, watchForLeak } from './leak-net.js';
 import { platform } from './platform/platform.js';
 import type { ImageSource, VirtualMemory } from './platform/virtual-memory.js';
+import type { JointHold } from './process/joint/things.js';
+import { KIND_DESCRIPTOR } from './process/ledger.js';
+import { jointState } from './process/process-state.js';
 
 /** Options of {@link memoryImage}. */
 export interface MemoryImageOptions {
@@ -45,19 +50,46 @@ const TOKEN = Symbol('memoryImage');
 /** What an image is, whatever properties a caller put over it: past its end lies SIGBUS. */
 let readImage: (image: unknown) => { readonly fd: number; readonly byteLength: number };
 
+/** Has several threads hold the file of an image: its attachment, the same one each time. */
+let holdJointly: (image: MemoryImage) => JointHold;
+
+/** What an image has of the process; the leak net holds it. */
+interface ImageFile {
+  readonly virtualMemory: VirtualMemory;
+  fd: number;
+  /** The thread's attachment, where several threads may hold the file. */
+  hold: JointHold | undefined;
+}
+
+function giveBack({ virtualMemory, fd, hold }: ImageFile): void {
+  if (hold === undefined) virtualMemory.closeFile(fd);
+  else hold.leave();
+}
+
 /** Made by {@link memoryImage}. Owns a file descriptor until it is closed. */
 export class MemoryImage implements Disposable {
   readonly #byteLength: number;
-  readonly #virtualMemory: VirtualMemory;
-  readonly #fd: number;
+  readonly #file: ImageFile;
   #closed = false;
 
   static {
     readImage = (image) => {
-      const isOurs = typeof image === 'object' && image !== null && #fd in image;
+      const isOurs = typeof image === 'object' && image !== null && #file in image;
       if (!isOurs) throw invalidArgType('image', 'an instance of MemoryImage', image);
       if (image.#closed) throw new MemoryImageClosedError();
-      return { fd: image.#fd, byteLength: image.#byteLength };
+      return { fd: image.#file.fd, byteLength: image.#byteLength };
+    };
+    holdJointly = (image) => {
+      const { fd, byteLength } = readImage(image);
+      const file = image.#file;
+      if (file.hold === undefined) {
+        const hold = jointState().holdFileOf(fd, byteLength);
+        // From here on the descriptor is the process's; the image's own is not needed any more.
+        file.fd = hold.what - 1;
+        file.hold = hold;
+        file.virtualMemory.closeFile(fd);
+      }
+      return file.hold;
     };
     showAs(this.prototype, ({ byteLength, closed }) =>
       closed ? 'MemoryImage { closed }' : `MemoryImage { ${size(byteLength)} }`,
@@ -65,12 +97,18 @@ export class MemoryImage implements Disposable {
   }
 
   /** @internal */
-  constructor(token: typeof TOKEN, virtualMemory: VirtualMemory, fd: number, byteLength: number) {
+  constructor(
+    token: typeof TOKEN,
+    virtualMemory: VirtualMemory,
+    fd: number,
+    byteLength: number,
+    hold?: JointHold,
+  ) {
     if (token !== TOKEN) throw invalidArgType('token', 'that of this class: use memoryImage()', token);
-    this.#virtualMemory = virtualMemory;
-    this.#fd = fd;
+    const file = { virtualMemory, fd, hold };
+    this.#file = file;
     this.#byteLength = byteLength;
-    watchForLeak(this, `MemoryImage with descriptor ${fd}`, () => virtualMemory.closeFile(fd));
+    watchForLeak(this, `MemoryImage with descriptor ${fd}`, () => giveBack(file));
   }
 
   /** Bytes of the image: those it was made of, filled up with zeros to whole pages. */
@@ -85,20 +123,20 @@ export class MemoryImage implements Disposable {
    */
   get fd(): number {
     if (this.#closed) throw new MemoryImageClosedError();
-    return this.#fd;
+    return this.#file.fd;
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Closes the descriptor. Mappings of the image live on, for the kernel keeps the file while they do. Idempotent. */
+  /** Closes the descriptor, or, where other threads hold it, this thread's attachment to it. Mappings of the image live on, for the kernel keeps the file while they do. Idempotent. */
   close(): void {
     if (this.#closed) return;
     // Closed first: close(2) frees the number even when it reports an error, so it must not be tried twice.
     this.#closed = true;
     forgetLeak(this);
-    this.#virtualMemory.closeFile(this.#fd);
+    giveBack(this.#file);
   }
 
   /** The same as `close()`. */
@@ -130,6 +168,52 @@ export function memoryImage(source: Uint8Array | ImageSource, options: MemoryIma
   const { pageSize } = virtualMemory;
   const byteLength = Math.ceil(pieces.byteLength / pageSize) * pageSize;
   return new MemoryImage(TOKEN, virtualMemory, virtualMemory.createImage(pieces, name), byteLength);
+}
+
+/** Where threads of this process find an image that others of them hold: plain data that `workerData` and `postMessage` carry. */
+export interface JointImageHandle {
+  readonly pid: number;
+  /** Which of the process's joint things it is, and the number that was drawn for it: stale and made-up handles are found out. */
+  readonly entry: number;
+  readonly token: number;
+  readonly byteLength: number;
+}
+
+/**
+ * Has several threads hold an image's file, by one descriptor: the last of them that closes its image, or ends, closes it.
+ *
+ * For the other packages of Guardstripe; it changes whenever they need it to.
+ *
+ * @throws {@link MemoryImageClosedError}; {@link SystemError} if no descriptor is left; `Error` `ERR_MMAP_THREADS_UNAVAILABLE`,
+ * `ERR_MMAP_TOO_MANY_SHARED`
+ */
+export function shareImage(image: MemoryImage): JointImageHandle {
+  const { place, howMuch } = holdJointly(image);
+  return { pid: process.pid, ...place, byteLength: howMuch };
+}
+
+/**
+ * An image that another thread holds.
+ *
+ * For the other packages of Guardstripe; it changes whenever they need it to.
+ *
+ * @throws `Error` `ERR_MMAP_SHARED_GONE` if no thread holds it any more, or the handle is made up, or another process's
+ */
+export function openImage(handle: JointImageHandle): MemoryImage {
+  checkObject(handle, 'handle');
+  // Each field once: reading it may run the caller's code.
+  const { pid, entry, token, byteLength } = handle as Partial<JointImageHandle>;
+  checkInteger(pid, 'handle.pid', 1);
+  checkInteger(entry, 'handle.entry');
+  checkInteger(token, 'handle.token', 1);
+  checkBytes(byteLength, 'handle.byteLength');
+  const hold = pid === process.pid ? jointState().joint.attach({ entry, token }, KIND_DESCRIPTOR) : undefined;
+  if (hold === undefined) throw jointThingGone('image');
+  if (hold.howMuch !== byteLength) {
+    hold.leave();
+    throw jointThingGone('image');
+  }
+  return new MemoryImage(TOKEN, platform(), hold.what - 1, byteLength, hold);
 }
 
 function checkSource(source: unknown): ImageSource {

@@ -16,6 +16,7 @@ import {
   type VirtualMemory,
 } from '@guardstripe/mmap';
 import { PoolCorruptedError } from '../errors.js';
+import type { ModuleOrigin } from './content.js';
 import { ImageFile } from './image.js';
 import { PoolModule, takeModuleId, type Initialization, type ModuleMemory } from './module.js';
 import type { MemoryTemplate } from './template.js';
@@ -70,12 +71,14 @@ export function hostPageBytes(virtualMemory: VirtualMemory | undefined): number 
 export interface Contents {
   readonly plans: ImagePlans['plans'];
   readonly contents: Uint8Array | MemoryImage;
+  /** What somebody says the SHA-256 of the contents is. */
+  readonly claim?: Uint8Array;
 }
 
 /** A module of memories of these types. */
 export function makeModule(
   types: readonly MemoryType[],
-  { plans, contents }: Contents,
+  { plans, contents, claim }: Contents,
   virtualMemory: VirtualMemory | undefined,
 ): PoolModule {
   if (plans.length !== types.length) {
@@ -84,12 +87,22 @@ export function makeModule(
   const moduleId = takeModuleId();
   const file = new ImageFile(contents, virtualMemory);
   const memories = types.map((type, index) => describe(index, type, plans[index]!));
-  const templates = memories.map((memory, memoryIndex) =>
+  const origin = { types, plans, file, claim };
+  return new PoolModule(moduleId, memories, templatesOf(moduleId, origin, memories), file, origin);
+}
+
+/** What pools make the memories of a module of. @param imageIdOf - numbers of images; fresh ones unless said otherwise */
+export function templatesOf(
+  moduleId: number,
+  { plans, file }: ModuleOrigin,
+  memories: readonly ModuleMemory[],
+  imageIdOf?: (memoryIndex: number) => number,
+): (MemoryTemplate | undefined)[] {
+  return memories.map((memory, memoryIndex) =>
     memory.obstacle === undefined
-      ? memoryTemplate({ moduleId, memoryIndex }, memory, plans[memoryIndex]!, file)
+      ? memoryTemplate({ moduleId, memoryIndex }, memory, plans[memoryIndex]!, file, imageIdOf?.(memoryIndex))
       : undefined,
   );
-  return new PoolModule(moduleId, memories, templates, file);
 }
 
 const INITIALIZATION: Readonly<Record<ImagePlan['kind'], Initialization>> = {
@@ -136,6 +149,7 @@ function memoryTemplate(
   { pageBytes, address, initialPages, maximumPages }: ModuleMemory,
   plan: ImagePlan,
   file: ImageFile,
+  imageId: number | undefined,
 ): MemoryTemplate {
   const typeMaximum = address === 'i32' ? 2n ** 32n : BigInt(Number.MAX_SAFE_INTEGER);
   const initialBytes = Number(initialPages) * pageBytes;
@@ -152,7 +166,7 @@ function memoryTemplate(
     address,
     image:
       plan.kind === 'image'
-        ? file.addImage(key, plan.contentsOffset, plan.offsetBytes, plan.byteLength)
+        ? file.addImage(key, plan.contentsOffset, plan.offsetBytes, plan.byteLength, imageId)
         : undefined,
     writes: plan.kind === 'segments' ? plan.segments : [],
   };

@@ -6,12 +6,16 @@
  *                                  fileOffset, byteLength
  *     memory  0 .......... offsetBytes [ image of memory 2 ) .......... initial size
  */
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import {
   memoryImage,
   Mmap,
   platform,
+  shareImage,
   SystemError,
+  type JointImageHandle,
   type MemoryImage,
   type RestorerImage,
   type VirtualMemory,
@@ -45,9 +49,14 @@ export interface ImagePart {
 export class ImageFile {
   /** The images' bytes as long as no file was made of them. */
   contents: Uint8Array | undefined;
+  /** SHA-256 of them. */
+  #contentHash: Uint8Array | undefined;
+  /** Somebody has mapped the file, or was told its descriptor. */
+  #isSeen = false;
   readonly #virtualMemory: VirtualMemory | undefined;
   readonly #images: PoolImage[] = [];
   #image: MemoryImage | undefined;
+  #place: JointImageHandle | undefined;
   #mapping: Mmap | undefined;
   #bytes: Uint8Array | undefined;
   readonly #others: readonly ImageFile[];
@@ -72,12 +81,18 @@ export class ImageFile {
   }
 
   /** An image that lies in the file from `fileOffset` on, and in memories with the key from `offsetBytes` on. */
-  addImage(key: MemoryKey, fileOffset: number, offsetBytes: number, byteLength: number): PoolImage {
-    return this.addParts(key, [{ file: this, fileOffset, offsetBytes, byteLength }]);
+  addImage(
+    key: MemoryKey,
+    fileOffset: number,
+    offsetBytes: number,
+    byteLength: number,
+    id?: number,
+  ): PoolImage {
+    return this.addParts(key, [{ file: this, fileOffset, offsetBytes, byteLength }], id);
   }
 
   /** An image of several parts, ascending and apart, in this file and its others. */
-  addParts(key: MemoryKey, parts: readonly ImagePart[]): PoolImage {
+  addParts(key: MemoryKey, parts: readonly ImagePart[], id?: number): PoolImage {
     let end = 0;
     for (const part of parts) {
       const fileBytes = part.file.byteLength;
@@ -91,7 +106,7 @@ export class ImageFile {
         throw new PoolCorruptedError(`parts of an image overlap at ${part.offsetBytes}`);
       end = endOf(part);
     }
-    const image = new PoolImage(key, parts);
+    const image = new PoolImage(key, parts, id);
     this.#images.push(image);
     return image;
   }
@@ -105,6 +120,34 @@ export class ImageFile {
     this.contents = undefined;
   }
 
+  /** Where other threads find the file, which is made if there is none yet. @throws `SystemError`, {@link ModuleClosedError} */
+  share(): JointImageHandle {
+    this.make();
+    if (this.#image === undefined) throw new PoolCorruptedError('a file without images is shared');
+    return (this.#place = shareImage(this.#image));
+  }
+
+  /** Whether the file is the one that threads find there. */
+  isAt({ entry, token }: JointImageHandle): boolean {
+    return this.#place?.entry === entry && this.#place.token === token;
+  }
+
+  /** Has the images lie in a file of the same bytes instead of their own; `false` if it is too late for that. */
+  use(image: MemoryImage): boolean {
+    if (this.#isSeen || this.#users === 0 || image.byteLength !== this.byteLength) return false;
+    const before = this.#image;
+    this.#image = image;
+    this.#place = shareImage(image);
+    this.contents = undefined;
+    before?.close();
+    return true;
+  }
+
+  /** SHA-256 of all images' bytes. Read from the file where it is made: what is sealed is what counts. */
+  get contentHash(): Uint8Array {
+    return (this.#contentHash ??= hashOf(this.contents, this.#image));
+  }
+
   /** Bytes of the file, made or not. */
   get byteLength(): number {
     return this.contents?.byteLength ?? this.#image?.byteLength ?? 0;
@@ -114,6 +157,7 @@ export class ImageFile {
   get fd(): number {
     // It was open when the allocation was asked for; the slot was waited for since.
     if (this.#image === undefined || this.#users === 0) throw new ModuleClosedError('allocate a memory');
+    this.#isSeen = true;
     return this.#image.fd;
   }
 
@@ -151,6 +195,7 @@ export class ImageFile {
   }
 
   #map(image: MemoryImage): Uint8Array | undefined {
+    this.#isSeen = true;
     try {
       this.#mapping = Mmap.fromFile(image.fd, {
         access: 'read',
@@ -192,10 +237,11 @@ export class PoolImage {
   readonly #holders = new Set<WeakRef<ImageHolder>>();
   #toRestore: readonly RestorerImage[] | undefined;
 
-  constructor(key: MemoryKey, parts: readonly ImagePart[]) {
+  /** @param id - one that nobody else has, unless it is the same image */
+  constructor(key: MemoryKey, parts: readonly ImagePart[], id = takeId('image')) {
     const [first, last] = [parts[0], parts.at(-1)];
     if (first === undefined || last === undefined) throw new PoolCorruptedError('an image has no parts');
-    this.id = takeId('image');
+    this.id = id;
     this.key = key;
     this.parts = parts;
     this.offsetBytes = first.offsetBytes;
@@ -246,6 +292,23 @@ export class PoolImage {
   callHolders(): void {
     forEachDespiteErrors(this.#holders, (holder) => holder.deref()?.letGo(this));
   }
+}
+
+/** Bytes that are read at once. */
+const CHUNK_BYTES = 2 ** 20;
+
+function hashOf(contents: Uint8Array | undefined, image: MemoryImage | undefined): Uint8Array {
+  const hash = createHash('sha256');
+  if (contents !== undefined) return hash.update(contents).digest();
+  const byteLength = image?.byteLength ?? 0;
+  const chunk = new Uint8Array(Math.min(byteLength, CHUNK_BYTES));
+  for (let position = 0; position < byteLength;) {
+    const read = readSync(image!.fd, chunk, 0, Math.min(chunk.byteLength, byteLength - position), position);
+    if (read === 0) throw new PoolCorruptedError(`a file of ${byteLength} bytes ends at ${position}`);
+    hash.update(chunk.subarray(0, read));
+    position += read;
+  }
+  return hash.digest();
 }
 
 function bytesOf(

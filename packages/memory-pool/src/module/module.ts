@@ -1,7 +1,14 @@
 /** A module's memories, ready to be allocated. */
 import { checkInteger, invalidArgType, showAs } from '@guardstripe/common';
 import { host } from '@guardstripe/mmap';
-import { ModuleClosedError, ModuleNotPoolableError, PoolCorruptedError } from '../errors.js';
+import {
+  ModuleClosedError,
+  ModuleNotPoolableError,
+  ModuleNotSharedError,
+  PoolCorruptedError,
+} from '../errors.js';
+import type { ModuleOrigin } from './content.js';
+import { handleOf, type ModuleHandle } from './handle.js';
 import { takeId } from './ids.js';
 import type { ImageFile } from './image.js';
 import type { MemoryTemplate } from './template.js';
@@ -57,6 +64,12 @@ export class PoolModule implements Disposable {
   readonly firstDefinedMemory: number | undefined;
   /** By the memory's index; none, no pool. */
   #templates: readonly (MemoryTemplate | undefined)[];
+  /**
+   * What it was made of; nothing for a snapshot's.
+   *
+   * @internal
+   */
+  readonly origin: ModuleOrigin | undefined;
   readonly #file: ImageFile | undefined;
   #closed = false;
 
@@ -73,6 +86,7 @@ export class PoolModule implements Disposable {
     memories: readonly ModuleMemory[],
     templates: readonly (MemoryTemplate | undefined)[],
     file: ImageFile | undefined,
+    origin?: ModuleOrigin,
   ) {
     if (memories.length !== templates.length) {
       throw new PoolCorruptedError(
@@ -86,11 +100,24 @@ export class PoolModule implements Disposable {
     this.firstDefinedMemory = defined[0]?.index;
     this.#templates = templates;
     this.#file = file;
+    this.origin = origin;
   }
 
   /** Whether the module was closed. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /**
+   * What {@link openModule} takes in another thread of this process, so that nothing is parsed or copied there. Good as long as this module
+   * is open, or that of a thread that has opened it.
+   *
+   * @throws {@link ModuleClosedError}; {@link ModuleNotSharedError} for a snapshot's; `SystemError` if the images' memory file cannot be made
+   */
+  get handle(): ModuleHandle {
+    if (this.#closed) throw new ModuleClosedError('give its handle');
+    if (this.origin === undefined) throw new ModuleNotSharedError();
+    return handleOf(this.origin);
   }
 
   /**

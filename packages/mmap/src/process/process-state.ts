@@ -5,15 +5,16 @@
 
 import { isMainThread, type Worker } from 'node:worker_threads';
 
-import { SystemError } from '../errors.js';
+import { noJoint, SystemError } from '../errors.js';
 import { ffi } from '../platform/ffi.js';
 import { openArea } from './area.js';
-import { JointEntries, JointThings } from './joint/things.js';
+import { JointEntries, JointThings, type JointHold } from './joint/things.js';
 import { bury, HOW_MUCH, KIND, WHAT, type JointEntry } from './joint/steps.js';
 import { KEYS_OFFSET, KEYS_WORDS, POOL_OFFSET, POOL_WORDS } from './layout.js';
 import { KIND_DESCRIPTOR, KIND_MAPPING, Ledger, LEDGER_BYTES } from './ledger.js';
 import { linuxThreads, ThreadRecords } from './threads.js';
 
+const F_DUPFD_CLOEXEC = 1030;
 const PROT_READ_WRITE = 3;
 /** MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE */
 const LEDGER_FLAGS = 0x2 | 0x20 | 0x4000;
@@ -32,6 +33,7 @@ interface GivingBack {
   ) => number;
   readonly unmap: (address: number, byteLength: number) => number;
   readonly close: (fd: number) => number;
+  readonly fcntl: (fd: number, command: number, type: 'int', value: number) => number;
 }
 
 /**
@@ -64,6 +66,7 @@ export class ProcessState {
       ),
       unmap: c.declare('int munmap(uintptr_t addr, size_t length)'),
       close: c.declare('int close(int fd)'),
+      fcntl: c.declare('int fcntl(int fd, int command, ...)'),
     };
     this.poolWords = new Int32Array(area, POOL_OFFSET, POOL_WORDS);
     this.keyWords = new Int32Array(area, KEYS_OFFSET, KEYS_WORDS);
@@ -81,6 +84,15 @@ export class ProcessState {
     // Told by Node of each worker that this thread starts, whoever starts it.
     process.on('worker', (worker: Worker) => {
       worker.once('exit', () => this.#look(0));
+    });
+  }
+
+  /** @internal A descriptor of the file of another one, that several threads may hold. @throws `SystemError` */
+  holdFileOf(fd: number, byteLength: number): JointHold {
+    return this.joint.make(KIND_DESCRIPTOR, byteLength, (values) => {
+      const copy = this.#calls.fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0);
+      values[WHAT] = copy + 1;
+      if (copy === -1) throw new SystemError(ffi().errno(), { syscall: 'fcntl', details: { fd } });
     });
   }
 
@@ -202,6 +214,13 @@ function open(): ProcessState | Error {
 export function processState(): ProcessState | undefined {
   current ??= open();
   return current instanceof ProcessState ? current : undefined;
+}
+
+/** What the process shares, for what threads hold jointly. @throws `Error` `ERR_MMAP_THREADS_UNAVAILABLE` */
+export function jointState(): ProcessState {
+  const state = processState();
+  if (state === undefined) throw noJoint(processStateObstacle());
+  return state;
 }
 
 /** Why there is no {@link processState}; `undefined` where there is one. */
