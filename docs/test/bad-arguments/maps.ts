@@ -62,6 +62,7 @@ const handle = shared.share();
 
 const joint = mmap.reserveJointly(pageSize);
 const imageHandle = mmap.shareImage(image);
+const kept = mmap.reserveJointly(pageSize);
 const jointHandle = mmap.jointHandleOf(joint);
 
 const PLATFORM = { virtualMemory: optional(NOTHING), noSuchOption: NOTHING };
@@ -282,6 +283,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
       }),
     ],
   },
+  keepJointMap: { tries: args(mmap.keepJointMap, [kept], [NOTHING]) },
   shareImage: { tries: args(mmap.shareImage, [image], [NOTHING]) },
   jointHandleOf: { tries: args(mmap.jointHandleOf, [joint], [NOTHING]) },
   reserveJointly: {

@@ -215,8 +215,9 @@ export class MemoryPool implements Disposable {
     checkInstance(module, 'module', PoolModule);
     this.#assertOpen('purge a module');
     let purged = 0;
+    const moduleId = this.#core.moduleId(module);
     for (const memory of module.memories) {
-      purged += this.#core.purge({ moduleId: module.id, memoryIndex: memory.index });
+      purged += this.#core.purge({ moduleId, memoryIndex: memory.index });
     }
     return purged;
   }

@@ -206,7 +206,7 @@ export class Store implements Disposable {
     if (this.#tenancy.isOver || this.#host.core.tenancies.closed) throw this.#gone();
     const { module, memoryIndex } = optionsOf(options);
     this.#host.admission.check(module);
-    return module.template(memoryIndex);
+    return this.#host.core.template(module, memoryIndex);
   }
 
   #gone(action = 'allocate a memory'): Error {

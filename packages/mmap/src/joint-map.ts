@@ -64,12 +64,8 @@ export function reserveJointly(byteLength: number, options: MmapOptions = {}): M
  * @throws `Error` `ERR_MMAP_NOT_SHARED` for other maps
  */
 export function jointHandleOf(map: Mmap): JointMapHandle {
-  checkInstance(map, 'map', Mmap);
-  const mapping = mappingOf(map);
-  mapping.assertOpen();
-  const { hold, address, byteLength } = mapping;
-  if (hold === undefined) throw notShared();
-  return { pid: process.pid, ...hold.place, address, byteLength };
+  const { place, what: address, howMuch: byteLength } = holdOf(map);
+  return { pid: process.pid, ...place, address, byteLength };
 }
 
 /**
@@ -97,6 +93,27 @@ export function adoptMap(handle: JointMapHandle, options: MmapOptions = {}): Mma
     throw gone();
   }
   return mapOf(hold, virtualMemory);
+}
+
+/**
+ * Has the pages of a map that threads hold stay until the process ends, whoever closes it or ends: somebody unknown may still reach them.
+ * The map can be used and closed as before.
+ *
+ * For the other packages of Guardstripe; it changes whenever they need it to.
+ *
+ * @throws `Error` `ERR_MMAP_NOT_SHARED` for other maps
+ */
+export function keepJointMap(map: Mmap): void {
+  holdOf(map).keepForGood();
+}
+
+/** @throws {@link MmapClosedError}; `Error` `ERR_MMAP_NOT_SHARED` */
+function holdOf(map: Mmap): JointHold {
+  checkInstance(map, 'map', Mmap);
+  const mapping = mappingOf(map);
+  mapping.assertOpen();
+  if (mapping.hold === undefined) throw notShared();
+  return mapping.hold;
 }
 
 const gone = () => jointThingGone('mapping');

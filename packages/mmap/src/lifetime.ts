@@ -26,8 +26,11 @@ export function giveBackPages({ virtualMemory, mapAddress, mapBytes, reach, hold
   if (mapBytes === 0) return;
   if (hold === undefined) giveBack(virtualMemory, mapAddress, mapBytes, reach);
   else if (reach.isFree) hold.leave();
-  // As long as somebody in this thread may reach the pages, the thread stays attached: for good, if a view was stolen.
-  else withhold(leaving(hold), mapAddress, mapBytes, reach);
+  // As long as somebody in this thread may reach the pages, the thread stays attached.
+  else {
+    if (reach.isStolen) hold.keepForGood();
+    withhold(leaving(hold), mapAddress, mapBytes, reach);
+  }
 }
 
 const leaving = (hold: JointHold) => ({ unmap: () => hold.leave() });
@@ -37,7 +40,10 @@ function giveBackLeaked(resources: Resources): void {
   const { virtualMemory, mapAddress, mapBytes, isExposed, hold } = resources;
   if (!isExposed || mapBytes === 0) giveBackPages(resources);
   else if (hold === undefined) abandon(virtualMemory, mapAddress, mapBytes);
-  else retire(leaving(hold), mapAddress, mapBytes);
+  else {
+    hold.keepForGood();
+    retire(leaving(hold), mapAddress, mapBytes);
+  }
 }
 
 export function closeFile(resources: Resources): void {

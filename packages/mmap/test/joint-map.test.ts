@@ -1,7 +1,14 @@
 /** Maps that several threads hold: handles here, threads that end in all ways in child processes. */
 import { describe, expect, it } from 'vitest';
 
-import { adoptMap, jointHandleOf, Mmap, reserveJointly, type JointMapHandle } from '../src/index.js';
+import {
+  adoptMap,
+  jointHandleOf,
+  keepJointMap,
+  Mmap,
+  reserveJointly,
+  type JointMapHandle,
+} from '../src/index.js';
 import { fixtureJson, runFixture } from './support/child.js';
 import { FaultyMemory } from './support/faulty.js';
 import { permissionsAt } from './support/process-maps.js';
@@ -119,6 +126,22 @@ describe('a map that threads hold jointly', () => {
     for (const map of maps) map.close();
     reserveJointly(PAGE).close();
   });
+
+  // Last: its entry is taken for good.
+  it('stays when everybody has closed it, once somebody said so', () => {
+    const map = reserveJointly(PAGE);
+    const handle = jointHandleOf(map);
+    const other = adoptMap(handle);
+    keepJointMap(other);
+    keepJointMap(map);
+    map.close();
+    other.makeAccessible(0, PAGE);
+    other.close();
+    expect(permissionsAt(handle.address)).toBe('rw-p');
+    expect(codeOf(() => adoptMap(handle))).toBe('ERR_MMAP_SHARED_GONE');
+    using own = Mmap.reserve(PAGE);
+    expect(codeOf(() => keepJointMap(own))).toBe('ERR_MMAP_NOT_SHARED');
+  });
 });
 
 describe('threads that hold a map', () => {
@@ -143,6 +166,10 @@ describe('threads that hold a map', () => {
 
   it('leave nothing behind when all of them are killed', () => {
     expect(fixtureJson('joint.mjs', ['all-die'])).toEqual({ during: true });
+  });
+
+  it('keep it for good where a view was stolen, and nobody attaches any more', () => {
+    expect(fixtureJson('joint.mjs', ['stolen'])).toEqual({ adopted: false, mapped: true });
   });
 
   it('stay attached until their views are collected', () => {

@@ -9,6 +9,8 @@ import { ProtectionMask } from '@guardstripe/mpk';
 import { reportFailure } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { ImageHolder, PoolImage } from '../module/image.js';
+import type { PoolModule } from '../module/module.js';
+import type { MemoryTemplate } from '../module/template.js';
 import { enterStripe } from '../slab/stripes.js';
 import { Attendance } from '../shared/attendance.js';
 import { Leaving, endOwn, ownSlots } from '../shared/leaving.js';
@@ -215,6 +217,18 @@ export class PoolCore implements MappingHolder, ImageHolder {
       this.shortage.collector.request();
     }
     return this.withheld.cooling.size > 0 || this.queued > 0;
+  }
+
+  /** What a memory of a module is made of here; see {@link PoolModule.template}. */
+  template(module: PoolModule, memoryIndex: number | undefined): MemoryTemplate {
+    return this.#shared === undefined
+      ? module.template(memoryIndex)
+      : this.#shared.side.modules.template(module, memoryIndex);
+  }
+
+  /** The module half of the keys of a module's memories here. */
+  moduleId(module: PoolModule): number {
+    return this.#shared === undefined ? module.id : this.#shared.side.modules.idOf(module);
   }
 
   /** Memories that each thread has of a pool that threads share, by Node's number for the thread. */

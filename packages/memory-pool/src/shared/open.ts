@@ -9,6 +9,7 @@ import { PoolAttachError, PoolClosedError, PoolCreationError } from '../errors.j
 import { decideGuardPages, planSlab, whyNotReserved } from '../slab/slab.js';
 import { decideReset } from '../slots/reset-options.js';
 import { Attachments } from './attachments.js';
+import { SharedModules } from '../threads/shared-modules.js';
 import { SharedSide } from './shared-side.js';
 import { SharedSlab } from './slab.js';
 import { makeState, openState, type SharedPoolHandle, type SharedState } from './state.js';
@@ -43,8 +44,9 @@ export function makeSharedPool(read: ReadConfig, virtualMemory: VirtualMemory): 
     const { threads } = thread;
     const allocator = SharedIndexAllocator.create(layout.numSlots, maxUnusedWarmSlots, { threads });
     const state = makeState(layout.numSlots, slab, { config, guardPages });
+    const modules = SharedModules.create(threads);
     const seat = new Attachments(state, threads).enter(threadId);
-    return open(state, new SharedSide(state, allocator, seat, thread), slab, virtualMemory);
+    return open(state, new SharedSide(state, allocator, modules, seat, thread), slab, virtualMemory);
   } catch (error) {
     slab.close();
     throw error;
@@ -57,13 +59,15 @@ export function attachSharedPool(handle: SharedPoolHandle): OpenedPool {
   const thread = thisThread();
   if (thread === undefined) throw new PoolAttachError(processStateObstacle() ?? 'not supported');
   const virtualMemory = platform();
+  const modules = SharedModules.attach(handle.modules, thread.threads);
   const attachments = new Attachments(state, thread.threads);
   const seat = attachments.enter(threadId);
   const slab = new SharedSlab(state.slabAddress, state.slabBytes, virtualMemory);
   let allocator: SharedIndexAllocator | undefined;
   try {
     allocator = attachAllocator(handle, state, thread);
-    return open(state, new SharedSide(state, allocator, seat, thread), slab, virtualMemory);
+    const side = new SharedSide(state, allocator, modules, seat, thread);
+    return open(state, side, slab, virtualMemory);
   } catch (error) {
     allocator?.close();
     if (attachments.leave(seat)) slab.close();

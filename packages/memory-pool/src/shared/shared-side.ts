@@ -10,6 +10,7 @@ import { SharedFreeSlots } from './free-slots.js';
 import { SharedImageTable } from './image-table.js';
 import { SharedSlotMemory } from './memory.js';
 import { MAPPINGS_WORD, type SharedPoolHandle, type SharedState } from './state.js';
+import type { SharedModules } from '../threads/shared-modules.js';
 import type { ThisThread } from './thread.js';
 
 /** One thread's side of a shared pool. */
@@ -19,6 +20,7 @@ export class SharedSide {
   readonly records: SlotRecords;
   readonly counters: SharedCounters;
   readonly budget: MappingBudget;
+  readonly modules: SharedModules;
   /** The calling thread, as the index allocator knows it. */
   readonly thread: number;
   readonly guards: Uint8Array;
@@ -29,13 +31,15 @@ export class SharedSide {
   constructor(
     state: SharedState,
     allocator: SharedIndexAllocator,
+    modules: SharedModules,
     seat: number,
     { threads, state: of }: ThisThread,
   ) {
     this.#state = state;
     this.#allocator = allocator;
     this.#seat = seat;
-    this.handle = { memoryPool: state.buffer, ...allocator.share() };
+    this.modules = modules;
+    this.handle = { memoryPool: state.buffer, modules: modules.buffer, ...allocator.share() };
     this.attachments = new Attachments(state, threads);
     this.records = new SlotRecords(state.numSlots, state.buffer, state.recordsOffset);
     this.counters = new SharedCounters(state.counters, seat, this.attachments);

@@ -54,6 +54,8 @@ const RESIDENT_AT = CONFIG_AT + CONFIG_BYTES;
 export interface SharedPoolHandle extends SharedAllocatorHandle {
   /** What the threads have in common. Writing into it breaks the pool. */
   readonly memoryPool: SharedArrayBuffer;
+  /** The modules that its threads know. Writing into it breaks the pool. */
+  readonly modules: SharedArrayBuffer;
 }
 
 /** What was decided when the pool was made. */
@@ -104,8 +106,9 @@ export function makeState(
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link PoolAttachError} for a buffer that is no pool's of this process and version
  */
 export function openState(handle: SharedPoolHandle): SharedState {
-  const parts = readOptions(handle ?? null, ['memoryPool', 'indexAllocator'], 'handle');
+  const parts = readOptions(handle ?? null, ['memoryPool', 'indexAllocator', 'modules'], 'handle');
   checkBuffer(parts.indexAllocator, 'handle.indexAllocator');
+  checkBuffer(parts.modules, 'handle.modules');
   const { memoryPool } = parts;
   checkBuffer(memoryPool, 'handle.memoryPool');
   if (memoryPool.byteLength < bytesFor(0)) throw new PoolAttachError("the handle is no pool's");

@@ -24,7 +24,7 @@
 import { invalidArgType, isInstance, lockSlowly, unlockWord, type LockUser } from '@guardstripe/common';
 import type { Threads } from '@guardstripe/index-allocator';
 import type { JointImageHandle } from '@guardstripe/mmap';
-import { PoolCorruptedError, TooManyModulesError } from '../errors.js';
+import { PoolAttachError, PoolCorruptedError, TooManyModulesError } from '../errors.js';
 
 /** "GMOD", and the version of this layout: copies of the package that lay it out differently must not meet. */
 const MAGIC = 0x474d_4f44;
@@ -91,9 +91,9 @@ export class ModuleTable {
     return new ModuleTable(buffer, threads);
   }
 
-  /** @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link PoolCorruptedError} for a buffer that holds something else */
+  /** @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link PoolAttachError} for a buffer that holds something else */
   static attach(buffer: unknown, threads: Threads): ModuleTable {
-    if (!isInstance(buffer, SharedArrayBuffer))
+    if (!isInstance(buffer, SharedArrayBuffer) || !isReadable(buffer))
       throw invalidArgType('handle.modules', 'an instance of SharedArrayBuffer', buffer);
     if (buffer.byteLength < HEAD_WORDS * Int32Array.BYTES_PER_ELEMENT) throw foreign();
     const words = new Int32Array(buffer, 0, HEAD_WORDS);
@@ -231,6 +231,15 @@ function isSame(one: FilePlace | undefined, other: FilePlace | undefined): boole
   return one?.entry === other?.entry && one?.token === other?.token;
 }
 
-function foreign(): PoolCorruptedError {
-  return new PoolCorruptedError('a buffer of a shared pool holds no modules of this version');
+function foreign(): PoolAttachError {
+  return new PoolAttachError('handle.modules holds no modules of this version');
+}
+
+/** What only looks like a buffer refuses to be asked. */
+function isReadable(buffer: SharedArrayBuffer): boolean {
+  try {
+    return buffer.byteLength >= 0;
+  } catch {
+    return false;
+  }
 }

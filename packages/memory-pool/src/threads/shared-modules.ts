@@ -23,7 +23,7 @@ export class SharedModules {
     return new SharedModules(ModuleTable.create(threads, capacity));
   }
 
-  /** @throws `TypeError` `ERR_INVALID_ARG_TYPE`, {@link PoolCorruptedError} for what is not {@link SharedModules.buffer} of this version */
+  /** @throws `TypeError` `ERR_INVALID_ARG_TYPE`, {@link PoolAttachError} for what is not {@link SharedModules.buffer} of this version */
   static attach(buffer: unknown, threads: Threads): SharedModules {
     return new SharedModules(ModuleTable.attach(buffer, threads));
   }
@@ -46,6 +46,11 @@ export class SharedModules {
       this.#known.set(module, known);
     }
     return known.template(memoryIndex);
+  }
+
+  /** The pool's number for a module; the module's own as long as this thread has allocated none of it. */
+  idOf(module: PoolModule): number {
+    return (this.#known.get(module) ?? module).id;
   }
 
   #enter(module: PoolModule): PoolModule {

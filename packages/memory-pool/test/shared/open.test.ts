@@ -17,8 +17,10 @@ describe('a shared pool', () => {
   it('gives a handle, which a pool of one thread has not', () => {
     using shared = smallPool({ shared: true });
     using own = smallPool();
-    const { memoryPool, indexAllocator } = structuredClone(shared.share());
-    expect([memoryPool, indexAllocator].every((part) => part instanceof SharedArrayBuffer)).toBe(true);
+    const { memoryPool, indexAllocator, modules } = structuredClone(shared.share());
+    expect([memoryPool, indexAllocator, modules].every((part) => part instanceof SharedArrayBuffer)).toBe(
+      true,
+    );
     expect(() => own.share()).toThrow(expect.objectContaining({ code: 'ERR_POOL_NOT_SHARED' }));
   });
 

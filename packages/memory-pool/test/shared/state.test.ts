@@ -13,7 +13,7 @@ function handleOf(words: (words: Int32Array) => void): SharedPoolHandle {
   const { config } = pool;
   const { buffer } = makeState(3, { address: 4096, byteLength: 8192 }, { config, guardPages: false });
   words(new Int32Array(buffer, 0, 16));
-  return { memoryPool: buffer, indexAllocator: new SharedArrayBuffer(8) };
+  return { memoryPool: buffer, indexAllocator: new SharedArrayBuffer(8), modules: new SharedArrayBuffer(8) };
 }
 
 describe('the state of a shared pool', () => {
@@ -21,7 +21,11 @@ describe('the state of a shared pool', () => {
     using pool = smallPool();
     const settings = { config: pool.config, guardPages: true };
     const made = makeState(5, { address: 2 ** 45, byteLength: 2 ** 40 }, settings);
-    const found = openState({ memoryPool: made.buffer, indexAllocator: new SharedArrayBuffer(8) });
+    const found = openState({
+      memoryPool: made.buffer,
+      indexAllocator: new SharedArrayBuffer(8),
+      modules: new SharedArrayBuffer(8),
+    });
     expect(found).toMatchObject({ numSlots: 5, slabAddress: 2 ** 45, slabBytes: 2 ** 40, settings });
     expect(found.guards).toHaveLength(5);
     expect(found.recordsOffset % 64).toBe(0);
@@ -33,7 +37,11 @@ describe('the state of a shared pool', () => {
     expect(() => openState(handleOf((words) => (words[VERSION_WORD] = 77)))).toThrow(ATTACH);
     expect(() => openState(handleOf((words) => (words[0] = 0)))).toThrow(ATTACH);
     expect(() => openState(handleOf((words) => (words[4] = 4)))).toThrow(ATTACH);
-    const short = { memoryPool: new SharedArrayBuffer(8), indexAllocator: new SharedArrayBuffer(8) };
+    const short = {
+      memoryPool: new SharedArrayBuffer(8),
+      indexAllocator: new SharedArrayBuffer(8),
+      modules: new SharedArrayBuffer(8),
+    };
     expect(() => openState(short)).toThrow(ATTACH);
   });
 

@@ -83,7 +83,7 @@ describe('a table of modules', () => {
     const zeros = new SharedArrayBuffer(4096);
     for (const buffer of [short, zeros])
       expect(() => ModuleTable.attach(buffer, threads(1))).toThrow(
-        expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' }),
+        expect.objectContaining({ code: 'ERR_POOL_ATTACH' }),
       );
     for (const buffer of [undefined, null, new ArrayBuffer(4096), {}])
       expect(() => ModuleTable.attach(buffer, threads(1))).toThrow(

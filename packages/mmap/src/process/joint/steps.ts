@@ -2,11 +2,12 @@
  * Something of the process's that several of its threads hold, a mapping or a descriptor: whoever lets go last gives it back,
  * wherever the others ended.
  *
- *     int32 0    state: 0 free; -1 there; else the thread that makes it, or gives it back
+ *     int32 0    state: 0 free; -1 there; -2 there for good, and nobody's; else the thread that makes it, or gives it back
  *           1    kind, as in ledger.ts
  *     float64 1  token: drawn anew for each thing, so that nobody takes it for the one that was in the entry before
  *             2  what: address, or descriptor plus one; 0 for nothing
  *             3  how much: bytes
+ *             4  not 0 if it is never to be given back
  *     byte 64…   by thread record, how often that thread is attached; written by this thread alone, until it is gone
  *
  * Two words decide. A thread attaches by raising its count, *then* looking whether the thing is there. Who gives it back puts itself
@@ -21,6 +22,8 @@
 export const FREE = 0;
 /** The thing is there, for all that are attached. Any other value is a thread at work. */
 export const THERE = -1;
+/** All have let go, and it stays: somebody unknown may reach it. */
+export const KEPT = -2;
 
 /** Where in {@link JointEntry.state}. */
 export const STATE = 0;
@@ -29,6 +32,7 @@ export const KIND = 1;
 export const TOKEN = 1;
 export const WHAT = 2;
 export const HOW_MUCH = 3;
+export const STAYS = 4;
 
 /** Attachments of one thread to one thing that can be counted. */
 export const MAX_COUNT = 255;
@@ -74,6 +78,11 @@ export function detach({ counts }: JointEntry, index: number): void {
   Atomics.add(counts, index, -1);
 }
 
+/** Has the thing stay for good. The thread is attached: so nobody gives it back meanwhile, and who would later has seen this. */
+export function keep({ values }: JointEntry): void {
+  values[STAYS] = 1;
+}
+
 /**
  * Gives back what nobody is attached to. For whoever has just let go; again, if a refusal or too small a stack broke it off: the
  * entry then still names the thread.
@@ -90,6 +99,10 @@ export function settle(entry: JointEntry, thread: number, giveBack: GiveBack): v
     // Whoever is attached to nothing, behind a call that was cut off, has not seen it yet.
     if (values[WHAT] === 0 || !isAttached(entry)) break;
     Atomics.store(state, STATE, THERE);
+  }
+  if (values[STAYS] !== 0) {
+    Atomics.store(state, STATE, KEPT);
+    return;
   }
   if (values[WHAT] !== 0) giveBack(entry);
   Atomics.store(state, STATE, FREE);

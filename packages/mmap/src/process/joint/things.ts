@@ -16,6 +16,7 @@ import {
   claim,
   detach,
   HOW_MUCH,
+  keep,
   KIND,
   MAX_COUNT,
   publish,
@@ -48,7 +49,7 @@ export class JointEntries implements Iterable<JointEntry> {
     const start = JOINT_OFFSET + index * JOINT_BYTES;
     return {
       state: new Int32Array(this.#area, start, 2),
-      values: new Float64Array(this.#area, start, 4),
+      values: new Float64Array(this.#area, start, 5),
       counts: new Uint8Array(this.#area, start + JOINT_HEAD_BYTES, MAX_THREADS),
     };
   }
@@ -86,6 +87,11 @@ export class JointHold {
     this.place = { entry: index, token: entry.values[TOKEN]! };
     this.what = entry.values[WHAT]!;
     this.howMuch = entry.values[HOW_MUCH]!;
+  }
+
+  /** Has the thing stay until the process ends, whoever lets go of it. */
+  keepForGood(): void {
+    if (this.#isCounted) keep(this.#entry);
   }
 
   /** Lets go; the last one gives the thing back. If that is refused, it can be tried again. @throws `SystemError` */

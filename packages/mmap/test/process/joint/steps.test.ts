@@ -11,7 +11,7 @@ import {
 } from '../../../../index-allocator/test/support/exploring/explore.js';
 import { Machine, Violation } from '../../../../index-allocator/test/support/exploring/machine.js';
 import * as right from '../../../src/process/joint/steps.js';
-import { FREE, STATE, THERE, WHAT, type JointEntry } from '../../../src/process/joint/steps.js';
+import { FREE, KEPT, STATE, STAYS, THERE, WHAT, type JointEntry } from '../../../src/process/joint/steps.js';
 
 type Steps = typeof right;
 
@@ -20,9 +20,11 @@ const THREADS = 3;
 const COUNTS = 2;
 const VALUES = COUNTS + THREADS;
 /** By thread, whether it was told that it is attached and has not let go. */
-const TOLD = VALUES + 4;
+const TOLD = VALUES + 5;
 /** By thread, whether another one has cleared it away. */
 const CLEARED = TOLD + THREADS + 1;
+/** Where it is noted that the thing is to stay; of no thread, for they are numbered from 1. */
+const IS_KEPT = 0;
 const WORDS = CLEARED + THREADS + 1;
 /** What is mapped. */
 const ADDRESS = 77;
@@ -47,7 +49,7 @@ class World {
       written: (memory, thread, address) => this.#checkGivenBack(memory, thread, address),
     });
     // Only whoever has put itself into the state writes what is here.
-    this.#values = this.machine.view(VALUES, 4, 'quiet');
+    this.#values = this.machine.view(VALUES, 5, 'quiet');
     this.#told = this.machine.view(TOLD, 2 * (THREADS + 1), 'quiet');
     this.#entry = {
       state: this.machine.view(0, 2, 'steps'),
@@ -109,6 +111,13 @@ class World {
     return 1;
   }
 
+  /** Keeps the thing for good. */
+  keep(): number {
+    this.#steps.keep(this.#entry);
+    this.#told[IS_KEPT] = 1;
+    return 1;
+  }
+
   readonly #giveBack = (): void => {
     this.#values[WHAT] = 0;
   };
@@ -130,7 +139,9 @@ class World {
     const users = [1, 2, 3].filter((thread) => memory[TOLD + thread] === 1 && !dead.has(thread)).join();
     const counted = [1, 2, 3].filter((thread) => memory[COUNTS + thread - 1] !== 0).join();
     if (users !== counted) throw new Violation(`${users} use it, ${counted} are counted`);
-    const expected = (users === '' ? [FREE, 0] : [THERE, ADDRESS]).join();
+    const idle = memory[VALUES + STAYS] === 0 ? [FREE, 0] : [KEPT, ADDRESS];
+    if (memory[TOLD + IS_KEPT]! > memory[VALUES + STAYS]!) throw new Violation('it was to stay');
+    const expected = (users === '' ? idle : [THERE, ADDRESS]).join();
     const found = [memory[STATE], memory[VALUES + WHAT]].join();
     if (found !== expected) throw new Violation(`${users} use it, and it is ${found}`);
   }
@@ -197,6 +208,18 @@ const SCENARIOS: readonly { name: string; leastStates: number; run: (steps: Step
     },
   },
   {
+    name: 'one that has it stay and lets go, one that lets go, one that attaches, one death',
+    leastStates: 1000,
+    run(steps) {
+      const world = new World(steps);
+      return world.explore(
+        [[() => world.keep(), () => world.leave(1)], [() => world.leave(2)], [() => world.attach(3)]],
+        1,
+        [1, 2],
+      );
+    },
+  },
+  {
     name: 'two that want to make it in one entry, one death',
     leastStates: 250,
     run(steps) {
@@ -252,6 +275,10 @@ describe('is found:', () => {
       Atomics.store(state, STATE, FREE);
     };
     expect(isFound({ settle })).toBe(true);
+  });
+
+  it('a thing that was to stay, and is given back', () => {
+    expect(isFound({ keep: () => undefined })).toBe(true);
   });
 
   it('no further look behind one that left it where it is', () => {
