@@ -23,6 +23,7 @@ const ORDER = [
   'sizing-a-pool',
   'images-and-reset',
   'views-and-how-long-they-live',
+  'many-threads',
   'isolation-with-protection-keys',
   'native-guests',
   'performance',
