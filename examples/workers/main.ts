@@ -40,7 +40,7 @@ interface Row {
 
 async function measure(mode: Mode): Promise<Row> {
   const [workers, totalSlots] = [Number(values.workers), Number(values.slots)];
-  const server = await WorkerServer.start({ mode, workers, totalSlots, timeLimitMs: 200 });
+  const server = await WorkerServer.start({ mode, workers, totalSlots, timeLimitMs: 1000 });
   const { kills, ...load } = {
     seconds: Number(values.seconds),
     clients: Number(values.clients),
