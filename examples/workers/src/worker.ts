@@ -27,7 +27,7 @@ function instances(): InFreshMemory {
   const modules = tenants((tenant) => new WebAssembly.Module(moduleOfTenant(tenant)));
   return (tenant, run) => {
     const { exports } = new WebAssembly.Instance(modules[tenant]!);
-    return run((exports['memory'] as WebAssembly.Memory).buffer as ArrayBuffer);
+    return run((exports['memory'] as WebAssembly.Memory).buffer);
   };
 }
 

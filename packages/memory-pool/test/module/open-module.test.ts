@@ -81,7 +81,7 @@ describe('a module of a handle', () => {
 });
 
 /** All that is in a handle, with one value replaced. */
-function* changed(value: unknown, bad: unknown): Generator<unknown> {
+function* changed(value: unknown, bad: unknown): Generator {
   yield bad;
   if (value instanceof Uint8Array || typeof value !== 'object' || value === null) return;
   for (const [key, inner] of Object.entries(value)) {

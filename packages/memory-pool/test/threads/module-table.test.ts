@@ -110,7 +110,7 @@ describe('a table of modules', () => {
             table.makeRoom((place) => place.token !== token);
             for (const [key, each] of model) if (each.token === token) model.delete(key);
           } else if (known === undefined && model.size === 8) {
-            expect(() => table.put(hash(content), id, file(token))).toThrow();
+            expect(() => table.put(hash(content), id, file(token))).toThrow('can know no more');
           } else {
             if (known === undefined) model.set(content, { id, token });
             else if (what === 'replace') known.token = token;
