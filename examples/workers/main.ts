@@ -1,6 +1,6 @@
 /**
- * The load run: each request in a fresh memory, from one pool for all workers, from a pool a worker, and from `new WebAssembly.Instance`. Each
- * in a process of its own. `--seconds 3 --clients 16 --workers 4 --kills 6`
+ * The load run: each request in a fresh memory, from one pool for all workers, from a pool a worker, and from
+ * `new WebAssembly.Instance`; each way in a process of its own. `--seconds 3 --clients 16 --workers 4 --kills 6`
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

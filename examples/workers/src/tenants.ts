@@ -1,6 +1,6 @@
 /**
- * What the server serves: some tenants, each a WebAssembly module with a memory of 1 MiB that begins with 256 KiB of its own data. What would
- * be native code of theirs is a function here; it gets the memory of one request and nothing else.
+ * What the server serves: some tenants, each a WebAssembly module with a memory of 1 MiB that begins with 256 KiB of its own data. What
+ * would be native code of theirs is a function here; it gets the memory of one request and nothing else.
  */
 import { dataSection, exportSection, memorySection, moduleOf } from '@guardstripe/wasm-builder';
 

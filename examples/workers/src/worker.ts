@@ -9,7 +9,7 @@ const { mode, numSlots, shared, lastTenants } = workerData as WorkerData;
 /** Runs something in a fresh memory of a tenant. */
 type InFreshMemory = (tenant: number, run: (buffer: ArrayBuffer) => string) => string;
 
-/** Whose memory lay in a slot before: so is counted how often a tenant comes to a slot that is warm for it. Of a pool of one's own, one's own. */
+/** Whose memory lay in a slot before: so is counted how often a tenant comes to a slot that is warm for it. */
 const slots = mode === 'shared' ? new Int32Array(lastTenants) : new Int32Array(numSlots);
 let reused = 0;
 

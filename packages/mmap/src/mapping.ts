@@ -57,13 +57,13 @@ export class Mapping {
   address: number;
   byteLength: number;
   /** An image or zeros were mapped over pages, so what lies behind the last one need not be more of the same. */
-  hasReplacedPages = false;
+  hasReplacedPages: boolean;
   /** Its pages were offered to KSM, which may turn zeros that lie over an image into the system's one page of zeros. */
   isMergeable = false;
   /** What guards of protectWhile did that are not restored, in the order they were made. */
   readonly guards = new Set<GuardLayer>();
   /** Others who need the map to stay where it is. */
-  pins = 0;
+  pins: number;
   /** Pages that were locked, as ranges from the map's first page. */
   readonly locked = new PageSet();
   readonly #lifetime: Lifetime;
@@ -74,21 +74,19 @@ export class Mapping {
   #state: State = 'open';
 
   constructor(pages: MappedPages) {
-    const { virtualMemory, mapAddress, mapBytes, leadBytes, byteLength, file, hold } = pages;
+    const { virtualMemory, mapAddress, mapBytes, byteLength, file, hold } = pages;
     this.virtualMemory = virtualMemory;
     this.granuleBytes = pages.granuleBytes ?? virtualMemory.pageSize;
-    this.leadBytes = leadBytes;
+    this.leadBytes = pages.leadBytes;
     this.file = file;
     this.hold = hold;
     // Nothing is known of what other threads did to the pages; and they stay where those find them.
-    if (hold !== undefined) {
-      this.hasReplacedPages = true;
-      this.pins = 1;
-    }
+    this.hasReplacedPages = hold !== undefined;
+    this.pins = hold === undefined ? 0 : 1;
     const state = { fd: file?.fd, reach: new Reach(), isExposed: false, hold };
     this.#lifetime = new Lifetime({ virtualMemory, mapAddress, mapBytes, ...state });
     this.#ledger = new ViewLedger(this.#lifetime);
-    this.address = mapAddress + leadBytes;
+    this.address = mapAddress + this.leadBytes;
     this.byteLength = byteLength;
   }
 
@@ -297,12 +295,11 @@ export class Mapping {
   }
 
   #release(): void {
-    const { resources } = this.#lifetime;
-    giveBackPages(resources);
+    giveBackPages(this.#lifetime.resources);
     // From here on the address may be somebody else's: nothing below may lead to a second unmap.
     this.#state = 'closed';
     forgetLeak(this.#lifetime);
     for (const { resolve } of this.#waiting.splice(0)) resolve();
-    closeFile(resources);
+    closeFile(this.#lifetime.resources);
   }
 }

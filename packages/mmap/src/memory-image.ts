@@ -130,7 +130,10 @@ export class MemoryImage implements Disposable {
     return this.#closed;
   }
 
-  /** Closes the descriptor, or, where other threads hold it, this thread's attachment to it. Mappings of the image live on, for the kernel keeps the file while they do. Idempotent. */
+  /**
+   * Closes the descriptor, or, where other threads hold it, this thread's attachment to it. Mappings of the image live on, for the
+   * kernel keeps the file while they do. Idempotent.
+   */
   close(): void {
     if (this.#closed) return;
     // Closed first: close(2) frees the number even when it reports an error, so it must not be tried twice.

@@ -109,8 +109,8 @@ export class PoolModule implements Disposable {
   }
 
   /**
-   * What {@link openModule} takes in another thread of this process, so that nothing is parsed or copied there. Good as long as this module
-   * is open, or that of a thread that has opened it.
+   * What {@link openModule} takes in another thread of this process, so that nothing is parsed or copied there. Good as long as this
+   * module is open, or that of a thread that has opened it.
    *
    * @throws {@link ModuleClosedError}; {@link ModuleNotSharedError} for a snapshot's; `SystemError` if the images' memory file cannot be made
    */
