@@ -112,7 +112,8 @@ export class PoolModule implements Disposable {
    * What {@link openModule} takes in another thread of this process, so that nothing is parsed or copied there. Good as long as this
    * module is open, or that of a thread that has opened it.
    *
-   * @throws {@link ModuleClosedError}; {@link ModuleNotSharedError} for a snapshot's; `SystemError` if the images' memory file cannot be made
+   * @throws {@link ModuleClosedError}; {@link ModuleNotSharedError} for a snapshot's; `SystemError` if the images' memory file cannot be
+   * made
    */
   get handle(): ModuleHandle {
     if (this.#closed) throw new ModuleClosedError('give its handle');
