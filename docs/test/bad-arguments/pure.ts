@@ -84,7 +84,7 @@ export const PURE: Readonly<Record<string, Entry>> = {
   usesGuardPages: {
     tries: args(
       layout.usesGuardPages,
-      [{ setting: 'auto', canGuard: true, numSlots: 1, numStripes: 1, slotBytes: 4096, maxMappings: 1 }],
+      [{ setting: 'auto', canGuard: true, numSlots: 1, slotBytes: 4096, maxMappings: 1 }],
       [NOTHING],
     ),
   },

@@ -91,7 +91,6 @@ describe('guard markers', () => {
     [{ ...facts, setting: 'often' }, 'facts.setting'],
     [{ ...facts, canGuard: 1 }, 'facts.canGuard'],
     [{ ...facts, numSlots: -1 }, 'facts.numSlots'],
-    [{ ...facts, numStripes: 0.5 }, 'facts.numStripes'],
     [{ ...facts, slotBytes: '1MiB' }, 'facts.slotBytes'],
     [{ ...facts, maxMappings: -1 }, 'facts.maxMappings'],
   ])('are not decided on by %j', (bad, name) => {
