@@ -40,6 +40,8 @@ export const GRAMMAR: Readonly<Record<string, { readonly of: string; readonly pa
     of: 'RangeError',
     pattern: /^The value of "[^"]+" is out of range\. It must be .+\. Received .+$/s,
   },
+  // Of a handle that is well formed and names nothing.
+  ERR_MMAP_SHARED_GONE: { of: 'Error', pattern: /^The (?:image|mapping|memory) is not there: .+$/s },
 };
 
 /** One place for a value: an argument, or a field of one. */
