@@ -164,22 +164,42 @@ function decommitter({ address: scratchAddress, words }: Scratch, withPage: With
     probe();
   } catch {
     // Linux 6.13 makes the call, but wants a real descriptor. It stays open for as long as the thread lives.
-    pidfd = openPidfd();
+    const own = openPidfd();
+    pidfd = own.pidfd;
     try {
       probe();
     } catch (error) {
-      closeDescriptor(pidfd);
+      own.close();
       throw error;
     }
   }
   return decommit;
 }
 
-function openPidfd(): number {
+/** A descriptor of the process, which the thread's ledger knows of as long as it is open: its number is somebody else's afterwards. */
+function openPidfd(): { readonly pidfd: number; close(): void } {
   const ledger = processState()?.ledger;
   const entry = ledger?.claim(KIND_DESCRIPTOR) ?? NOWHERE;
+  const strikeOut = (): void => {
+    if (ledger === undefined) return;
+    ledger.values[entry + WHAT] = 0;
+    ledger.release(entry);
+  };
   const pidfd = pidfdOpen()(SYS_PIDFD_OPEN, process.pid, 0);
   if (ledger !== undefined && pidfd >= 0) ledger.values[entry + WHAT] = pidfd + 1;
-  if (pidfd < 0) throw new SystemError(ffi().errno(), { syscall: 'pidfd_open' });
-  return pidfd;
+  if (pidfd < 0) {
+    const error = new SystemError(ffi().errno(), { syscall: 'pidfd_open' });
+    strikeOut();
+    throw error;
+  }
+  return {
+    pidfd,
+    close() {
+      try {
+        closeDescriptor(pidfd);
+      } finally {
+        strikeOut();
+      }
+    },
+  };
 }

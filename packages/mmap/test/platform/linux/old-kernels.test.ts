@@ -59,6 +59,7 @@ describe.runIf(process.arch === 'x64')('a kernel (numbers of calls are those of 
       decommitMany: '0,1,0',
       guard: 'read',
       populate: 7,
+      filesLostWithWorker: 0,
     });
   });
 
