@@ -43,8 +43,9 @@ export function makeSharedPool(read: ReadConfig, virtualMemory: VirtualMemory): 
     const { maxUnusedWarmSlots } = config;
     const { threads } = thread;
     const allocator = SharedIndexAllocator.create(layout.numSlots, maxUnusedWarmSlots, { threads });
-    const state = makeState(layout.numSlots, slab, { config, guardPages });
     const modules = SharedModules.create(threads);
+    const others = { ...allocator.share(), modules: modules.buffer };
+    const state = makeState(layout.numSlots, slab, { config, guardPages }, others);
     const seat = new Attachments(state, threads).enter(threadId);
     return open(state, new SharedSide(state, allocator, modules, seat, thread), slab, virtualMemory);
   } catch (error) {
@@ -59,6 +60,9 @@ export function attachSharedPool(handle: SharedPoolHandle): OpenedPool {
   const thread = thisThread();
   if (thread === undefined) throw new PoolAttachError(processStateObstacle() ?? 'not supported');
   const virtualMemory = platform();
+  const { numSlots, totalSlabBytes } = planSlab(state.settings.config, virtualMemory);
+  if (numSlots !== state.numSlots || atLeastAPage(totalSlabBytes, virtualMemory) !== state.slabBytes)
+    throw new PoolAttachError('the handle was written to');
   const modules = SharedModules.attach(handle.modules, thread.threads);
   const attachments = new Attachments(state, thread.threads);
   const seat = attachments.enter(threadId);
@@ -123,9 +127,13 @@ export function forget(core: PoolCore): void {
   if (opened.get(core.slabAddress) === core) opened.delete(core.slabAddress);
 }
 
+function atLeastAPage(byteLength: number, { pageSize }: VirtualMemory): number {
+  return Math.max(byteLength, pageSize);
+}
+
 function reserve(config: ResolvedConfig, byteLength: number, virtualMemory: VirtualMemory): SharedSlab {
   try {
-    return SharedSlab.reserve(Math.max(byteLength, virtualMemory.pageSize), virtualMemory);
+    return SharedSlab.reserve(atLeastAPage(byteLength, virtualMemory), virtualMemory);
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
     throw whyNotReserved(config, byteLength, virtualMemory, cause);

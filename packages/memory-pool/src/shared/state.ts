@@ -1,7 +1,7 @@
 /**
  * What the threads of a shared pool have in common, beside the slab and the index allocator: one buffer.
  *
- *     head      what it is, the gate, the slab's place
+ *     head      what it is, the gate, the slab's place, and where the handle's buffers lie
  *     seats     a pair of words a thread: its number among all that the process had, and Node's number for it
  *     counters  16 doubles a seat: each thread counts on lines of its own, and what it counted stays when it ends
  *     config    the settings, as text
@@ -13,13 +13,14 @@
  */
 import { invalidArgType, isInstance, readOptions } from '@guardstripe/common';
 import type { SharedAllocatorHandle } from '@guardstripe/index-allocator';
-import type { ResolvedConfig } from '../config.js';
+import { addressOf } from '@guardstripe/mmap';
+import { readConfig, type ResolvedConfig } from '../config.js';
 import { PoolAttachError, PoolCreationError } from '../errors.js';
 import { recordBytes } from '../slots/records.js';
 
 /** "GSPL", and the version of this layout: copies of the package that lay it out differently must not meet. */
 const MAGIC = 0x4753504c;
-const VERSION = 1;
+const VERSION = 2;
 
 const MAGIC_WORD = 0;
 const VERSION_WORD = 1;
@@ -33,7 +34,10 @@ const CONFIG_BYTES_WORD = 6;
 /** Doubles of the head. */
 const ADDRESS = 6;
 const BYTE_LENGTH = 7;
-const HEAD_BYTES = 64;
+/** Where the handle's three buffers lie, so that a copy of one, or another pool's, is known. */
+const PARTS = 8;
+const HEAD_BYTES = 128;
+const RECORD_ALIGNMENT = 64;
 
 /** As many as one index allocator takes. */
 export const MAX_SEATS = 1024;
@@ -50,6 +54,9 @@ const RESIDENT_AT = CONFIG_AT + CONFIG_BYTES;
 /**
  * What another thread attaches with: plain data for `workerData`, `postMessage` and `setEnvironmentData`. It is good in this process, as
  * long as a thread is attached.
+ *
+ * Handles are for the host's own code. Who has one can attach, and who writes into its buffers has all of the pool's memories, and can
+ * crash the process: give none to code that you do not trust. Copies of the buffers, and buffers of several pools, are refused.
  */
 export interface SharedPoolHandle extends SharedAllocatorHandle {
   /** What the threads have in common. Writing into it breaks the pool. */
@@ -79,11 +86,15 @@ export interface SharedState {
   readonly settings: SharedSettings;
 }
 
+/** The handle's other buffers. */
+type OtherParts = Omit<SharedPoolHandle, 'memoryPool'>;
+
 /** Makes the buffer. @throws {@link PoolCreationError} if there is no memory for it */
 export function makeState(
   numSlots: number,
   slab: { readonly address: number; readonly byteLength: number },
   settings: SharedSettings,
+  others: OtherParts,
 ): SharedState {
   const text = new TextEncoder().encode(JSON.stringify(settings));
   const buffer = newBuffer(bytesFor(numSlots));
@@ -96,6 +107,7 @@ export function makeState(
   words[CONFIG_BYTES_WORD] = text.byteLength;
   floats[ADDRESS] = slab.address;
   floats[BYTE_LENGTH] = slab.byteLength;
+  floats.set(placesOf({ ...others, memoryPool: buffer }), PARTS);
   Atomics.store(words, MAGIC_WORD, MAGIC);
   return view(buffer, numSlots, settings);
 }
@@ -109,8 +121,8 @@ export function openState(handle: SharedPoolHandle): SharedState {
   const parts = readOptions(handle ?? null, ['memoryPool', 'indexAllocator', 'modules'], 'handle');
   checkBuffer(parts.indexAllocator, 'handle.indexAllocator');
   checkBuffer(parts.modules, 'handle.modules');
-  const { memoryPool } = parts;
-  checkBuffer(memoryPool, 'handle.memoryPool');
+  checkBuffer(parts.memoryPool, 'handle.memoryPool');
+  const { memoryPool, indexAllocator, modules } = parts;
   if (memoryPool.byteLength < bytesFor(0)) throw new PoolAttachError("the handle is no pool's");
   const words = new Int32Array(memoryPool, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
   if (Atomics.load(words, MAGIC_WORD) !== MAGIC) throw new PoolAttachError("the handle is no pool's");
@@ -120,16 +132,34 @@ export function openState(handle: SharedPoolHandle): SharedState {
   const numSlots = words[NUM_SLOTS_WORD]!;
   if (memoryPool.byteLength !== bytesFor(numSlots))
     throw new PoolAttachError('the handle has another length');
-  // Decoders take no shared bytes.
-  const text = new Uint8Array(memoryPool, CONFIG_AT, words[CONFIG_BYTES_WORD]).slice();
-  const settings = JSON.parse(new TextDecoder().decode(text)) as SharedSettings;
-  return view(memoryPool, numSlots, settings);
+  const floats = new Float64Array(memoryPool, 0, HEAD_BYTES / Float64Array.BYTES_PER_ELEMENT);
+  const places = placesOf({ memoryPool, indexAllocator, modules });
+  if (places.some((place, index) => floats[PARTS + index] !== place))
+    throw new PoolAttachError("the handle's buffers are copies, or of several pools");
+  return view(memoryPool, numSlots, readSettings(memoryPool, words[CONFIG_BYTES_WORD]!));
+}
+
+/** A shared buffer lies at the same place for all threads, and a copy at another one. */
+function placesOf({ memoryPool, indexAllocator, modules }: SharedPoolHandle): number[] {
+  return [memoryPool, indexAllocator, modules].map((part) =>
+    part.byteLength === 0 ? 0 : addressOf(new Uint8Array(part)),
+  );
+}
+
+function readSettings(memoryPool: SharedArrayBuffer, byteLength: number): SharedSettings {
+  try {
+    // Decoders take no shared bytes.
+    const text = new Uint8Array(memoryPool, CONFIG_AT, CONFIG_BYTES).slice(0, byteLength);
+    const { config, guardPages } = JSON.parse(new TextDecoder().decode(text)) as SharedSettings;
+    return { config: readConfig(config).resolved, guardPages };
+  } catch {
+    throw new PoolAttachError('the handle was written to');
+  }
 }
 
 function view(buffer: SharedArrayBuffer, numSlots: number, settings: SharedSettings): SharedState {
   const recordsOffset = RESIDENT_AT + numSlots * Float64Array.BYTES_PER_ELEMENT;
-  // Records are cache lines.
-  const alignedRecords = Math.ceil(recordsOffset / HEAD_BYTES) * HEAD_BYTES;
+  const alignedRecords = alignRecords(recordsOffset);
   const floats = new Float64Array(buffer, 0, HEAD_BYTES / Float64Array.BYTES_PER_ELEMENT);
   return {
     buffer,
@@ -148,7 +178,12 @@ function view(buffer: SharedArrayBuffer, numSlots: number, settings: SharedSetti
 
 function bytesFor(numSlots: number): number {
   const recordsOffset = RESIDENT_AT + numSlots * Float64Array.BYTES_PER_ELEMENT;
-  return Math.ceil(recordsOffset / HEAD_BYTES) * HEAD_BYTES + recordBytes(numSlots) + numSlots;
+  return alignRecords(recordsOffset) + recordBytes(numSlots) + numSlots;
+}
+
+/** Records are cache lines. */
+function alignRecords(offset: number): number {
+  return Math.ceil(offset / RECORD_ALIGNMENT) * RECORD_ALIGNMENT;
 }
 
 function newBuffer(byteLength: number): SharedArrayBuffer {

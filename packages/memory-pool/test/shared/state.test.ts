@@ -11,21 +11,27 @@ const VERSION_WORD = 1;
 function handleOf(words: (words: Int32Array) => void): SharedPoolHandle {
   using pool = smallPool();
   const { config } = pool;
-  const { buffer } = makeState(3, { address: 4096, byteLength: 8192 }, { config, guardPages: false });
+  const others = otherParts();
+  const { buffer } = makeState(3, { address: 4096, byteLength: 8192 }, { config, guardPages: false }, others);
   words(new Int32Array(buffer, 0, 16));
-  return { memoryPool: buffer, indexAllocator: new SharedArrayBuffer(8), modules: new SharedArrayBuffer(8) };
+  return { ...others, memoryPool: buffer };
+}
+
+const otherParts = () => ({ indexAllocator: new SharedArrayBuffer(8), modules: new SharedArrayBuffer(8) });
+
+function copyOf(buffer: SharedArrayBuffer): SharedArrayBuffer {
+  const copy = new SharedArrayBuffer(buffer.byteLength);
+  new Uint8Array(copy).set(new Uint8Array(buffer));
+  return copy;
 }
 
 describe('the state of a shared pool', () => {
   it('is found again, with all that was decided', () => {
     using pool = smallPool();
     const settings = { config: pool.config, guardPages: true };
-    const made = makeState(5, { address: 2 ** 45, byteLength: 2 ** 40 }, settings);
-    const found = openState({
-      memoryPool: made.buffer,
-      indexAllocator: new SharedArrayBuffer(8),
-      modules: new SharedArrayBuffer(8),
-    });
+    const others = otherParts();
+    const made = makeState(5, { address: 2 ** 45, byteLength: 2 ** 40 }, settings, others);
+    const found = openState({ ...others, memoryPool: made.buffer });
     expect(found).toMatchObject({ numSlots: 5, slabAddress: 2 ** 45, slabBytes: 2 ** 40, settings });
     expect(found.guards).toHaveLength(5);
     expect(found.recordsOffset % 64).toBe(0);
@@ -37,12 +43,35 @@ describe('the state of a shared pool', () => {
     expect(() => openState(handleOf((words) => (words[VERSION_WORD] = 77)))).toThrow(ATTACH);
     expect(() => openState(handleOf((words) => (words[0] = 0)))).toThrow(ATTACH);
     expect(() => openState(handleOf((words) => (words[4] = 4)))).toThrow(ATTACH);
-    const short = {
-      memoryPool: new SharedArrayBuffer(8),
-      indexAllocator: new SharedArrayBuffer(8),
-      modules: new SharedArrayBuffer(8),
-    };
-    expect(() => openState(short)).toThrow(ATTACH);
+    expect(() => openState({ ...otherParts(), memoryPool: new SharedArrayBuffer(8) })).toThrow(ATTACH);
+  });
+
+  it.each(['memoryPool', 'indexAllocator', 'modules'] as const)(
+    "is refused where %s is a copy, or another pool's",
+    (part) => {
+      using pool = smallPool({ shared: true });
+      using other = smallPool({ shared: true });
+      const handle = pool.share();
+      const copied = { ...handle, [part]: copyOf(handle[part]) };
+      expect(() => MemoryPool.attach(copied)).toThrow(/Cannot attach to the pool: .* copies/);
+      const mixed = { ...handle, [part]: other.share()[part] };
+      expect(() => MemoryPool.attach(mixed)).toThrow(/Cannot attach to the pool: .* of several pools/);
+    },
+  );
+
+  it.each([
+    ['fewer bytes of settings', 6, 20],
+    ['more than there is room for', 6, 1e9],
+    ['no address space', 14, 0],
+    ['an address space of another size', 15, 0x4200_0000],
+  ])('is refused where it was written to: %s', (_what, word, value) => {
+    const pool = smallPool({ shared: true });
+    const words = new Int32Array(pool.share().memoryPool, 0, 32);
+    const before = words[word]!;
+    words[word] = value === before ? value + 1 : value;
+    expect(() => MemoryPool.attach(pool.share())).toThrow(ATTACH);
+    words[word] = before;
+    pool.close();
   });
 
   it.each([
