@@ -1,20 +1,12 @@
 /** Images whose file several threads hold: here, and in child processes with workers that are killed. */
 import { fstatSync } from 'node:fs';
+import { codeOf } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { memoryImage, Mmap, openImage, shareImage, type JointImageHandle } from '../src/index.js';
 import { fixtureJson } from './support/child.js';
 
 const PAGE = 65_536;
-
-function codeOf(call: () => unknown): unknown {
-  try {
-    call();
-    return undefined;
-  } catch (error) {
-    return (error as { code?: unknown }).code;
-  }
-}
 
 /** Of the file behind a descriptor; nothing where there is none. */
 function inodeOf(fd: number): number | undefined {

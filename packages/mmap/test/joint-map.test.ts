@@ -1,4 +1,5 @@
 /** Maps that several threads hold: handles here, threads that end in all ways in child processes. */
+import { codeOf } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -14,15 +15,6 @@ import { FaultyMemory } from './support/faulty.js';
 import { permissionsAt } from './support/process-maps.js';
 
 const PAGE = 65_536;
-
-function codeOf(call: () => unknown): unknown {
-  try {
-    call();
-    return undefined;
-  } catch (error) {
-    return (error as { code?: unknown }).code;
-  }
-}
 
 describe('a map that threads hold jointly', () => {
   it('lies at one address, and goes with the last that closes it', () => {

@@ -1,4 +1,5 @@
 /** What the tests of several packages share. Private to the repository. */
+export * from './code-of.ts';
 export * from './collect.ts';
 export * from './laps.ts';
 export * from './requirement.ts';

@@ -1,5 +1,7 @@
 /** Modules that come as a handle: the same memories, and nothing that reaches out of a slot, whatever a handle says. */
+import { readdirSync, readlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { codeOf } from '@guardstripe/test-support';
 import { encodeModule } from '@guardstripe/wasm-builder';
 import {
   describeMemory,
@@ -40,13 +42,16 @@ function bytesOf(module: PoolModule): string[] {
   });
 }
 
-function codeOf(call: () => unknown): unknown {
-  try {
-    call();
-    return undefined;
-  } catch (error) {
-    return (error as { code?: unknown }).code;
-  }
+/** Memory files of images that the process has open. */
+function imageFiles(): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).includes('memfd:guardstripe-image');
+    } catch {
+      // The folder's own, closed by now.
+      return false;
+    }
+  }).length;
 }
 
 describe('a module of a handle', () => {
@@ -57,6 +62,15 @@ describe('a module of a handle', () => {
     expect(bytesOf(opened)).toEqual(bytesOf(module));
     using third = openModule(structuredClone(opened.handle));
     expect(bytesOf(third)).toEqual(bytesOf(module));
+  });
+
+  it('lies in the memory file of the first: in no second one', () => {
+    const before = imageFiles();
+    using module = KINDS['an image']!();
+    using opened = openModule(structuredClone(module.handle));
+    using third = openModule(structuredClone(opened.handle));
+    expect(bytesOf(third)).toEqual(bytesOf(module));
+    expect(imageFiles()).toBe(before + 1);
   });
 
   it('stays when the first is closed, and is gone when all are', () => {

@@ -86,6 +86,23 @@ describe('a shared pool', () => {
     expect(contents(next).equals(imageBytes(0x44))).toBe(true);
   });
 
+  it('writes no zeros back over an image that it has forgotten, and whose bytes come again', () => {
+    using pool = smallPool({ shared: true, linearMemoryKeepResident: 8 * PAGE });
+    const store = pool.openStore();
+    const [module, other] = [imageModule(0x55), imageModule(0x66)];
+    const memory = store.allocate({ module });
+    const { slot } = memory;
+    module.close();
+    // The thread forgets images of closed modules when it meets another one.
+    const others = [1, 2].map(() => store.allocate({ module: other }));
+    scribble(memory);
+    memory.free();
+    const again = store.allocate({ module: imageModule(0x55) });
+    expect(again.slot).toBe(slot);
+    expect(contents(again).equals(imageBytes(0x55))).toBe(true);
+    for (const each of others) expect(contents(each).equals(imageBytes(0x66))).toBe(true);
+  });
+
   it('trims to a limit over all shards, and the slots stay good', () => {
     using pool = smallPool({
       shared: true,
