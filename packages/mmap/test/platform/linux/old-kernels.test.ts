@@ -86,6 +86,12 @@ describe.runIf(process.arch === 'x64')('a kernel (numbers of calls are those of 
     ['has no process_madvise on oneself', [[SYS.processMadvise, EINVAL]], {}, { processMadvise: false }],
     ['has no pidfd', [[SYS.pidfdOpen, ENOSYS]]],
     ['cannot scan (before 6.7)', [scan], NO_SCAN, { pagemapScan: false }],
+    [
+      'scans, and finds no page that was written',
+      [[SYS.ioctl, 0, 1, PAGEMAP_SCAN]],
+      NO_SCAN,
+      { pagemapScan: false },
+    ],
     ['cannot be asked for mappings (before 6.11)', [query]],
     ['has no memfd without exec (before 6.3)', [[SYS.memfdCreate, EINVAL, 1, 11]]],
     ['forbids userfaultfd', [[SYS.userfaultfd, EPERM]]],
