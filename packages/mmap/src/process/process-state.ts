@@ -18,8 +18,8 @@ const F_DUPFD_CLOEXEC = 1030;
 const PROT_READ_WRITE = 3;
 /** MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE */
 const LEDGER_FLAGS = 0x2 | 0x20 | 0x4000;
-/** A thread that Node has joined may take the kernel a moment to forget; milliseconds between looks. */
-const LOOKS_MS = [0, 5, 50, 500];
+/** A thread that Node has joined may take the kernel a moment to forget, on a slow machine a long one; milliseconds between looks. */
+const LOOKS_MS = [0, 5, 50, 500, 5000];
 
 /** Gives back what is in a dead thread's ledger. */
 interface GivingBack {
