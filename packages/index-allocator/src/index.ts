@@ -25,7 +25,7 @@ export type {
 } from './shared/options.js';
 export { SharedIndexAllocator } from './shared/shared-index-allocator.js';
 export { ThreadTable, type ThreadSeat } from './threads/thread-table.js';
-export type { Threads } from './threads/threads.js';
+export type { LockCounts, Threads } from './threads/threads.js';
 export { SimpleIndexAllocator } from './simple-index-allocator.js';
 export { MAX_CAPACITY, MAX_MEMORY_INDEX, MAX_MODULE_ID, MAX_SLOT_BYTES_RESIDENT } from './state.js';
 export type { AllocatorOptions, FreedSlot, MemoryKey } from './types.js';

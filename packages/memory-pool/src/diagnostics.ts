@@ -60,6 +60,32 @@ export interface ExhaustedEvent {
   readonly coolingMemories: number;
 }
 
+/** Published on `guardstripe.memory-pool.attach`, in the thread that attached to a pool. Channels are a thread's own, as all of these are. */
+export interface AttachEvent {
+  /** The thread's number in `node:worker_threads`. */
+  readonly threadId: number;
+  /** Threads that have the pool now, this one included. */
+  readonly attachedThreads: number;
+}
+
+/** Published on `guardstripe.memory-pool.leave`, in a thread whose part in a shared pool is over. */
+export interface LeaveEvent {
+  readonly threadId: number;
+  /** Whether no other thread had the pool: its slab is given back, or stays taken for views that are out. */
+  readonly isLast: boolean;
+}
+
+/**
+ * Published on `guardstripe.memory-pool.recover`: a thread ended without closing a shared pool. Its slots are free now, and its place in
+ * line is the next one's. It is told of once, in the thread that found it: as a rule the one that had started it.
+ */
+export interface RecoverEvent {
+  /** The ended thread's number in `node:worker_threads`. */
+  readonly threadId: number;
+  /** Memories that it had. */
+  readonly liveMemories: number;
+}
+
 /** Published on `guardstripe.memory-pool.failure`: a system call failed where nobody could be told by a throw. */
 export interface FailureEvent {
   readonly slot: number;
@@ -74,6 +100,9 @@ export const onGrow = channel('guardstripe.memory-pool.grow');
 export const onReset = channel('guardstripe.memory-pool.reset');
 export const onTrim = channel('guardstripe.memory-pool.trim');
 export const onExhausted = channel('guardstripe.memory-pool.exhausted');
+export const onAttach = channel('guardstripe.memory-pool.attach');
+export const onLeave = channel('guardstripe.memory-pool.leave');
+export const onRecover = channel('guardstripe.memory-pool.recover');
 export const onFailure = channel('guardstripe.memory-pool.failure');
 
 /** Publishes a system call's failure. Everything else is a mistake of ours, and thrown. */

@@ -1,6 +1,12 @@
 /** The errors of the pool: one class for each condition that a caller may want to catch, told apart by `code`. */
 import { size } from '@guardstripe/common';
 
+/** Who has the memories of a pool that threads share, as an insertion. */
+function threadsOf(liveByThread: ReadonlyMap<number, number>): string {
+  const threads = [...liveByThread].map(([threadId, memories]) => `${memories} in thread ${threadId}`);
+  return threads.length === 0 ? '' : ` (${threads.join(', ')})`;
+}
+
 /** Every slot that the store may use is taken. */
 export class PoolConcurrencyLimitError extends Error {
   override readonly name = 'PoolConcurrencyLimitError';
@@ -13,12 +19,15 @@ export class PoolConcurrencyLimitError extends Error {
   readonly coolingMemories: number;
   /** Of them, those that were given up because somebody transferred a view of them away. */
   readonly retiredMemories: number;
+  /** Of a pool that threads share, how many live memories each thread has, by `threadId` of `node:worker_threads`; 0 is the main thread. */
+  readonly liveByThread: ReadonlyMap<number, number>;
 
   constructor(
     stripe: number,
     capacity: number,
     numStripes: number,
     withheld: { readonly cooling: number; readonly retired: number } = { cooling: 0, retired: 0 },
+    liveByThread: ReadonlyMap<number, number> = new Map(),
   ) {
     const where = numStripes === 1 ? '' : ` of stripe ${stripe}`;
     const { cooling, retired } = withheld;
@@ -28,11 +37,14 @@ export class PoolConcurrencyLimitError extends Error {
         : `; ${cooling} of them cool: their memories were freed, and whoever was given their buffer may still use it. allocateAsync ` +
           'waits for them; read, write and unsafeBuffer let nothing cool';
     const gone = retired === 0 ? '' : `; ${retired} were retired: a view of them was transferred away`;
-    super(`Cannot allocate a memory: all ${capacity} slots${where} are in use${cool}${gone}`);
+    super(
+      `Cannot allocate a memory: all ${capacity} slots${where} are in use${threadsOf(liveByThread)}${cool}${gone}`,
+    );
     this.stripe = stripe;
     this.capacity = capacity;
     this.coolingMemories = cooling;
     this.retiredMemories = retired;
+    this.liveByThread = liveByThread;
   }
 }
 
@@ -75,11 +87,9 @@ export class PoolBusyError extends Error {
   readonly liveByThread: ReadonlyMap<number, number>;
 
   constructor(liveMemories: number, liveByThread: ReadonlyMap<number, number> = new Map()) {
-    const threads = [...liveByThread].map(([threadId, memories]) => `${memories} in thread ${threadId}`);
-    const where = threads.length === 0 ? '' : ` (${threads.join(', ')})`;
-    const force = threads.length === 0 ? '' : ', which ends those of this thread alone';
+    const force = liveByThread.size === 0 ? '' : ', which ends those of this thread alone';
     super(
-      `Cannot close the pool: ${liveMemories} memories are live${where}; free them, or close with { force: true }${force}`,
+      `Cannot close the pool: ${liveMemories} memories are live${threadsOf(liveByThread)}; free them, or close with { force: true }${force}`,
     );
     this.liveMemories = liveMemories;
     this.liveByThread = liveByThread;

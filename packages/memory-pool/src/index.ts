@@ -7,10 +7,13 @@ export type { AbortSignalLike, UrlLike } from '@guardstripe/common';
 export type { Feature, MemoryPoolConfig, ResolvedConfig, Size } from './config.js';
 export type {
   AllocateEvent,
+  AttachEvent,
   ExhaustedEvent,
   FailureEvent,
   FreeEvent,
   GrowEvent,
+  LeaveEvent,
+  RecoverEvent,
   ResetEvent,
   TrimEvent,
 } from './diagnostics.js';
@@ -41,7 +44,7 @@ export type { ModuleHandle } from './module/handle.js';
 export { openModule } from './module/open-module.js';
 export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
-export type { PoolMetrics } from './metrics.js';
+export type { PoolMetrics, SharedPoolMetrics, ThreadMetrics } from './metrics.js';
 export { MemoryPool } from './pool.js';
 export type { GrowAsyncOptions, MemoryOwner, PooledMemory } from './pooled-memory.js';
 export type { SharedPoolHandle } from './shared/state.js';

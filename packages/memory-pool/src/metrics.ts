@@ -1,5 +1,31 @@
 /** A pool's numbers. */
 
+/** What one of the threads has that share a pool. */
+export interface ThreadMetrics {
+  /** Its number in `node:worker_threads`; 0 for the main thread. */
+  readonly threadId: number;
+  /** Memories that its tenants hold. */
+  readonly liveMemories: number;
+  /** Its allocations that wait for a slot. */
+  readonly waitingAllocations: number;
+}
+
+/** What there is to say of the threads that share a pool. */
+export interface SharedPoolMetrics {
+  /** Those that have the pool and live, each as it was when it was looked at: others go on meanwhile. */
+  readonly threads: readonly ThreadMetrics[];
+  /** Allocations that wait for a slot, in all of them. */
+  readonly waitingAllocations: number;
+  /** Threads that ended without closing the pool, by `terminate()` for one, of those that were found so far. */
+  readonly endedThreads: number;
+  /** Slots that such threads held, or that a close by force ended, and that were taken since: each was laid over with fresh pages. */
+  readonly recoveredMemories: number;
+  /** This thread's. How often it found a lock of the index allocator taken by another one. */
+  readonly lockWaits: number;
+  /** This thread's. How often it took such a lock over from a thread that had ended with it, and made the shard's lists anew. */
+  readonly lockTakeovers: number;
+}
+
 /**
  * What `MemoryPool.metrics` counts. Of a pool that threads share, what all of them have, unless it says that it is this
  * thread's: those are what it alone can know of.
@@ -51,4 +77,6 @@ export interface PoolMetrics {
   readonly refusedCalls: number;
   /** Slots that a free could not reset; each was, or will be, laid over with fresh pages before its next use. */
   readonly failedResets: number;
+  /** Of a pool that threads share; `undefined` of one that is one thread's. */
+  readonly shared: SharedPoolMetrics | undefined;
 }

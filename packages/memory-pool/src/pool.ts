@@ -262,6 +262,7 @@ export class MemoryPool implements Disposable {
       bytesTrimmed: counters.get('bytesTrimmed'),
       mappings: this.#core.mappings,
       refusedCalls: counters.get('refusedCalls'),
+      shared: this.#core.sharedMetrics(),
     };
   }
 

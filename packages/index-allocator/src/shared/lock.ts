@@ -8,7 +8,12 @@ import { LOCK } from './words.js';
 /** Takes the lock. */
 export function lock(shard: Shard, me: Me): void {
   if (Atomics.compareExchange(shard.control, LOCK, 0, me.self) === 0) return;
-  lockSlowly(shard.control, LOCK, me, () => rebuild(shard));
+  const { locks } = me;
+  locks.waits++;
+  lockSlowly(shard.control, LOCK, me, () => {
+    locks.takeovers++;
+    rebuild(shard);
+  });
 }
 
 /** Gives the lock back. */

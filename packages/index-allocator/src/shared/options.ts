@@ -44,7 +44,8 @@ export function readThreads(threads: unknown): Me {
   const { self, isAlive } = threads as Partial<Threads>;
   checkInteger(self, 'options.threads.self', 1, THREAD_MASK);
   checkFunction(isAlive, 'options.threads.isAlive');
-  return { self, isAlive: (thread) => (threads as Threads).isAlive(thread), spins: SPINS };
+  const locks = { waits: 0, takeovers: 0 };
+  return { self, isAlive: (thread) => (threads as Threads).isAlive(thread), spins: SPINS, locks };
 }
 
 /** Reads how a call waits. */

@@ -18,7 +18,7 @@ import { adoptIn, checkShard, freeTo, purgeFrom, takeFrom, takeOldestFrom } from
 import { defaultShards } from './shape.js';
 import { orUndefined, ShardSet } from './shard-set.js';
 import type { Shard } from './shard.js';
-import type { Me, Threads } from '../threads/threads.js';
+import type { LockCounts, Me, Threads } from '../threads/threads.js';
 import { Waiters } from './waiters.js';
 import { MAX_SHARDS } from './words.js';
 
@@ -125,6 +125,11 @@ export class SharedIndexAllocator {
   get unusedBytesResident(): number {
     this.#checkOpen();
     return this.#shards.sum(({ unusedBytes }) => unusedBytes);
+  }
+
+  /** How often this attachment could not have the lock of a shard at once. */
+  get lockCounts(): Readonly<LockCounts> {
+    return { ...this.#me.locks };
   }
 
   /** Whether somebody waits for a slot, in whichever thread. */

@@ -14,8 +14,18 @@ export interface Threads {
   isAlive(thread: number): boolean;
 }
 
+/** How often a thread could not have a lock at once, since it is attached. */
+export interface LockCounts {
+  /** It was taken. */
+  waits: number;
+  /** It was a thread's that had ended, or a call's that was broken off, and what it guards was made anew. */
+  takeovers: number;
+}
+
 /** The calling thread and its patience. */
 export interface Me extends Threads {
   /** How often a taken lock is looked at before the thread lies down. */
   readonly spins: number;
+  /** The thread's own: a count of all would be one more thing that they write to at the same time. */
+  readonly locks: LockCounts;
 }

@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { SharedIndexAllocator } from '../../src/index.js';
+import { placeShards } from '../../src/shared/shape.js';
+import { LOCK } from '../../src/shared/words.js';
 import { ModelAllocator } from '../model.js';
 import { PlayedThreads } from '../support/threads.js';
 
@@ -218,6 +220,24 @@ describe('a slot belongs to the thread that took it', () => {
     two!.free(slot, 7);
     expect(() => two!.adopt(slot, 1)).toThrow(withCode('ERR_SLOT_NOT_IN_USE'));
     expect(two!.unusedBytesResident).toBe(7);
+  });
+});
+
+describe('locks', () => {
+  it('count for each attachment how often one was taken, and how often its owner had ended', () => {
+    const played = new PlayedThreads();
+    const [one, two, three] = played.share(4, 4, 3, 1);
+    const slot = one!.alloc(A)!;
+    const words = new Int32Array(one!.share().indexAllocator);
+    Atomics.store(words, placeShards(4, 4, 1)[0]!.control + LOCK, 1);
+    played.dead.add(1);
+    expect(two!.alloc(B)).toBe(1);
+    const counts = [one, two, three].map((each) => each!.lockCounts);
+    const [none, once] = [0, 1].map((count) => ({ waits: count, takeovers: count }));
+    expect(counts).toEqual([none, once, none]);
+    expect(three!.reclaim()).toBe(1);
+    expect(three!.isUnknown(slot)).toBe(true);
+    three!.checkConsistency();
   });
 });
 

@@ -144,7 +144,7 @@ const mapCount: Rule = ({ maxMapCount, mappingsInUse }, { liveByMappings, mappin
     subject,
     state: liveByMappings === 0 ? 'fix' : noteIf(tooFew),
     found: `${count(maxMapCount)}, ${count(mappingsInUse)} in use`,
-    effect: `${count(liveByMappings)} slots can be used, at up to ${mappingsPerMemory} mappings each`,
+    effect: `${count(liveByMappings)} slots can be used in the pools of all threads together, at up to ${mappingsPerMemory} mappings each`,
     advice: `${tooFew ? 'Raise it' : 'Raise it for larger pools'}: ${more}.`,
   };
 };
@@ -270,6 +270,27 @@ const views: Rule = ({ hasViews }) => ({
     : 'memory.buffer throws, for this runtime refuses external buffers; native guests work',
 });
 
+const sharedPools: Rule = ({ threads: { obstacle, hasStartTimes, hasWaitAsync } }) => {
+  const subject = 'shared pools';
+  if (obstacle !== undefined) {
+    const effect = `a pool cannot be shared by threads: ${obstacle}`;
+    return { subject, state: 'note', found: 'no', effect, advice: 'Give each worker a pool of its own.' };
+  }
+  if (!hasWaitAsync) {
+    const effect =
+      'threads can share a pool, but not wait for a slot: allocateAsync fails where there is none';
+    const advice = 'Have the engine offer Atomics.waitAsync, or ask again with tryAllocate.';
+    return { subject, state: 'note', found: 'yes, without Atomics.waitAsync', effect, advice };
+  }
+  if (!hasStartTimes) {
+    const effect = 'what an ended thread had comes back, but not while another thread has its number';
+    const advice = 'Let the process read its own /proc/self/task.';
+    return { subject, state: 'note', found: 'yes, without /proc/self/task', effect, advice };
+  }
+  const effect = 'threads can share a pool and wait in one line; what ended threads had comes back';
+  return { subject, state: 'ok', found: 'yes', effect };
+};
+
 const RULES: readonly Rule[] = [
   addressSpace,
   addressLimit,
@@ -284,6 +305,7 @@ const RULES: readonly Rule[] = [
   processMadvise,
   sharedZeroPage,
   views,
+  sharedPools,
 ];
 
 function count(value: number): string {

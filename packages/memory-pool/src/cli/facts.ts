@@ -7,6 +7,7 @@ import {
   FfiUnavailableError,
   host,
   platform,
+  processStateObstacle,
   SystemError,
   UnsupportedPlatformError,
   ViewUnsupportedError,
@@ -33,8 +34,20 @@ export interface Facts extends HostInfo {
   readonly noKeysReason: string | undefined;
   /** When anonymous memory gets huge pages (`/sys/kernel/mm/transparent_hugepage/enabled`). */
   readonly transparentHugePages: 'always' | 'madvise' | 'never' | 'unknown';
+  /** What pools that threads share stand on. */
+  readonly threads: ThreadFacts;
   /** Whether JavaScript can see native memory; Electron refuses. */
   readonly hasViews: boolean;
+}
+
+/** What is known of threads. */
+export interface ThreadFacts {
+  /** Why threads can share no pool; `undefined` where they can. */
+  readonly obstacle: string | undefined;
+  /** Whether the kernel says when a thread started, by which one that ended is told from another that has its number now. */
+  readonly hasStartTimes: boolean;
+  /** Whether a thread can wait without blocking: `Atomics.waitAsync`. */
+  readonly hasWaitAsync: boolean;
 }
 
 /**
@@ -56,6 +69,7 @@ export function gatherFacts(): Facts {
       protectionKeys: countKeys(),
       noKeysReason: supportReason(),
       transparentHugePages: hugePages(),
+      threads: threadFacts(),
       hasViews: canView(system),
     };
   } catch (cause) {
@@ -64,6 +78,15 @@ export function gatherFacts(): Facts {
     }
     throw cause;
   }
+}
+
+function threadFacts(): ThreadFacts {
+  const { waitAsync } = Atomics as Partial<typeof Atomics>;
+  return {
+    obstacle: processStateObstacle(),
+    hasStartTimes: read(`/proc/self/task/${process.pid}/stat`) !== '',
+    hasWaitAsync: typeof waitAsync === 'function',
+  };
 }
 
 /** Found by halving, to 1 GiB: only the system knows what else lies in the address space. */

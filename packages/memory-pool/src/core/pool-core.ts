@@ -6,8 +6,9 @@
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import { ProtectionMask } from '@guardstripe/mpk';
-import { reportFailure } from '../diagnostics.js';
+import { onRecover, reportFailure } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
+import type { SharedPoolMetrics } from '../metrics.js';
 import type { ImageHolder, PoolImage } from '../module/image.js';
 import type { PoolModule } from '../module/module.js';
 import type { MemoryTemplate } from '../module/template.js';
@@ -204,9 +205,12 @@ export class PoolCore implements MappingHolder, ImageHolder {
     }
   }
 
-  /** Takes back what ended threads held of a pool that threads share. */
+  /** Takes back what ended threads held of a pool that threads share, and tells of them. */
   reclaim(): void {
-    this.#shared?.free.reclaim();
+    if (this.#shared === undefined) return;
+    const ended = this.#shared.side.bury();
+    this.#shared.free.reclaim();
+    if (onRecover.hasSubscribers) ended.forEach((event) => onRecover.publish(event));
   }
 
   /** Lets go of what it can for those who wait in other threads; returns whether it still holds something back. */
@@ -229,6 +233,11 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** The module half of the keys of a module's memories here. */
   moduleId(module: PoolModule): number {
     return this.#shared === undefined ? module.id : this.#shared.side.modules.idOf(module);
+  }
+
+  /** What there is to say of the threads that share the pool. */
+  sharedMetrics(): SharedPoolMetrics | undefined {
+    return this.#shared?.side.metrics();
   }
 
   /** Memories that each thread has of a pool that threads share, by Node's number for the thread. */

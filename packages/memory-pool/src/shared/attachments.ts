@@ -11,7 +11,7 @@
  */
 import type { Threads } from '@guardstripe/index-allocator';
 import { PoolAttachError, PoolClosedError } from '../errors.js';
-import { GATE_WORD, MAX_SEATS, SEAT_WORDS, type SharedState } from './state.js';
+import { ENDED_WORD, GATE_WORD, MAX_SEATS, SEAT_WORDS, type SharedState } from './state.js';
 
 const OPEN = 0;
 const CLOSED = -1;
@@ -56,8 +56,10 @@ export class Attachments {
       for (let seat = 0; seat < MAX_SEATS; seat++) {
         const thread = this.#thread(seat);
         if (thread === self) throw new PoolAttachError('this thread is attached already, or still leaving');
-        if (free === -1 && (thread === 0 || !this.#isAlive(thread))) free = seat;
+        if (free === -1 && thread === 0) free = seat;
       }
+      // Who ended in a seat is found and told of by those who look; only where there is no other, one takes it before.
+      if (free === -1) free = this.#endedSeat();
       if (free === -1) throw new PoolAttachError(`${MAX_SEATS} threads are attached`);
       this.#seats[free * SEAT_WORDS + NODE_THREAD] = threadId;
       Atomics.store(this.#seats, free * SEAT_WORDS + THREAD, self);
@@ -89,6 +91,43 @@ export class Attachments {
       attached.push({ seat, threadId: this.#seats[seat * SEAT_WORDS + NODE_THREAD]! });
     }
     return attached;
+  }
+
+  /** How many threads ended without leaving, of those that were found. */
+  get ended(): number {
+    return Atomics.load(this.#words, ENDED_WORD);
+  }
+
+  /**
+   * Takes the seats of threads that ended. Of several that look at once, one is told of each; if that one ends meanwhile, nobody is.
+   *
+   * @param tell - called before the seat may be somebody else's; what it returns is handed on
+   */
+  bury<T>(tell: (attached: Attached) => T): T[] {
+    const found: T[] = [];
+    for (let seat = 0; seat < MAX_SEATS; seat++) {
+      const thread = this.#thread(seat);
+      if (thread === 0 || thread === this.#self || this.#isAlive(thread)) continue;
+      const told = tell({ seat, threadId: this.#seats[seat * SEAT_WORDS + NODE_THREAD]! });
+      if (this.#strike(seat, thread)) found.push(told);
+    }
+    return found;
+  }
+
+  /** The seat of a thread that ended, free now; -1 if there is none. */
+  #endedSeat(): number {
+    for (let seat = 0; seat < MAX_SEATS; seat++) {
+      const thread = this.#thread(seat);
+      if (thread !== 0 && !this.#isAlive(thread) && this.#strike(seat, thread)) return seat;
+    }
+    return -1;
+  }
+
+  /** Takes a seat from a thread that ended; false if somebody else did. */
+  #strike(seat: number, thread: number): boolean {
+    if (Atomics.compareExchange(this.#seats, seat * SEAT_WORDS + THREAD, thread, 0) !== thread) return false;
+    Atomics.add(this.#words, ENDED_WORD, 1);
+    return true;
   }
 
   #thread(seat: number): number {

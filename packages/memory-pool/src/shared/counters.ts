@@ -3,6 +3,9 @@ import { Counters, NUM_COUNTERS, placeOf, type Counter } from '../slots/counters
 import type { Attachments } from './attachments.js';
 import { COUNTERS_OF_SEAT, MAX_SEATS } from './state.js';
 
+/** What a thread has now, and has no more when it ends. */
+const NOW: readonly Counter[] = ['liveMemories', 'waitingAllocations'];
+
 /** One thread's counters, and the sums over all. */
 export class SharedCounters extends Counters {
   readonly #all: Float64Array;
@@ -13,12 +16,12 @@ export class SharedCounters extends Counters {
     this.#all = all;
     this.#attachments = attachments;
     // Whoever sat here before may have ended with memories. What else was counted here stays.
-    this.set('liveMemories', 0);
+    for (const counter of NOW) this.set(counter, 0);
   }
 
   override get(counter: Counter): number {
     let sum = 0;
-    if (counter === 'liveMemories') {
+    if (NOW.includes(counter)) {
       for (const { seat } of this.#attachments.living()) sum += this.of(seat, counter);
     } else for (let seat = 0; seat < MAX_SEATS; seat++) sum += this.of(seat, counter);
     return sum;

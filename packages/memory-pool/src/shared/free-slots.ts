@@ -2,6 +2,7 @@
 import type { MemoryKey, SharedIndexAllocator } from '@guardstripe/index-allocator';
 import type { FreeSlots } from '../core/free-slots.js';
 import type { Lease } from '../core/tenancy.js';
+import type { Counters } from '../slots/counters.js';
 import type { SlotRecords } from '../slots/records.js';
 import { SharedLine, type SlotGate } from './line.js';
 
@@ -11,6 +12,7 @@ export interface SharedFreeSlotsParts {
   readonly records: SlotRecords;
   /** A slot's bytes in RAM while it is free. Written by who frees it, before it does. */
   readonly resident: Float64Array;
+  readonly counters: Pick<Counters, 'add' | 'set'>;
   /** Told of a slot that this thread has taken, and that nobody may have: it keeps it for good. */
   readonly withhold: (slot: number) => void;
 }
@@ -32,7 +34,8 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
   constructor(parts: SharedFreeSlotsParts) {
     this.#parts = parts;
     this.numParts = parts.allocator.numShards;
-    this.#line = new SharedLine(parts.allocator, this);
+    const onLength = (length: number) => parts.counters.set('waitingAllocations', length);
+    this.#line = new SharedLine(parts.allocator, this, onLength);
   }
 
   get unusedWarmMemories(): number {
@@ -111,13 +114,14 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
   }
 
   admit(slot: number): boolean {
-    const { allocator, records, resident, withhold } = this.#parts;
+    const { allocator, records, resident, counters, withhold } = this.#parts;
     if (!allocator.isUnknown(slot)) return true;
     if (records.isWithheld(slot)) {
       withhold(slot);
       return false;
     }
     records.takeOver(slot);
+    counters.add('recoveredMemories', 1);
     resident[slot] = 0;
     return true;
   }

@@ -6,6 +6,8 @@
  *
  * From the end on nothing can be had here any more. Others go on.
  */
+import { threadId } from 'node:worker_threads';
+import { onLeave, type LeaveEvent } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { ClosingParts } from '../core/closing.js';
 import type { SharedFreeSlots } from './free-slots.js';
@@ -66,6 +68,7 @@ export class Leaving {
       side.forgetMappings();
     }
     this.#isDone = true;
+    if (onLeave.hasSubscribers) onLeave.publish({ threadId, isLast: this.#isLast } satisfies LeaveEvent);
   }
 }
 

@@ -30,10 +30,13 @@ export class SharedLine<T> {
   readonly #waiters = new Set<Waiter>();
   readonly #allocator: SharedIndexAllocator;
   readonly #gate: SlotGate;
+  readonly #onLength: (length: number) => void;
 
-  constructor(allocator: SharedIndexAllocator, gate: SlotGate) {
+  /** @param onLength - told of each change of the length */
+  constructor(allocator: SharedIndexAllocator, gate: SlotGate, onLength: (length: number) => void) {
     this.#allocator = allocator;
     this.#gate = gate;
+    this.#onLength = onLength;
   }
 
   /** Waits behind everybody else, of all threads. Rejects with `signal.reason` when it is aborted. */
@@ -44,7 +47,7 @@ export class SharedLine<T> {
       const forget = () => signal?.removeEventListener('abort', onAbort);
       const waiter: Waiter = { owner, abort: new AbortController(), reject, forget };
       this.#waiters.add(waiter);
-      this.length = this.#waiters.size;
+      this.#count();
       signal?.addEventListener('abort', onAbort, { once: true });
       void this.#stand(waiter, request, resolve).catch((error: unknown) => this.#reject(waiter, error));
     });
@@ -86,8 +89,13 @@ export class SharedLine<T> {
   /** Returns whether it was still there. */
   #leave(waiter: Waiter): boolean {
     if (!this.#waiters.delete(waiter)) return false;
-    this.length = this.#waiters.size;
+    this.#count();
     waiter.forget();
     return true;
+  }
+
+  #count(): void {
+    this.length = this.#waiters.size;
+    this.#onLength(this.length);
   }
 }

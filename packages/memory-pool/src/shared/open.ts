@@ -5,6 +5,7 @@ import { platform, processStateObstacle, SystemError, type VirtualMemory } from 
 import { keys } from '@guardstripe/mpk';
 import type { ReadConfig, ResolvedConfig } from '../config.js';
 import { PoolCore } from '../core/pool-core.js';
+import { onAttach, type AttachEvent } from '../diagnostics.js';
 import { PoolAttachError, PoolClosedError, PoolCreationError } from '../errors.js';
 import { decideGuardPages, planSlab, whyNotReserved } from '../slab/slab.js';
 import { decideReset } from '../slots/reset-options.js';
@@ -68,15 +69,23 @@ export function attachSharedPool(handle: SharedPoolHandle): OpenedPool {
   const seat = attachments.enter(threadId);
   const slab = new SharedSlab(state.slabAddress, state.slabBytes, virtualMemory);
   let allocator: SharedIndexAllocator | undefined;
+  let pool: OpenedPool;
   try {
     allocator = attachAllocator(handle, state, thread);
     const side = new SharedSide(state, allocator, modules, seat, thread);
-    return open(state, side, slab, virtualMemory);
+    pool = open(state, side, slab, virtualMemory);
   } catch (error) {
     allocator?.close();
     if (attachments.leave(seat)) slab.close();
     throw error;
   }
+  // Who hears of it may do anything.
+  pool.core.reclaim();
+  if (onAttach.hasSubscribers) {
+    const attachedThreads = attachments.living().length;
+    onAttach.publish({ threadId, attachedThreads } satisfies AttachEvent);
+  }
+  return pool;
 }
 
 /** Pools that this thread has, by where their slabs lie. They stay until they are closed, or the thread ends. */

@@ -1,5 +1,7 @@
 /** What makes a pool one that threads share: put in the place of what a pool of one thread makes for itself. */
 import type { SharedIndexAllocator } from '@guardstripe/index-allocator';
+import type { RecoverEvent } from '../diagnostics.js';
+import type { SharedPoolMetrics } from '../metrics.js';
 import type { ImageHolder } from '../module/image.js';
 import { SlotRecords } from '../slots/records.js';
 import type { SlotMemoryParts } from '../slots/memory.js';
@@ -58,7 +60,8 @@ export class SharedSide {
 
   free(withhold: (slot: number) => void): SharedFreeSlots {
     const { resident } = this.#state;
-    return new SharedFreeSlots({ allocator: this.#allocator, records: this.records, resident, withhold });
+    const { records, counters } = this;
+    return new SharedFreeSlots({ allocator: this.#allocator, records, counters, resident, withhold });
   }
 
   /** Memories that each thread has, by Node's number for the thread; threads that have none are left out. */
@@ -67,6 +70,33 @@ export class SharedSide {
       .living()
       .map(({ seat, threadId }) => [threadId, this.counters.of(seat, 'liveMemories')] as const);
     return new Map(live.filter(([, memories]) => memories > 0));
+  }
+
+  /** What of the pool is the threads' own. */
+  metrics(): SharedPoolMetrics {
+    const { attachments, counters } = this;
+    const { waits, takeovers } = this.#allocator.lockCounts;
+    const threads = attachments.living().map(({ seat, threadId }) => ({
+      threadId,
+      liveMemories: counters.of(seat, 'liveMemories'),
+      waitingAllocations: counters.of(seat, 'waitingAllocations'),
+    }));
+    return {
+      threads,
+      waitingAllocations: counters.get('waitingAllocations'),
+      endedThreads: attachments.ended,
+      recoveredMemories: counters.get('recoveredMemories'),
+      lockWaits: waits,
+      lockTakeovers: takeovers,
+    };
+  }
+
+  /** Threads that ended without leaving, each told of once, with the memories that they had. */
+  bury(): RecoverEvent[] {
+    return this.attachments.bury(({ seat, threadId }) => ({
+      threadId,
+      liveMemories: this.counters.of(seat, 'liveMemories'),
+    }));
   }
 
   /** Gives up the thread's seat; returns whether it was the last. */

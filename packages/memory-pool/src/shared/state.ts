@@ -31,6 +31,8 @@ const NUM_SLOTS_WORD = 4;
 /** Mappings that the pool's slots hold. */
 export const MAPPINGS_WORD = 5;
 const CONFIG_BYTES_WORD = 6;
+/** Threads that ended without leaving. */
+export const ENDED_WORD = 7;
 /** Doubles of the head. */
 const ADDRESS = 6;
 const BYTE_LENGTH = 7;

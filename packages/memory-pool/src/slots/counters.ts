@@ -4,6 +4,7 @@ import type { RestoreStrategy } from '@guardstripe/mmap';
 
 const NAMES = [
   'liveMemories',
+  'waitingAllocations',
   'cooledMemories',
   'scanResets',
   'watchResets',
@@ -14,6 +15,7 @@ const NAMES = [
   'failedResets',
   'refusedCalls',
   'bytesTrimmed',
+  'recoveredMemories',
 ] as const;
 
 /** Names of the numbers. */

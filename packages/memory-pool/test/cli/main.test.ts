@@ -37,6 +37,7 @@ const GOOD: Facts = {
   protectionKeys: 15,
   noKeysReason: undefined,
   transparentHugePages: 'madvise',
+  threads: { obstacle: undefined, hasStartTimes: true, hasWaitAsync: true },
   hasViews: true,
 };
 
@@ -108,6 +109,9 @@ describe('doctor: other hosts', () => {
     ['process_madvise', { features: { ...GOOD.features, processMadvise: false } }, 'note'],
     ['zero page', { features: { ...GOOD.features, sharedZeroPage: false } }, 'note'],
     ['views', { hasViews: false }, 'note'],
+    ['shared pools', { threads: { ...GOOD.threads, obstacle: 'no room for the area' } }, 'note'],
+    ['shared pools', { threads: { ...GOOD.threads, hasStartTimes: false } }, 'note'],
+    ['shared pools', { threads: { ...GOOD.threads, hasWaitAsync: false } }, 'note'],
   ])('%s with %j: %s, and nothing else changes', (subject, change, state) => {
     const facts = { ...GOOD, ...change };
     expect(finding(facts, subject)?.state).toBe(state);

@@ -43,6 +43,26 @@ describe('attachments', () => {
     expect(() => as(5000).enter(0)).toThrow(/1024 threads are attached/);
     dead.add(700);
     expect(as(5000).enter(0)).toBe(699);
+    expect(as(1).ended).toBe(1);
+  });
+
+  it('tell of each that ended once, whoever looks, and count it', () => {
+    const { as, dead } = threads();
+    for (const thread of [1, 2, 3, 4]) as(thread).enter(thread * 10);
+    expect(as(1).bury(() => 'nobody')).toEqual([]);
+    dead.add(2).add(4);
+    const told = as(1).bury(({ seat, threadId }) => ({ seat, threadId }));
+    expect(told).toEqual([
+      { seat: 1, threadId: 20 },
+      { seat: 3, threadId: 40 },
+    ]);
+    expect(as(3).bury(() => 'again')).toEqual([]);
+    expect(as(3).ended).toBe(2);
+    // The one that looks is overtaken by another one.
+    dead.add(3);
+    expect(as(1).bury(() => as(5).bury(() => 'first'))).toEqual([]);
+    expect(as(1).ended).toBe(3);
+    expect(as(6).enter(60)).toBe(1);
   });
 
   it('go on where a thread died at the gate', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
+import type { PoolMetrics } from '../../src/index.js';
 
 async function answerOf(fixture: string, ...args: string[]): Promise<unknown> {
   const file = join(import.meta.dirname, '..', 'fixtures', fixture);
@@ -36,6 +37,59 @@ describe('threads with one pool', () => {
       freed: true,
       isStillMapped: true,
       isMapped: false,
+    });
+  });
+
+  it('are told apart by numbers, errors and events', async () => {
+    const told = (await answerOf('shared-told.mjs')) as {
+      held: number;
+      waiting: number;
+      before: PoolMetrics;
+      after: PoolMetrics;
+      full: unknown;
+    };
+    const { held, waiting, before, after, full } = told;
+    const main = { threadId: 0, liveMemories: 1, waitingAllocations: 0 };
+    expect(before).toMatchObject({
+      liveMemories: 4,
+      waitingAllocations: 0,
+      shared: {
+        threads: [
+          main,
+          { threadId: held, liveMemories: 2, waitingAllocations: 0 },
+          { threadId: waiting, liveMemories: 1, waitingAllocations: 1 },
+        ],
+        waitingAllocations: 1,
+        endedThreads: 0,
+        recoveredMemories: 0,
+      },
+    });
+    const liveByThread = [
+      [0, 1],
+      [held, 2],
+      [waiting, 1],
+    ];
+    expect(full).toEqual({
+      code: 'ERR_POOL_CONCURRENCY_LIMIT',
+      liveByThread,
+      message: `Cannot allocate a memory: all 4 slots are in use (1 in thread 0, 2 in thread ${held}, 1 in thread ${waiting})`,
+    });
+    expect(after.shared).toMatchObject({
+      threads: [main, { threadId: waiting, liveMemories: 2, waitingAllocations: 0 }],
+      waitingAllocations: 0,
+      endedThreads: 1,
+      recoveredMemories: 1,
+    });
+    expect(told).toMatchObject({
+      threads: 1,
+      heard: [
+        { event: 'recover', threadId: held, liveMemories: 2 },
+        { event: 'leave', threadId: 0, isLast: true },
+      ],
+      heardThere: [
+        { event: 'attach', threadId: waiting, attachedThreads: 3 },
+        { event: 'leave', threadId: waiting, isLast: false },
+      ],
     });
   });
 

@@ -135,7 +135,12 @@ export class World {
   }
 
   me(self: number): Me {
-    return { self, isAlive: (thread) => this.machine.isAlive(thread), spins: 0 };
+    return {
+      self,
+      isAlive: (thread) => this.machine.isAlive(thread),
+      spins: 0,
+      locks: { waits: 0, takeovers: 0 },
+    };
   }
 
   /** Takes a slot of a shard for a key; -1 if there is none. */

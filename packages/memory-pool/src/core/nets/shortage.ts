@@ -13,6 +13,8 @@ export interface ShortPool {
   readonly closed: boolean;
   /** Whether an allocation waits, in whichever thread. */
   readonly isWaitedFor: boolean;
+  /** Of a pool that threads share. */
+  liveByThread(): ReadonlyMap<number, number>;
   readonly counters: { get(counter: 'cooledMemories'): number };
 }
 
@@ -57,7 +59,14 @@ export class Shortage implements CollectorUser {
   /** The error for an allocation that does not wait. */
   error(stripe: number, capacity: number): PoolConcurrencyLimitError {
     const { layout, withheld } = this.#pool;
-    return new PoolConcurrencyLimitError(stripe, capacity, layout.numStripes, withheld.countIn(stripe));
+    const inStripe = withheld.countIn(stripe);
+    return new PoolConcurrencyLimitError(
+      stripe,
+      capacity,
+      layout.numStripes,
+      inStripe,
+      this.#pool.liveByThread(),
+    );
   }
 
   /** Tells of a full stripe, and has a collection made if that may help. Who hears of it may do anything. */
