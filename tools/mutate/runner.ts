@@ -43,6 +43,12 @@ const LEFT_OUT = /a million: every slot|trace-6\.json > is what the allocator do
 const PATIENCE = 5;
 const LEAST_CPU_TIME = 100_000;
 
+/** The same of the clock, for a test that waits for a promise: in milliseconds. */
+const LEAST_TIME_MS = 1000;
+
+/** How often a test may lie down in `Atomics.wait`, which ends by itself: all threads are played by one, which nobody wakes. */
+const MOST_SLEEPS = 10;
+
 /** Most milliseconds of a property: a mutant mostly dies of the first cases. */
 const PROPERTY_MS = 100;
 
@@ -51,9 +57,12 @@ class InProcessRunner implements TestRunner {
   readonly #patterns: readonly string[];
   /** Processor time of each test without a mutant, in microseconds, as far as it is known here. */
   readonly #cpuTimes = new Map<string, number>();
+  /** The same of the clock, in milliseconds. */
+  readonly #times = new Map<string, number>();
   readonly #stryker: InstrumenterContext;
   #activeMutant: string | undefined;
   #numLooks = 0;
+  #numSleeps = 0;
   #endOfCpuTime = Infinity;
   #hasRunAway = false;
 
@@ -74,6 +83,9 @@ class InProcessRunner implements TestRunner {
     fc.configureGlobal({ seed: 1, interruptAfterTimeLimit: PROPERTY_MS, markInterruptAsFailure: false });
     // What a mutant leaves behind is not the next one's.
     process.on('unhandledRejection', () => undefined);
+    process.on('uncaughtException', (error) => failRunning(error));
+    noteTimers();
+    this.#countSleeps();
     for (const path of globSync([...this.#patterns]).toSorted()) {
       await collect(path, pathToFileURL(resolve(path)).href);
     }
@@ -102,8 +114,10 @@ class InProcessRunner implements TestRunner {
     this.#stryker.hitLimit = hitLimit ?? Infinity;
     for (const test of candidates.toSorted((one, other) => cpuTime(one) - cpuTime(other))) {
       this.#endOfCpuTime = now() + PATIENCE * cpuTime(test) + LEAST_CPU_TIME;
+      this.#numSleeps = 0;
       this.#activeMutant = activeMutant.id;
-      const result = await run(test);
+      const limitMs = PATIENCE * (this.#times.get(test.id) ?? 0) + LEAST_TIME_MS;
+      const result = await run(test, limitMs, () => (this.#hasRunAway = true));
       this.#activeMutant = undefined;
       tests.push(result);
       if (this.#hasRunAway) break;
@@ -121,7 +135,20 @@ class InProcessRunner implements TestRunner {
     const start = now();
     const result = await run(test);
     this.#cpuTimes.set(test.id, now() - start);
+    this.#times.set(test.id, result.timeSpentMs);
     return result;
+  }
+
+  /** A lock that is never let go is waited for outside mutated code. */
+  #countSleeps(): void {
+    const { wait } = Atomics;
+    Atomics.wait = (...args: unknown[]) => {
+      if (this.#activeMutant !== undefined && ++this.#numSleeps > MOST_SLEEPS) {
+        this.#hasRunAway = true;
+        throw new Error('The mutant waits for ever');
+      }
+      return Reflect.apply(wait, Atomics, args) as 'ok' | 'not-equal' | 'timed-out';
+    };
   }
 
   #lookAtActive(): string | undefined {
@@ -139,14 +166,46 @@ function now(): number {
   return process.cpuUsage().user;
 }
 
-async function run({ id, name, file, run }: CollectedTest): Promise<TestResult> {
+/** Ends the test that runs with an error that nobody caught, as one in a timer. */
+let failRunning: (error: unknown) => void = () => undefined;
+
+const startTimer = globalThis.setTimeout;
+const timersOfTest = new Set<NodeJS.Timeout>();
+
+/** Notes the timers that tests start, for {@link run} to stop. */
+function noteTimers(): void {
+  const noting = (...args: Parameters<typeof startTimer>): NodeJS.Timeout => {
+    const timer = startTimer(...args);
+    timersOfTest.add(timer);
+    return timer;
+  };
+  globalThis.setTimeout = Object.assign(noting, startTimer);
+}
+
+/** Runs a test to its end, or until it has taken so long that it never ends. */
+async function run(test: CollectedTest, limitMs?: number, onLimit?: () => void): Promise<TestResult> {
   const start = performance.now();
   let failureMessage: string | undefined;
+  let limit: NodeJS.Timeout | undefined;
   try {
-    await run();
+    await new Promise<void>((resolve, reject) => {
+      failRunning = reject;
+      const giveUp = (): void => {
+        onLimit?.();
+        reject(new Error('The mutant does not end'));
+      };
+      if (limitMs !== undefined) limit = startTimer(giveUp, limitMs);
+      test.run().then(resolve, reject);
+    });
   } catch (error) {
     failureMessage = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  } finally {
+    failRunning = () => undefined;
+    clearTimeout(limit);
+    for (const timer of timersOfTest) clearTimeout(timer);
+    timersOfTest.clear();
   }
+  const { id, name, file } = test;
   const base = { id, name, fileName: resolve(file), timeSpentMs: performance.now() - start };
   return failureMessage === undefined
     ? { ...base, status: TestStatus.Success }
