@@ -2,7 +2,7 @@
 import { formatBytes, formatCount } from '@guardstripe/common';
 import { plural, type ElidedPiece, type SlabPiece, type SlotPiece } from '../model.js';
 import type { SlabLayout } from '../../slab-layout.js';
-import { textWidth, type Box, type SvgPen } from './pen.js';
+import { short, textWidth, type Box, type SvgPen } from './pen.js';
 import { stripeFill } from './style.js';
 
 const BAND_HEIGHT = 76;
@@ -99,8 +99,8 @@ function drawPiece(pen: SvgPen, layout: SlabLayout, piece: SlabPiece, box: Box):
 }
 
 function drawElided(pen: SvgPen, piece: ElidedPiece, box: Box): void {
-  const right = box.x + box.width;
-  pen.path(`M${box.x} ${box.y}H${right}M${box.x} ${box.y + box.height}H${right}`, ['empty']);
+  const [left, right] = [short(box.x), short(box.x + box.width)];
+  pen.path(`M${left} ${box.y}H${right}M${left} ${box.y + box.height}H${right}`, ['empty']);
   const [count, noun] = plural(piece.numSlots, 'slot').split(' ');
   pen.label([`${count} more`, noun ?? ''], box, ['muted']);
 }

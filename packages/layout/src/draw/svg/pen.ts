@@ -99,7 +99,7 @@ export class SvgPen {
     }
   }
 
-  /** An open or closed path of straight lines. */
+  /** An open or closed path of straight lines, its coordinates as {@link short} has them. */
   path(data: string, classes: readonly SvgClass[]): void {
     this.#elements.push(`<path d="${data}"${this.#classes(classes)}/>`);
   }
@@ -131,7 +131,7 @@ export class SvgPen {
 }
 
 /** Coordinates to a tenth of a unit: finer than any screen, and half the file. A browser leaves out in silence what has no number. */
-function short(value: number): string {
+export function short(value: number): string {
   if (!Number.isFinite(value)) throw mistake(`a coordinate of a picture is ${value}`);
   return String(Math.round(value * 10) / 10);
 }

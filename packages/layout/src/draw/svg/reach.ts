@@ -6,7 +6,7 @@ import { formatBytes } from '@guardstripe/common';
 import { plural } from '../model.js';
 import type { SlabLayout } from '../../slab-layout.js';
 import type { DrawnBand } from './band.js';
-import type { Box, SvgPen } from './pen.js';
+import { short, type Box, type SvgPen } from './pen.js';
 import { stripeFill } from './style.js';
 
 const ROW_HEIGHT = 68;
@@ -20,7 +20,7 @@ interface ReachPart {
   readonly label: readonly string[];
 }
 
-/** Draws the row below the band and returns where it ends. */
+/** Draws the row below the band and returns where it ends. The slots must have bytes. */
 export function drawReach(
   pen: SvgPen,
   layout: SlabLayout,
@@ -29,12 +29,10 @@ export function drawReach(
 ): number {
   const y = band.endY + 54;
   const right = room.x + room.width;
-  const { firstSlotX, firstRoundEndX, endY } = band;
-  pen.path(`M${firstSlotX} ${endY}L${firstRoundEndX} ${endY}L${right} ${y}L${room.x} ${y}Z`, [
-    'closed',
-    'veil',
-  ]);
-  pen.path(`M${firstSlotX} ${endY}L${room.x} ${y}M${firstRoundEndX} ${endY}L${right} ${y}`, ['line']);
+  const first = `${short(band.firstSlotX)} ${band.endY}`;
+  const end = `${short(band.firstRoundEndX)} ${band.endY}`;
+  pen.path(`M${first}L${end}L${right} ${y}L${room.x} ${y}Z`, ['closed', 'veil']);
+  pen.path(`M${first}L${room.x} ${y}M${end}L${right} ${y}`, ['line']);
   pen.text('What the guest in slot 0 meets', room.x + room.width / 2, y - 14, ['muted'], 'middle');
 
   const parts = reachParts(layout);
@@ -51,7 +49,6 @@ export function drawReach(
     if (part.kind !== 'neighbours') slotEndX = x;
   }
   const rowEndY = y + ROW_HEIGHT;
-  if (parts.length === 0) return rowEndY;
   pen.dimension(room.x, slotEndX, rowEndY + 20, `slot ${formatBytes(layout.slotBytes)}`);
   if (layout.numStripes === 1) return rowEndY + 28;
   pen.dimension(

@@ -49,7 +49,8 @@ export function drawSvg(layout: SlabLayout, options: CheckedSvgOptions): string 
   pen.text(shorten(title), MARGIN, 48, ['head', 'ink']);
   pen.text(subtitle(layout), MARGIN, 74, ['muted']);
   const band = drawBand(pen, layout, pieces, { ...room, y: 108 });
-  const reachEndY = layout.numSlots === 0 ? band.endY : drawReach(pen, layout, band, room);
+  const isReached = layout.numSlots > 0 && layout.slotBytes > 0;
+  const reachEndY = isReached ? drawReach(pen, layout, band, room) : band.endY;
   const cardsEndY = drawCards(pen, layout, { ...room, y: reachEndY + 32 });
   const endY = drawLegend(pen, layout, { ...room, y: cardsEndY + 28 }) + 24;
   return svgDocument(pen, layout, title, endY, options);
