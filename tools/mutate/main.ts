@@ -73,8 +73,8 @@ function mutate({ name, folder, files, tests }: Piece, settings: Settings): bool
     incrementalFile: join(WORKSPACE, 'node_modules', '.cache', 'mutate', `${name}.json`),
     force: settings.force,
     tempDirName: '.stryker-tmp',
-    // The runner ends what loops for ever; this is for what it cannot end.
-    timeoutMS: 20_000,
+    // The runner ends what loops or waits for ever; this is for what it cannot end, and long, for other processes may have the CPU.
+    timeoutMS: 120_000,
     reporters: ['progress-append-only', 'clear-text', 'html', 'json'],
     htmlReporter: { fileName: join(OUT, `${name}.html`) },
     jsonReporter: { fileName: join(OUT, `${name}.json`) },

@@ -34,17 +34,18 @@ export const RUNNER = 'in-process';
 export const TAG_IS_ZERO = 'tag-is-zero';
 
 /**
- * The slowest, which kill nothing that others do not: a capacity of a million, and a trace that is checked after each of thousands of
- * steps.
+ * The slowest, which kill nothing that others do not: a capacity of a million, a trace that is checked after each of thousands of
+ * steps, and the explorations with the most states.
  */
-const LEFT_OUT = /a million: every slot|trace-6\.json > is what the allocator does/;
+const LEFT_OUT =
+  /a million: every slot|trace-6\.json > is what|that frees and two that take|of whom the first dies|that bury a third/;
 
 /** Processor time that a test may take: as many times as much as without a mutant, and some microseconds. */
 const PATIENCE = 5;
 const LEAST_CPU_TIME = 100_000;
 
-/** The same of the clock, for a test that waits for a promise: in milliseconds. */
-const LEAST_TIME_MS = 1000;
+/** Milliseconds that a test may idle, as one does that waits for a promise: as many times as much as without a mutant, and these. */
+const LEAST_IDLE_MS = 1000;
 
 /** How often a test may lie down in `Atomics.wait`, which ends by itself: all threads are played by one, which nobody wakes. */
 const MOST_SLEEPS = 10;
@@ -57,8 +58,8 @@ class InProcessRunner implements TestRunner {
   readonly #patterns: readonly string[];
   /** Processor time of each test without a mutant, in microseconds, as far as it is known here. */
   readonly #cpuTimes = new Map<string, number>();
-  /** The same of the clock, in milliseconds. */
-  readonly #times = new Map<string, number>();
+  /** The same of its idle time, in milliseconds. */
+  readonly #idleTimes = new Map<string, number>();
   readonly #stryker: InstrumenterContext;
   #activeMutant: string | undefined;
   #numLooks = 0;
@@ -116,8 +117,8 @@ class InProcessRunner implements TestRunner {
       this.#endOfCpuTime = now() + PATIENCE * cpuTime(test) + LEAST_CPU_TIME;
       this.#numSleeps = 0;
       this.#activeMutant = activeMutant.id;
-      const limitMs = PATIENCE * (this.#times.get(test.id) ?? 0) + LEAST_TIME_MS;
-      const result = await run(test, limitMs, () => (this.#hasRunAway = true));
+      const mostIdleMs = PATIENCE * (this.#idleTimes.get(test.id) ?? 0) + LEAST_IDLE_MS;
+      const result = await run(test, mostIdleMs, () => (this.#hasRunAway = true));
       this.#activeMutant = undefined;
       tests.push(result);
       if (this.#hasRunAway) break;
@@ -133,9 +134,10 @@ class InProcessRunner implements TestRunner {
 
   async #runUnchanged(test: CollectedTest): Promise<TestResult> {
     const start = now();
+    const idleMs = idleTime();
     const result = await run(test);
     this.#cpuTimes.set(test.id, now() - start);
-    this.#times.set(test.id, result.timeSpentMs);
+    this.#idleTimes.set(test.id, idleTime() - idleMs);
     return result;
   }
 
@@ -166,8 +168,16 @@ function now(): number {
   return process.cpuUsage().user;
 }
 
+/** By the event loop: a process that others keep from running is not idle. In milliseconds. */
+function idleTime(): number {
+  return performance.eventLoopUtilization().idle;
+}
+
 /** Ends the test that runs with an error that nobody caught, as one in a timer. */
 let failRunning: (error: unknown) => void = () => undefined;
+
+/** How often {@link run} looks whether a test idles, in milliseconds. */
+const LOOK_MS = 100;
 
 const startTimer = globalThis.setTimeout;
 const timersOfTest = new Set<NodeJS.Timeout>();
@@ -182,26 +192,27 @@ function noteTimers(): void {
   globalThis.setTimeout = Object.assign(noting, startTimer);
 }
 
-/** Runs a test to its end, or until it has taken so long that it never ends. */
-async function run(test: CollectedTest, limitMs?: number, onLimit?: () => void): Promise<TestResult> {
+/** Runs a test to its end, or until it has idled for so long that it waits for ever. */
+async function run(test: CollectedTest, mostIdleMs = Infinity, onForever?: () => void): Promise<TestResult> {
   const start = performance.now();
+  const startIdleMs = idleTime();
   let failureMessage: string | undefined;
-  let limit: NodeJS.Timeout | undefined;
+  let look: NodeJS.Timeout | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
       failRunning = reject;
-      const giveUp = (): void => {
-        onLimit?.();
-        reject(new Error('The mutant does not end'));
-      };
-      if (limitMs !== undefined) limit = startTimer(giveUp, limitMs);
+      look = setInterval(() => {
+        if (idleTime() - startIdleMs < mostIdleMs) return;
+        onForever?.();
+        reject(new Error('The mutant waits for ever'));
+      }, LOOK_MS);
       test.run().then(resolve, reject);
     });
   } catch (error) {
     failureMessage = error instanceof Error ? (error.stack ?? error.message) : String(error);
   } finally {
     failRunning = () => undefined;
-    clearTimeout(limit);
+    clearInterval(look);
     for (const timer of timersOfTest) clearTimeout(timer);
     timersOfTest.clear();
   }
