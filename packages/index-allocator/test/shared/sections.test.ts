@@ -17,7 +17,12 @@ import { openShard, stampShard, type Shard } from '../../src/shared/shard.js';
 import { LOCK } from '../../src/shared/words.js';
 import { INDEX_AND_HIGH, RECORD_WORDS } from '../../src/state.js';
 
-const ME = { self: 1, isAlive: (thread: number) => thread !== 9, spins: 0 };
+const ME = {
+  self: 1,
+  isAlive: (thread: number) => thread !== 9,
+  spins: 0,
+  locks: { waits: 0, takeovers: 0 },
+};
 const CAPACITY = 8;
 
 /** Slots 0 and 1 held by thread 1, 2 by a dead one, 3 and 4 warm for a key, 5 handed over and not announced, 6 and 7 cold. */
