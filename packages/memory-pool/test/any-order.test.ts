@@ -9,14 +9,31 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AllocateEvent, FreeEvent, MemoryLimiter, PooledMemory, Store } from '../src/index.js';
+import type {
+  AllocateEvent,
+  FreeEvent,
+  MemoryLimiter,
+  MemoryPoolConfig,
+  PooledMemory,
+  Store,
+} from '../src/index.js';
 import { faultyMemory } from './support/fault-injection.js';
-import { checkBooks, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
+import { checkBooks, CLOSINGS, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
+import { openStoreInside, stripedOrNot, stripesOf } from './support/striped.js';
 
 const NUM_SLOTS = 3;
 const NUM_STORES = 3;
 const MAX_DEPTH = 3;
 const MODULES = [imageModule(0xa1), zeroModule(1), zeroModule(9, 9)];
+const FAILING = [
+  'mapZeros',
+  'decommit',
+  'protect',
+  'mapFile',
+  'protectWithKey',
+  'guardPages',
+  'unguardPages',
+] as const;
 const CHANNELS = ['allocate', 'free', 'grow', 'exhausted', 'failure'].map(
   (name) => `guardstripe.memory-pool.${name}`,
 );
@@ -45,13 +62,12 @@ class Run {
   #depth = 0;
   #at = 0;
 
-  constructor(script: readonly number[], decommitBatchSize: number) {
+  constructor(script: readonly number[], config: MemoryPoolConfig) {
     this.#script = script;
     this.pool = smallPool({
-      totalMemories: NUM_SLOTS,
       maxWaitingAllocations: 4,
-      decommitBatchSize,
       virtualMemory: this.faulty.virtualMemory,
+      ...config,
     });
     for (let i = 0; i < NUM_STORES; i++) this.openStore();
   }
@@ -80,7 +96,7 @@ class Run {
 
   openStore(): void {
     const withLimiter = this.next() % 3 !== 0;
-    this.stores.push(this.pool.openStore(withLimiter ? { limiter: this.#limiter() } : {}));
+    this.stores.push(openStoreInside(this.pool, withLimiter ? { limiter: this.#limiter() } : {}));
   }
 
   #limiter(): MemoryLimiter {
@@ -132,7 +148,7 @@ class Run {
       if (this.stores.filter(({ disposed }) => !disposed).length < NUM_STORES) this.openStore();
     },
     () => void this.pool.purgeModule(MODULES[this.next() % 2]!),
-    () => this.faulty.fail((['mapZeros', 'decommit', 'protect', 'mapFile'] as const)[this.next() % 4]!, 1),
+    () => this.faulty.fail(FAILING[this.next() % FAILING.length]!, 1),
     () => {
       if (this.next() % 8 === 0) this.pool.close({ force: true });
     },
@@ -245,8 +261,8 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await setImmediate();
 }
 
-async function live(script: readonly number[], decommitBatchSize: number): Promise<void> {
-  const run = new Run(script, decommitBatchSize);
+async function live(script: readonly number[], config: MemoryPoolConfig): Promise<void> {
+  const run = new Run(script, config);
   run.listen();
   try {
     while (!run.isDone) {
@@ -261,10 +277,18 @@ async function live(script: readonly number[], decommitBatchSize: number): Promi
   }
 }
 
+const configs: fc.Arbitrary<MemoryPoolConfig> = fc
+  .tuple(stripedOrNot, fc.constantFrom(1, NUM_SLOTS), fc.constantFrom(...CLOSINGS))
+  .map(([isStriped, decommitBatchSize, guardPages]) => ({
+    ...stripesOf(NUM_SLOTS, isStriped),
+    decommitBatchSize,
+    guardPages,
+  }));
+
 describe('events, limiters and signals', () => {
   it('may do anything at any point', async () => {
     const script = fc.array(fc.nat({ max: 1023 }), { minLength: 10, maxLength: 160, size: 'max' });
-    await fc.assert(fc.asyncProperty(script, fc.constantFrom(1, NUM_SLOTS), live), { numRuns: 400 });
+    await fc.assert(fc.asyncProperty(script, configs, live), { numRuns: 400 });
   });
 
   it('never leave a waiter beside a slot that came free while the full stripe was told of', async () => {

@@ -4,19 +4,23 @@ import { collect } from '@guardstripe/test-support';
 import { expect, it } from 'vitest';
 import { MemoryPool, PoolConcurrencyLimitError, type Store } from '../src/index.js';
 import { checkBooks, contents, imageBytes, imageModule, PAGE } from './support/memories.js';
-import { describeWithKeys } from './support/striped.js';
+import { describeClosings } from './support/striped.js';
 
 const SLOTS_A_STRIPE = 3;
 const module = imageModule(0xa1);
 
 /** Three stripes of three slots, and a store in each. */
-function open(): { pool: MemoryPool; stores: readonly [Store, Store, Store] } {
+function openPool(guardPages: 'enable' | 'disable'): {
+  pool: MemoryPool;
+  stores: readonly [Store, Store, Store];
+} {
   const pool = MemoryPool.create({
     totalMemories: 3 * SLOTS_A_STRIPE,
     maxMemorySize: 8 * PAGE,
     memoryReservation: 16 * PAGE,
     memoryGuardSize: PAGE,
     memoryProtectionKeys: 'enable',
+    guardPages,
     // The tests collect themselves.
     maxCollectionShare: 0,
   });
@@ -62,7 +66,9 @@ function fill(store: Store): { slots: number[]; error: PoolConcurrencyLimitError
   }
 }
 
-describeWithKeys('a striped pool', () => {
+describeClosings('a striped pool', (guardPages) => {
+  const open = () => openPool(guardPages);
+
   it('has a cooling slot lie as zeros in its own colour, and lets its stripe alone go without it', async () => {
     const { pool, stores } = open();
     const used = stores.map((store) => useAndFree(store));

@@ -2,7 +2,7 @@
 import { calculate, slabConstraints } from '@guardstripe/layout';
 import { expect, it } from 'vitest';
 import type { ResolvedConfig } from '../src/index.js';
-import { HOST_PAGE, PAGE } from './support/memories.js';
+import { CLOSINGS, HOST_PAGE, PAGE } from './support/memories.js';
 import { describeWithKeys, runFixture } from './support/striped.js';
 
 const MIB = 2 ** 20;
@@ -64,24 +64,36 @@ const variants = [2, 3, 7, 15].flatMap((maxMemoryProtectionKeys) =>
   [true, false].map((guardBeforeLinearMemory) => ({ maxMemoryProtectionKeys, guardBeforeLinearMemory })),
 );
 
+/** Larger walks look at one page of each mapping, and markers are inside of mappings. */
+const MAX_GUARDED_WALK_BYTES = 16 * MIB;
+
+const walks = Object.entries(sizes).flatMap(([name, size]) =>
+  CLOSINGS.filter(
+    (guardPages) => guardPages === 'disable' || size.memoryReservation <= MAX_GUARDED_WALK_BYTES,
+  ).map((guardPages) => ({ name, size, guardPages })),
+);
+
 describeWithKeys('what a guest can touch', () => {
-  it.each(Object.keys(sizes))('%s, 2 to 15 keys, with a guard before and without', (name) => {
-    const configs = variants.map((variant) => ({ ...sizes[name]!, ...variant }));
-    const { status, stderr, stdout } = runFixture('striped-walk.mjs', [JSON.stringify(configs)]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    const walks = JSON.parse(stdout) as Found[];
-    expect(walks).toHaveLength(configs.length);
-    for (const [i, found] of walks.entries()) {
-      const config = configs[i]!;
-      expect(found.wrong).toEqual([]);
-      const layout = calculate(slabConstraints(config, config, config.maxMemoryProtectionKeys));
-      expect(found).toMatchObject({ numStripes: layout.numStripes, numSlots: config.totalMemories });
-      expect(found.numStripes).toBeGreaterThan(1);
-      // It looked at pages of both kinds, for every memory.
-      expect(found.ownPages).toBeGreaterThanOrEqual(config.totalMemories);
-      expect(found.faulting).toBeGreaterThanOrEqual(config.totalMemories);
-    }
-  });
+  it.each(walks)(
+    '$name, 2 to 15 keys, with a guard before and without, guardPages $guardPages',
+    ({ size, guardPages }) => {
+      const configs = variants.map((variant) => ({ ...size, ...variant, guardPages }));
+      const { status, stderr, stdout } = runFixture('striped-walk.mjs', [JSON.stringify(configs)]);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      const all = JSON.parse(stdout) as Found[];
+      expect(all).toHaveLength(configs.length);
+      for (const [i, found] of all.entries()) {
+        const config = configs[i]!;
+        expect(found.wrong).toEqual([]);
+        const layout = calculate(slabConstraints(config, config, config.maxMemoryProtectionKeys));
+        expect(found).toMatchObject({ numStripes: layout.numStripes, numSlots: config.totalMemories });
+        expect(found.numStripes).toBeGreaterThan(1);
+        // It looked at pages of both kinds, for every memory.
+        expect(found.ownPages).toBeGreaterThanOrEqual(config.totalMemories);
+        expect(found.faulting).toBeGreaterThanOrEqual(config.totalMemories);
+      }
+    },
+  );
 
   const small = { ...sizes['small memories'], guardBeforeLinearMemory: true, maxMemoryProtectionKeys: 15 };
   const { slotBytes } = calculate(slabConstraints(small, small, 15));

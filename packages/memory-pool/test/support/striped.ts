@@ -2,8 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { isSupported, supportReason } from '@guardstripe/mpk';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CLOSINGS } from './memories.js';
+import type { MemoryPool, MemoryPoolConfig, Store } from '../../src/index.js';
+import { CLOSINGS, PAGE } from './memories.js';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -29,6 +31,31 @@ export function describeWithKeys(name: string, body: () => void): void {
 export function describeClosings(name: string, body: (guardPages: 'disable' | 'enable') => void): void {
   for (const guardPages of CLOSINGS)
     describeWithKeys(`${name}, guardPages '${guardPages}'`, () => body(guardPages));
+}
+
+const NUM_STRIPES = 3;
+
+/** Whether a random pool is in stripes; never without keys. */
+export const stripedOrNot: fc.Arbitrary<boolean> = fc.constantFrom(false, isSupported());
+
+/** Settings of a small pool with so many slots in each stripe: of three, or of one. */
+export function stripesOf(numSlots: number, isStriped: boolean): MemoryPoolConfig {
+  if (!isStriped) return { totalMemories: numSlots };
+  return {
+    totalMemories: NUM_STRIPES * numSlots,
+    memoryReservation: 32 * PAGE,
+    memoryProtectionKeys: 'enable',
+    maxMemoryProtectionKeys: NUM_STRIPES,
+  };
+}
+
+/** A store in the middle stripe, or in the only one. */
+export function openStoreInside(pool: MemoryPool, options?: Parameters<MemoryPool['openStore']>[0]): Store {
+  for (;;) {
+    const store = pool.openStore(options);
+    if (store.stripe === Math.floor(pool.layout.numStripes / 2)) return store;
+    store.dispose();
+  }
 }
 
 /** How a fixture ended, and what it printed. */
