@@ -66,6 +66,17 @@ const actArbitrary = fc.oneof(
 );
 
 describe.each(Object.keys(WAYS))('a snapshot in a pool %s', (way) => {
+  it.each([511, 513, 700, 1001])('of %d pages apart: the same bytes', (numPages) => {
+    const byteLength = 128 * PAGE;
+    using pool = smallPool({ ...WAYS[way], maxMemorySize: byteLength, memoryReservation: byteLength });
+    const store = pool.openStore();
+    const memory = store.allocate({ module: zeroModule(128, 128) });
+    for (let page = 0; page < numPages; page++) memory.fill(1 + (page % 255), (2 * page + 1) * HOST_PAGE, 1);
+    using module = memory.snapshot();
+    expect(contents(store.allocate({ module })).equals(contents(memory))).toBe(true);
+    checkBooks(pool);
+  });
+
   it('of anything, of snapshots too: the bytes of plain copies', () => {
     using pool = smallPool(WAYS[way]);
     fc.assert(

@@ -35,8 +35,8 @@ export interface EngineOptions {
 
 /** A walk over few pages needs little room, and the kernel makes as much again. */
 const FEW_RUNS = 128;
-/** Linux 6.18 reports pages twice where 1,024 are the most. */
-const MANY_RUNS = 1000;
+/** As many as the kernel collects at once. */
+const MANY_RUNS = 512;
 /** Fewer pages are not worth a system call, and the faults after it. */
 const MIN_DISCARD_PAGES = 16;
 

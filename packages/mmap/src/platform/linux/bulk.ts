@@ -16,6 +16,7 @@ import { lazily } from './lazily.js';
 import { moves } from './moves.js';
 import {
   isProtected,
+  MAX_RUNS,
   PAGE_IS_FILE,
   PAGE_IS_PFNZERO,
   PAGE_IS_PRESENT,
@@ -42,8 +43,6 @@ const IOVEC_BYTES = 16;
 const MAX_RANGES_PER_CALL = 1024;
 
 const SCRATCH_BYTES = MAX_RANGES_PER_CALL * IOVEC_BYTES;
-/** Most regions that one scan reports: what the scratch pages hold. */
-const MAX_SCAN_REGIONS = Math.floor((SCRATCH_BYTES - PM_SCAN_ARG_BYTES) / PAGE_REGION_BYTES);
 const WORD = 2 ** 32;
 
 /** Bytes for the kernel to read and write structures in. No pages of our own: those would outlive a worker thread. */
@@ -115,7 +114,7 @@ function scanner({ address: scratchAddress, words }: Scratch, withPage: WithPage
   const scan: Scan = (address, byteLength, maxPages, into) => {
     put(words, 4, address);
     put(words, 6, address + byteLength);
-    put(words, 12, Math.min(into.starts.length, MAX_SCAN_REGIONS));
+    put(words, 12, Math.min(into.starts.length, MAX_RUNS));
     put(words, 14, maxPages);
     const count = ioctl(fd, PAGEMAP_SCAN, scratchAddress);
     if (count < 0)

@@ -9,6 +9,8 @@
  * Structures are built and read as 32-bit halves, as in `bulk.ts`.
  */
 
+import { release } from 'node:os';
+
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { lazily } from './lazily.js';
@@ -33,11 +35,25 @@ export function isProtected(categories: number): boolean {
   return (categories & (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN)) === PAGE_IS_WPALLOWED;
 }
 
-/** Most runs that one call reports: what the buffer behind the structure holds. */
-const MAX_RUNS = 1024;
+/**
+ * Most runs that one call reports. The kernel collects as many as a page table has entries, 512 or more, and begins again where there is
+ * room for others; where the walk then comes to its end, `walk_end` still says where the first of them were full (fs/proc/task_mmu.c,
+ * `do_pagemap_scan`, up to Linux 6.18 at least). Who goes on from there meets pages twice.
+ */
+export const MAX_RUNS = 512;
 const WORD = 2 ** 32;
 
 type Ioctl = (fd: number, request: number, argument: number) => number;
+
+/**
+ * Kernels whose fast path takes a page that was swapped out, or is being moved, for a protected one, by a bit that means something else
+ * there: x86-64 of Linux 6.7, and of 6.8 up to 6.8.9 (mended by commit 2c7ad9a590d1, May 2024). Distributions mend theirs without saying
+ * so; they lose the fast path, and no page.
+ */
+export function mistakesSwapped(release: string): boolean {
+  const [major, minor] = release.split('.').map((part) => Number.parseInt(part, 10));
+  return major === 6 && (minor === 7 || minor === 8);
+}
 
 /** The walks. */
 export interface PageWalks {
@@ -46,8 +62,8 @@ export interface PageWalks {
   /** Reports what is in memory, write-protected or not. */
   readonly resident: (address: number, byteLength: number, into: PageRuns) => void;
   /**
-   * Reports what is not write-protected, as {@link PageKind.OWN}. A fast path of the kernel (1.5 ns a page), which also counts
-   * pages that are not there, where there is a page table for them and no protection.
+   * Reports what is not write-protected, as {@link PageKind.OWN}. A fast path of the kernel (1.5 ns a page) but for some, which also
+   * counts pages that are not there, where there is a page table for them and no protection.
    */
   readonly written: (address: number, byteLength: number, into: PageRuns) => void;
   /** Write-protects again what {@link PageWalks.written} would report. */
@@ -57,13 +73,15 @@ export interface PageWalks {
 const declaredIoctl = lazily<Ioctl>('int ioctl(int fd, unsigned long request, uintptr_t argument)');
 
 /** The calls. Nothing is tried. */
-export function pageWalks(): PageWalks {
+export function pageWalks(kernelRelease = release()): PageWalks {
   const c = ffi();
   const ioctl = declaredIoctl();
   const pagemap = openForThread('/proc/self/pagemap');
   const words = new Uint32Array((PM_SCAN_ARG_BYTES + MAX_RUNS * PAGE_REGION_BYTES) / 4);
   const argument = c.addressOf(words.buffer);
   put(words, 0, PM_SCAN_ARG_BYTES);
+  // Who asks for anything more than that is not let on the fast path.
+  const returned = mistakesSwapped(kernelRelease) ? PAGE_IS_WRITTEN | PAGE_IS_SWAPPED : PAGE_IS_WRITTEN;
 
   // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask,
   // category_anyof_mask, return_mask. max_pages stays 0, no limit, and the categories fit into lower halves.
@@ -118,7 +136,7 @@ export function pageWalks(): PageWalks {
     written(address, byteLength, into) {
       words[18] = PAGE_IS_WRITTEN;
       words[20] = 0;
-      words[22] = PAGE_IS_WRITTEN;
+      words[22] = returned;
       report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
     },
     protect(address, byteLength) {
