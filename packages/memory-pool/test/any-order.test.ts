@@ -7,6 +7,7 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate } from 'node:timers/promises';
+import { laps } from '@guardstripe/test-support';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type {
@@ -288,7 +289,7 @@ const configs: fc.Arbitrary<MemoryPoolConfig> = fc
 describe('events, limiters and signals', () => {
   it('may do anything at any point', async () => {
     const script = fc.array(fc.nat({ max: 1023 }), { minLength: 10, maxLength: 160, size: 'max' });
-    await fc.assert(fc.asyncProperty(script, configs, live), { numRuns: 400 });
+    await fc.assert(fc.asyncProperty(script, configs, live), { numRuns: laps(400) });
   });
 
   it('never leave a waiter beside a slot that came free while the full stripe was told of', async () => {
