@@ -246,6 +246,7 @@ export class Engine {
           }
           const over = runs.count === 0 ? undefined : target.writeRuns(base, runs);
           if (over === undefined) continue;
+          this.#policy.cut(target.result.bytesWritten / this.#pageBytes);
           this.#dropFrom(base, over);
           return true;
         }

@@ -195,6 +195,11 @@ export class RestorePolicy {
     this.#wasWatched = false;
   }
 
+  /** The limit left so many own pages: what was found behind them goes, and comes on top again if it is wanted. */
+  cut(keptPages: number): void {
+    this.#kept = keptPages;
+  }
+
   /** Everything was dropped. */
   dropped(): void {
     this.retargeted();

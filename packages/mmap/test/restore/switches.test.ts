@@ -25,7 +25,7 @@ const nothing: User = () => undefined;
 type Step = Pick<RestoreResult, 'strategy' | 'bytesWritten' | 'bytesDropped' | 'bytesResident'>;
 
 /** Lets users come and go, and tells how each restore was done. `looks` compares all bytes after each, which is a user, too. */
-function run(phases: readonly (readonly [number, User])[], looks: boolean): Step[] {
+function run(phases: readonly (readonly [number, User])[], looks: boolean, maxPages: number): Step[] {
   const image = new Uint8Array(IMAGE_PAGES * pageSize).map((_, i) => (i * 31 + 7) & 255);
   const start = Buffer.alloc(NUM_PAGES * pageSize);
   start.set(image);
@@ -34,7 +34,9 @@ function run(phases: readonly (readonly [number, User])[], looks: boolean): Step
   map.advise(0, map.byteLength, 'nohugepage');
   map.mapImageAt(file, 0);
   const bytes = new Uint8Array(map.view());
-  using restorer = new PageRestorer({ map }, { images: [{ offset: 0, bytes: image, mapped: true }] });
+  const maxResidentBytes = maxPages * pageSize;
+  const images = [{ offset: 0, bytes: image, mapped: true }];
+  using restorer = new PageRestorer({ map }, { images, maxResidentBytes });
   const steps: Step[] = [];
   let i = 0;
   for (const [times, user] of phases) {
@@ -49,9 +51,9 @@ function run(phases: readonly (readonly [number, User])[], looks: boolean): Step
   return steps;
 }
 
-function play(phases: readonly (readonly [number, User])[]): Step[] {
-  run(phases, true);
-  return run(phases, false);
+function play(phases: readonly (readonly [number, User])[], maxPages = NUM_PAGES): Step[] {
+  run(phases, true, maxPages);
+  return run(phases, false, maxPages);
 }
 
 const part = (steps: readonly Step[], strategy: Step['strategy']) =>
@@ -72,6 +74,10 @@ describe.runIf(PageRestorer.isSupported('scan'))('switches (skipped where there 
 
   it('users that write other pages: dropped, for nothing is gained by keeping them', () => {
     expect(part(play([[600, other(4)]]).slice(100), 'drop')).toBeGreaterThan(0.8);
+  });
+
+  it('the same where the limit cuts what is kept: pages that it dropped come on top again', () => {
+    expect(part(play([[600, other(12)]], 32).slice(100), 'drop')).toBeGreaterThan(0.8);
   });
 
   it('users that write all: copied without a look, with a scan now and then', () => {
