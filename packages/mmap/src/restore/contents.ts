@@ -87,6 +87,12 @@ export class Contents {
 
   /** Writes bytes `start` to `end` of the range at `base` as they were at the start. */
   write(base: number, start: number, end: number): void {
+    const at = start < this.end ? this.#writeImages(base, start, end) : start;
+    if (at < end) this.virtualMemory.fillZeros(base + at, end - at);
+  }
+
+  /** The same up to the end of the last image that is met, and returns where that is. */
+  #writeImages(base: number, start: number, end: number): number {
     const parts = this.#parts;
     let at = start;
     for (let i = this.#firstBehind(start); i < parts.length; i++) {
@@ -100,7 +106,7 @@ export class Contents {
       this.virtualMemory.copyBytes(part.address + at - part.start, base + at, upTo - at);
       at = upTo;
     }
-    if (at < end) this.virtualMemory.fillZeros(base + at, end - at);
+    return at;
   }
 
   /** Writes the images alone that dropping does not bring back. Returns how many bytes. */

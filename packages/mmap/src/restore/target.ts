@@ -69,22 +69,27 @@ export class Target {
   /** Writes what a walk found, up to the limit; returns the offset behind which it did not. */
   writeRuns(base: number, runs: PageRuns): number | undefined {
     const { result, contents, maxBytes } = this;
-    for (let i = 0; i < runs.count; i++) {
-      const kind = runs.kinds[i];
+    const { starts, ends, kinds, count } = runs;
+    let { bytesWritten } = result;
+    let over: number | undefined;
+    for (let i = 0; i < count; i++) {
+      const kind = kinds[i];
       if (kind === PageKind.FILE) continue;
-      const start = runs.starts[i]! - base;
-      const end = runs.ends[i]! - base;
+      const start = starts[i]! - base;
+      const end = ends[i]! - base;
       // Over an image a page of zeros is one that was written, and that KSM found to hold nothing else.
       if (kind === PageKind.ZERO && !contents.touchesImage(start, end)) continue;
-      const upTo = Math.min(end, start + maxBytes - result.bytesWritten);
-      if (upTo > start) {
-        contents.write(base, start, upTo);
-        result.bytesWritten += upTo - start;
+      const upTo = bytesWritten + end - start > maxBytes ? start + maxBytes - bytesWritten : end;
+      if (upTo > start) contents.write(base, start, upTo);
+      bytesWritten += upTo - start;
+      if (upTo < end) {
+        over = upTo;
+        break;
       }
-      result.bytesResident = result.bytesWritten;
-      if (upTo < end) return upTo;
     }
-    return undefined;
+    result.bytesWritten = bytesWritten;
+    result.bytesResident = bytesWritten;
+    return over;
   }
 
   /**
