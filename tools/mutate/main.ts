@@ -11,7 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { RUNNER, TAG_IS_ZERO } from './runner.ts';
+import { ADDS_ZERO, RUNNER } from './runner.ts';
 
 const HERE = import.meta.dirname;
 const WORKSPACE = join(HERE, '..', '..');
@@ -39,7 +39,7 @@ const PIECES: readonly Piece[] = [
     folder: 'index-allocator',
     files: ['src/shared/*.ts', 'src/threads/*.ts'],
     // Without real threads, which run what is built; and without `mistakes`, a test of a test, which is content with any mistake.
-    tests: ['test/shared/{shared-index-allocator,waiters,every-order}.test.ts', 'test/threads/*.test.ts'],
+    tests: ['test/shared/!(workers|mistakes).test.ts', 'test/threads/*.test.ts'],
   },
   // The command line is tested as it is built.
   {
@@ -62,7 +62,7 @@ function mutate({ name, folder, files, tests }: Piece, settings: Settings): bool
   const options = {
     mutate: settings.files ?? files,
     testRunner: RUNNER,
-    ignorers: [TAG_IS_ZERO],
+    ignorers: [ADDS_ZERO],
     plugins: [join(HERE, 'runner.ts')],
     testFiles: tests,
     coverageAnalysis: 'perTest',

@@ -31,7 +31,7 @@ import fc from 'fast-check';
 import { collect, collected, type CollectedTest } from './vitest-in-process.ts';
 
 export const RUNNER = 'in-process';
-export const TAG_IS_ZERO = 'tag-is-zero';
+export const ADDS_ZERO = 'adds-zero';
 
 /**
  * The slowest, which kill nothing that others do not: a capacity of a million, a trace that is checked after each of thousands of
@@ -235,16 +235,19 @@ function importFromSources(): void {
   });
 }
 
-/** `at - TAG` is what `at + TAG` is, for `TAG` is 0. */
-const tagIsZero: Ignorer = {
+/** Words that come first in their records: `at - TAG` is what `at + TAG` is. */
+const ZEROS: ReadonlySet<string | undefined> = new Set(['TAG', 'SEAT_THREAD']);
+
+/** See {@link ZEROS}. */
+const addsZero: Ignorer = {
   shouldIgnore(path) {
     // A path of Babel's, which Stryker leaves without a type.
     const { node } = path as { node?: { operator?: string; right?: { name?: string } } };
-    return node?.operator === '+' && node.right?.name === 'TAG' ? 'TAG is 0' : undefined;
+    return node?.operator === '+' && ZEROS.has(node.right?.name) ? 'The word is the first' : undefined;
   },
 };
 
 export const strykerPlugins = [
   declareClassPlugin(PluginKind.TestRunner, RUNNER, InProcessRunner),
-  declareValuePlugin(PluginKind.Ignore, TAG_IS_ZERO, tagIsZero),
+  declareValuePlugin(PluginKind.Ignore, ADDS_ZERO, addsZero),
 ];

@@ -65,8 +65,9 @@ function group(title: string, body: Body, args: readonly unknown[]): void {
 function eachOf(declareOne: typeof declare) {
   return (rows: readonly unknown[]) =>
     (title: string, body: Body): void => {
+      const areLists = rows.every((row) => Array.isArray(row));
       for (const row of rows) {
-        const args: readonly unknown[] = Array.isArray(row) ? row : [row];
+        const args = areLists ? (row as readonly unknown[]) : [row];
         const named = title.replaceAll(/\$(\w+)/g, (_, field: string) =>
           format((row as Record<string, unknown>)[field]),
         );

@@ -67,6 +67,32 @@ describe('with one shard', () => {
   });
 });
 
+describe('the warm slots', () => {
+  it('are spared below the limit, not at it', () => {
+    const [one] = new PlayedThreads().share(4, 2, 1, 1);
+    const slots = [one!.alloc(A)!, one!.alloc(A)!];
+    one!.free(slots[0]!, 0);
+    expect(one!.alloc(B)).toBe(2);
+    one!.free(slots[1]!, 0);
+    expect(one!.alloc(B)).toBe(slots[0]);
+  });
+
+  it('say that they keep no bytes where all of them could no longer be counted', () => {
+    const [one] = new PlayedThreads().share(40, 40, 1, 1);
+    const slots = takeAll(one!);
+    const most = 2 ** 48 - 1;
+    for (const slot of slots.slice(0, 32)) one!.free(slot, most);
+    expect(one!.unusedBytesResident).toBe(32 * most);
+    one!.free(slots[32]!, 5);
+    one!.free(slots[33]!, most);
+    expect(one!.unusedBytesResident).toBe(32 * most);
+    one!.checkConsistency();
+    for (const slot of slots.slice(0, 34)) expect(one!.allocOldestWarm()).toBe(slot);
+    expect(one!.unusedBytesResident).toBe(0);
+    one!.checkConsistency();
+  });
+});
+
 describe('with several shards', () => {
   it('has one below 128 slots, at most 16, and none that is empty', () => {
     const threads = new PlayedThreads().as(1);

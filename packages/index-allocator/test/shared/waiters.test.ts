@@ -1,6 +1,10 @@
 /** Waiting for a slot, in several threads that the test plays. */
 import { describe, expect, it } from 'vitest';
 
+import { firstInLine } from '../../src/shared/line.js';
+import { seatAt } from '../../src/shared/shape.js';
+import { Waiters } from '../../src/shared/waiters.js';
+import { MAX_SEATS, SEAT_THREAD, SEATS_USED } from '../../src/shared/words.js';
 import { PlayedThreads } from '../support/threads.js';
 
 const A = { moduleId: 1, memoryIndex: 0 };
@@ -123,5 +127,78 @@ describe('allocAsync', () => {
     await Promise.all(waits);
     expect(served).toBe(1000);
     expect(allocators[0]!.length).toBe(0);
+  });
+});
+
+describe('waiters of one thread', () => {
+  /** Alone in the first seat. */
+  function alone(buryDead: () => void = () => undefined): { head: Int32Array; waiters: Waiters } {
+    const head = new Int32Array(new SharedArrayBuffer(4 * seatAt(MAX_SEATS)));
+    head[seatAt(0) + SEAT_THREAD] = 1;
+    head[SEATS_USED] = 1;
+    return { head, waiters: new Waiters(head, 0, buryDead) };
+  }
+
+  it('whose attempt throws is rejected with that, and the next has its turn', async () => {
+    const { head, waiters } = alone();
+    const error = new Error('no slots today');
+    let slot = -1;
+    const failing = waiters.wait(() => {
+      if (slot === -1) return -1;
+      throw error;
+    }, undefined);
+    const next = waiters.wait(() => slot, undefined);
+    slot = 7;
+    await expect(failing).rejects.toBe(error);
+    expect(await next).toBe(7);
+    expect(firstInLine(head)).toBe(-1);
+  });
+
+  it('look after the dead before they try again, when nobody calls for a while', async () => {
+    let slot = -1;
+    const { waiters } = alone(() => (slot = 3));
+    expect(await waiters.wait(() => slot, undefined)).toBe(3);
+  });
+
+  it('try as soon as they stand in line: whoever freed a slot before that called nobody', async () => {
+    const { waiters } = alone(() => {
+      throw new Error('is not to come to that');
+    });
+    expect(await waiters.wait(() => 5, undefined)).toBe(5);
+  });
+
+  it('listen to their signals as long as they wait', async () => {
+    const { waiters } = alone();
+    const abort = new AbortController();
+    const listeners = new Set<unknown>();
+    const signal = {
+      aborted: false,
+      reason: abort.signal.reason as unknown,
+      throwIfAborted: () => undefined,
+      addEventListener: (type: string, listener: () => void) =>
+        listeners.add(type) && listeners.add(listener),
+      removeEventListener: (type: string, listener: () => void) =>
+        listeners.delete(type) && listeners.delete(listener),
+    };
+    let slot = -1;
+    const waiting = waiters.wait(() => slot, signal as never);
+    expect(listeners.size).toBe(2);
+    slot = 4;
+    expect(await waiting).toBe(4);
+    expect(listeners.size).toBe(0);
+  });
+
+  it('in the middle of the line leave it without a word to anybody', async () => {
+    const { head, waiters } = alone();
+    let slot = -1;
+    const abort = new AbortController();
+    const first = waiters.wait(() => slot, undefined);
+    const left = waiters.wait(() => slot, abort.signal);
+    const before = head.slice();
+    abort.abort();
+    await expect(left).rejects.toBe(abort.signal.reason);
+    expect(head).toEqual(before);
+    slot = 2;
+    expect(await first).toBe(2);
   });
 });

@@ -53,4 +53,28 @@ describe('a table of threads', () => {
       expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
     );
   });
+
+  it('says what is no seat by its name', () => {
+    const { table } = new ThreadTable().add();
+    expect(() => ThreadTable.join(3 as never)).toThrow('"seat"');
+    expect(() => ThreadTable.join({ thread: '1' as never, table })).toThrow('"seat.thread"');
+    expect(() => ThreadTable.join({ thread: 1, table: [] as never })).toThrow(
+      '"seat.table" property must be an instance of SharedArrayBuffer',
+    );
+    expect(() => ThreadTable.join({ thread: 1, table: new SharedArrayBuffer(8) })).toThrow(
+      '"seat.table" is not the buffer of a ThreadTable',
+    );
+    expect(() => ThreadTable.join({ thread: 1, table: new Proxy(table, {}) })).toThrow(
+      '"seat.table" is not the buffer of a ThreadTable',
+    );
+    expect(() => new ThreadTable().end(0)).toThrow('"thread"');
+  });
+
+  it('begins again with the least number behind the greatest', () => {
+    const table = new ThreadTable();
+    const words = new Int32Array(table.add().table);
+    table.end(1);
+    words[1024] = 2 ** 30 - 2;
+    expect([table.add(), table.add(), table.add()].map(({ thread }) => thread)).toEqual([2 ** 30 - 1, 1, 2]);
+  });
 });

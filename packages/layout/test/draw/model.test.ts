@@ -29,15 +29,19 @@ describe('the pieces of a slab', () => {
     const pieces = slabPieces(layout, 6);
     const { totalSlabBytes } = layout;
     expect(() => assertSeamless(pieces, totalSlabBytes)).not.toThrow();
-    for (const wrong of [
-      pieces.slice(1),
-      pieces.slice(0, -1),
-      pieces.toSpliced(3, 1),
-      pieces.toSpliced(3, 0, pieces[3]!),
-      pieces.with(3, { ...pieces[3]!, bytes: pieces[3]!.bytes - 1 }),
-    ]) {
+    const [guard, slot, next] = pieces;
+    const gapAt = (offset: number): string => `a picture has a gap before its slot at ${offset}`;
+    for (const [wrong, words] of [
+      [pieces.slice(1), gapAt(slot!.offset)],
+      [pieces.slice(0, -1), `a picture ends at ${pieces.at(-1)!.offset} of ${totalSlabBytes} bytes`],
+      [pieces.toSpliced(1, 1), gapAt(next!.offset)],
+      [pieces.toSpliced(1, 0, slot!), gapAt(slot!.offset)],
+      [pieces.with(1, { ...slot!, bytes: slot!.bytes - 1 }), gapAt(next!.offset)],
+      // The sum is right, and yet there is a gap.
+      [pieces.with(1, { ...slot!, offset: slot!.offset + guard!.bytes }), gapAt(slot!.offset + guard!.bytes)],
+    ] as const) {
       expect(() => assertSeamless(wrong, totalSlabBytes)).toThrow(
-        expect.objectContaining({ code: 'ERR_LAYOUT_BROKEN' }),
+        expect.objectContaining({ code: 'ERR_LAYOUT_BROKEN', message: expect.stringContaining(words) }),
       );
     }
   });

@@ -107,6 +107,11 @@ describe('the band', () => {
     };
     expect(endsAt(40)).toBeLessThan(0.3);
     expect(endsAt(41)).toBeGreaterThan(100);
+    // Nor does the last slot of all, if it is the one.
+    const five = calculate(slabConstraints({ totalMemories: 41, maxMemorySize: 2 ** 20 }, {}, 41));
+    expect(five.numStripes).toBe(41);
+    const cut = bandOf(five, 10);
+    expect(cut.firstRoundEndX).toBeGreaterThan(gapOf(cut)!.right + 10);
   });
 
   it('says how many slots are left out, between two lines', () => {

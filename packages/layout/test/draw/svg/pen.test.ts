@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { escapeXml, SvgPen, textWidth } from '../../../src/draw/svg/pen.js';
+import { readPicture } from '../../support/picture.js';
 
 const BOX = { x: 10, y: 20, width: 30, height: 40 };
 
@@ -40,25 +41,52 @@ describe('a pen', () => {
     ]);
   });
 
-  it('writes a dimension into its line if there is room, else behind it', () => {
+  describe('draws a dimension, ticks at both its ends,', () => {
     const text = 'ten';
     const gap = textWidth(text) + 12;
-    const roomy = new SvgPen('p');
-    roomy.dimension(0, gap + 17, 50, text);
-    expect(String(roomy)).toContain(
-      `<text x="${Math.round((gap + 17) * 5) / 10}" y="54.5" text-anchor="middle"`,
-    );
-    expect(String(roomy)).toContain('M0 45v10M');
-    expect(String(roomy)).toContain('M0 50H8.5M');
-    const tight = new SvgPen('p');
-    tight.dimension(0, gap + 16, 50, text);
-    expect(String(tight)).toContain(`M0 50H${Math.round((gap + 16) * 10) / 10}"`);
-    expect(String(tight)).toContain(`<text x="${Math.round((gap + 24) * 10) / 10}" y="54.5" class`);
+
+    function dimension(fromX: number, toX: number) {
+      const pen = new SvgPen('p');
+      pen.dimension(fromX, toX, 50, text);
+      const { paths, texts } = readPicture(String(pen), 'p');
+      const [line] = paths;
+      const strokes = line!.points.filter(([, y]) => y === 50).map(([x]) => x);
+      const ticks = line!.points.slice(0, 4);
+      expect([line!.classes, texts[0]!.classes]).toEqual([['line'], ['text', 'ink']]);
+      expect(ticks).toEqual([
+        [fromX, 45],
+        [fromX, 55],
+        [toX, 45],
+        [toX, 55],
+      ]);
+      expect(texts[0]!.y).toBe(54.5);
+      return { strokes, label: texts[0]! };
+    }
+
+    it('with its text in the middle, on no line, if there is room', () => {
+      const { strokes, label } = dimension(100, 200);
+      expect(strokes).toEqual([100, 150 - gap / 2, 150 + gap / 2, 200].map((x) => Math.round(x * 10) / 10));
+      expect(label).toMatchObject({ x: 150, anchor: 'middle' });
+      expect(label.left).toBeGreaterThan(strokes[1]!);
+      expect(label.right).toBeLessThan(strokes[2]!);
+    });
+
+    it('with its text behind it if there is none', () => {
+      const end = 100 + Math.floor(gap + 16);
+      expect(dimension(100, end)).toMatchObject({
+        strokes: [100, end],
+        label: { x: end + 8, anchor: 'start' },
+      });
+      expect(dimension(100, end + 1).label.anchor).toBe('middle');
+    });
   });
 
   it.each([Number.NaN, Infinity, -Infinity])('draws nothing at %d: that would be missing in silence', (x) => {
     const pen = new SvgPen('p');
-    const broken = expect.objectContaining({ code: 'ERR_LAYOUT_BROKEN' });
+    const broken = expect.objectContaining({
+      code: 'ERR_LAYOUT_BROKEN',
+      message: expect.stringContaining(`a coordinate of a picture is ${x}`),
+    });
     expect(() => pen.rect({ ...BOX, x }, [])).toThrow(broken);
     expect(() => pen.text('a', 0, x, [])).toThrow(broken);
     expect(() => pen.dimension(x, 3, 0, 'a')).toThrow(broken);

@@ -28,21 +28,26 @@ function contrast(one: string, other: string): number {
   return (light! + 0.05) / (dark! + 0.05);
 }
 
-const FILLS = Array.from({ length: 16 }, (_, stripe) => stripeFill(stripe));
+function fills(): string[] {
+  return Array.from({ length: 16 }, (_, stripe) => stripeFill(stripe));
+}
 
 describe('the stripes’ colours', () => {
   it('are sixteen, and come round again', () => {
-    expect(new Set(FILLS).size).toBe(16);
-    expect([16, 17, 32].map(stripeFill)).toEqual([FILLS[0], FILLS[1], FILLS[0]]);
+    const [first, second] = fills();
+    expect(new Set(fills()).size).toBe(16);
+    expect([16, 17, 32].map(stripeFill)).toEqual([first, second, first]);
   });
 });
 
 describe.each(['light', 'dark'] as const)('the %s scheme', (theme) => {
-  const [rules, ...others] = rulesOf(styleSheet('p', theme));
-  const of = (name: string, property: string): string => rules!.get(`.p-${name}`)?.[property] ?? '';
+  const of = (name: string, property: string): string =>
+    rulesOf(styleSheet('p', theme))[0]!.get(`.p-${name}`)?.[property] ?? '';
 
-  it('is the only one', () => {
-    expect(others).toEqual([]);
+  it('is the only one, a rule a line', () => {
+    const sheet = styleSheet('p', theme);
+    expect(rulesOf(sheet)).toHaveLength(1);
+    for (const line of sheet.split('\n')) expect(line).toMatch(/^\.p-[a-z-]+\{[^{}]+\}$/);
   });
 
   it('has text that reads: 4.5 to 1 on paper, on cards, on what is closed, and on every stripe', () => {
@@ -51,7 +56,7 @@ describe.each(['light', 'dark'] as const)('the %s scheme', (theme) => {
         expect(contrast(of(text, 'fill'), ground)).toBeGreaterThan(4.5);
       }
     }
-    for (const fill of FILLS) expect(contrast(of('on-fill', 'fill'), fill)).toBeGreaterThan(4.5);
+    for (const fill of fills()) expect(contrast(of('on-fill', 'fill'), fill)).toBeGreaterThan(4.5);
     expect(contrast(of('on-hatch', 'fill'), of('on-hatch', 'stroke'))).toBeGreaterThan(4.5);
   });
 
@@ -81,6 +86,8 @@ describe.each(['light', 'dark'] as const)('the %s scheme', (theme) => {
 
 it('what follows the reader has the light scheme, and the dark one where that is asked for', () => {
   const [light, dark] = rulesOf(styleSheet('p', 'auto'));
+  const lines = styleSheet('p', 'auto').split('\n');
+  for (const line of lines) expect(line).toMatch(/^(\.p-[a-z-]+\{[^{}]+\}|@media \(.*\)\{|\})$/);
   expect(light).toEqual(rulesOf(styleSheet('p', 'light'))[0]);
   for (const [selector, rule] of dark!) {
     expect(rulesOf(styleSheet('p', 'dark'))[0]!.get(selector)).toMatchObject(rule);
