@@ -18,7 +18,7 @@ import type {
   PooledMemory,
   Store,
 } from '../src/index.js';
-import { faultyMemory } from './support/fault-injection.js';
+import { faultyMemory, SLOT_PRIMITIVES } from './support/fault-injection.js';
 import { checkBooks, CLOSINGS, imageModule, PAGE, smallPool, zeroModule } from './support/memories.js';
 import { openStoreInside, stripedOrNot, stripesOf } from './support/striped.js';
 
@@ -26,15 +26,6 @@ const NUM_SLOTS = 3;
 const NUM_STORES = 3;
 const MAX_DEPTH = 3;
 const MODULES = [imageModule(0xa1), zeroModule(1), zeroModule(9, 9)];
-const FAILING = [
-  'mapZeros',
-  'decommit',
-  'protect',
-  'mapFile',
-  'protectWithKey',
-  'guardPages',
-  'unguardPages',
-] as const;
 const CHANNELS = ['allocate', 'free', 'grow', 'exhausted', 'failure'].map(
   (name) => `guardstripe.memory-pool.${name}`,
 );
@@ -149,7 +140,7 @@ class Run {
       if (this.stores.filter(({ disposed }) => !disposed).length < NUM_STORES) this.openStore();
     },
     () => void this.pool.purgeModule(MODULES[this.next() % 2]!),
-    () => this.faulty.fail(FAILING[this.next() % FAILING.length]!, 1),
+    () => this.faulty.fail(SLOT_PRIMITIVES[this.next() % SLOT_PRIMITIVES.length]!, 1),
     () => {
       if (this.next() % 8 === 0) this.pool.close({ force: true });
     },

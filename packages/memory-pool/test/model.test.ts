@@ -19,7 +19,12 @@ import {
   type PoolModule,
   type Store,
 } from '../src/index.js';
-import { faultyMemory, type FaultyMemory, type Primitive } from './support/fault-injection.js';
+import {
+  faultyMemory,
+  SLOT_PRIMITIVES,
+  type FaultyMemory,
+  type Primitive,
+} from './support/fault-injection.js';
 import {
   checkBooks,
   CLOSINGS,
@@ -32,7 +37,7 @@ import {
   turnsWhile,
   zeroModule,
 } from './support/memories.js';
-import { openStoreInside, stripedOrNot, stripesOf } from './support/striped.js';
+import { kindOfPool, openStoreInside } from './support/striped.js';
 
 const NUM_SLOTS = 4;
 const NUM_STORES = 3;
@@ -338,51 +343,28 @@ const commands: fc.Arbitrary<Action>[] = [
   fc.tuple(small, fc.nat({ max: 8 * PAGE }), fc.integer({ min: 1, max: 255 })).map((args) => write(...args)),
   fc.tuple(small, fc.nat({ max: 5 })).map((args) => grow(...args)),
   fc.tuple(small, fc.nat({ max: 8 * PAGE }), fc.integer({ min: 1, max: 255 })).map((args) => view(...args)),
-  small.map(drop),
-  small.map(drop),
   // A frame that waits may still hold what was dropped. At the end nothing does.
   fc.constant<Action>((model, real) => bringBack(model, real, 20).then(() => undefined)),
-  small.map(free),
-  small.map(free),
-  small.map(free),
+  ...[drop, drop, free, free, free].map((action) => small.map(action)),
   store.map(disposeStore),
   kind.map(purge),
   fc
-    .tuple(
-      fc.constantFrom<Primitive[]>(
-        'mapZeros',
-        'protect',
-        'protectWithKey',
-        'guardPages',
-        'unguardPages',
-        'mapFile',
-        'decommit',
-        'decommitMany',
-        'scanPages',
-      ),
-      fc.integer({ min: 1, max: 3 }),
-    )
+    .tuple(fc.constantFrom<Primitive[]>(...SLOT_PRIMITIVES), fc.integer({ min: 1, max: 3 }))
     .map((args) => fail(...args)),
   fc.constant(heal),
   fc.constant(limit(true)),
 ];
 
-/** A shared pool has no stripes. */
-const kindOfPool: fc.Arbitrary<MemoryPoolConfig> = fc.oneof(
-  stripedOrNot.map((isStriped) => stripesOf(NUM_SLOTS, isStriped)),
-  fc.constant({ totalMemories: NUM_SLOTS, shared: true }),
-);
-
 const configs: fc.Arbitrary<MemoryPoolConfig> = fc
   .record({
-    kindOfPool,
+    kind: kindOfPool(NUM_SLOTS),
     linearMemoryKeepResident: fc.constantFrom(0, HOST_PAGE, 6 * HOST_PAGE, 8 * PAGE),
     decommitBatchSize: fc.integer({ min: 1, max: NUM_SLOTS + 1 }),
     pagemapScan: fc.constantFrom('auto', 'disable'),
     guardPages: fc.constantFrom(...CLOSINGS),
     maxUnusedWarmSlots: fc.nat({ max: NUM_SLOTS }),
   })
-  .map(({ kindOfPool: pool, ...config }) => ({ ...pool, ...config }));
+  .map(({ kind: pool, ...config }) => ({ ...pool, ...config }));
 
 const limiterOf = (word: { allows: boolean }) => ({ memoryGrowing: () => word.allows });
 

@@ -35,11 +35,29 @@ export const PRIMITIVES = [
   'closeFile',
 ] as const satisfies readonly Primitive[];
 
+/** Those that a slot meets in its life. */
+export const SLOT_PRIMITIVES = [
+  'mapZeros',
+  'protect',
+  'protectWithKey',
+  'guardPages',
+  'unguardPages',
+  'mapFile',
+  'decommit',
+  'decommitMany',
+  'scanPages',
+] as const satisfies readonly Primitive[];
+
+/** A refusal, by the kernel's name. */
+export type Errno = keyof typeof constants.errno;
+
 /** A `VirtualMemory` that fails on command. Everything that is not told to fail happens for real. */
 export interface FaultyMemory {
   readonly virtualMemory: VirtualMemory;
   /** Primitives called since the last {@link FaultyMemory.clearCalls}, in order. */
   readonly calls: Primitive[];
+  /** What calls that fail are refused with. ENOMEM at first. */
+  errno: Errno;
   clearCalls(): void;
   /** Makes the next calls of `primitive` fail: `times` of them, after `skip` that succeed. */
   fail(primitive: Primitive, times?: number, skip?: number): void;
@@ -56,11 +74,11 @@ export function faultyMemory(): FaultyMemory {
   let callsUntilFailure = -1;
   const faulty = (primitive: Primitive): void => {
     calls.push(primitive);
-    if (callsUntilFailure-- === 0) throw injected(primitive);
+    if (callsUntilFailure-- === 0) throw injected(primitive, memory.errno);
     const plan = plans.get(primitive);
     if (plan === undefined) return;
     if (plan.skip-- > 0) return;
-    if (plan.times-- > 0) throw injected(primitive);
+    if (plan.times-- > 0) throw injected(primitive, memory.errno);
   };
   const wrapped = Object.fromEntries(
     PRIMITIVES.map((primitive) => [
@@ -71,7 +89,8 @@ export function faultyMemory(): FaultyMemory {
       },
     ]),
   );
-  return {
+  const memory: FaultyMemory = {
+    errno: 'ENOMEM',
     // What is not listed above asks the system nothing, or nothing that a pool would notice: it is the real one's.
     virtualMemory: Object.assign(
       // Its own, so that a test can set it.
@@ -89,8 +108,9 @@ export function faultyMemory(): FaultyMemory {
       callsUntilFailure = -1;
     },
   };
+  return memory;
 }
 
-function injected(primitive: Primitive): SystemError {
-  return new SystemError(constants.errno.ENOMEM, { syscall: primitive });
+function injected(primitive: Primitive, errno: Errno): SystemError {
+  return new SystemError(constants.errno[errno], { syscall: primitive });
 }

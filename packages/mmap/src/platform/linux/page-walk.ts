@@ -37,8 +37,8 @@ export function isProtected(categories: number): boolean {
 
 /**
  * Most runs that one call reports. The kernel collects as many as a page table has entries, 512 or more, and begins again where there is
- * room for others; where the walk then comes to its end, `walk_end` still says where the first of them were full (fs/proc/task_mmu.c,
- * `do_pagemap_scan`, up to Linux 6.18 at least). Who goes on from there meets pages twice.
+ * room for others; where the walk then comes to its end, the kernel still says that it ended where the first of them were full
+ * (fs/proc/task_mmu.c, up to Linux 6.18 at least). Who goes on from there meets pages twice.
  */
 export const MAX_RUNS = 512;
 const WORD = 2 ** 32;
