@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { TestContext } from 'vitest';
 import { needing } from '@guardstripe/test-support';
 
-const IS_OWN = process.env['GUARDSTRIPE_OWN_MACHINE'] === '1';
+/** Whether this is that machine. */
+export const IS_OWN = process.env['GUARDSTRIPE_OWN_MACHINE'] === '1';
 
 /** A test that runs in the machine; elsewhere it says so. `obstacle` is what this machine's kernel lacks for it. */
 export function inOwnMachine(obstacle: string | undefined, test: () => void | Promise<void>) {
