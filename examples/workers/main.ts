@@ -50,7 +50,7 @@ async function measure(mode: Mode): Promise<Row> {
   const calm = await runLoad(server, { ...load, kills: 0 });
   const residentMiB = process.memoryUsage.rss() / 2 ** 20;
   const reused = server.reused / calm.requests;
-  const deadly = await runLoad(server, { ...load, kills });
+  const deadly = kills > 0 ? await runLoad(server, { ...load, kills }) : { lost: 0, wrong: 0 };
   const { died } = server;
   await server.close();
   return {

@@ -8,6 +8,7 @@ import { poolFigures } from './pool.ts';
 import { restoreFigures } from './restore.ts';
 import { snapshotFigures } from './snapshot.ts';
 import { testedFigures } from './tested.ts';
+import { threadsFigures, threadsSummary } from './threads.ts';
 import { wasmtimeFigures, wasmtimeStories, wasmtimeSummary } from './wasmtime.ts';
 
 /** A block lies between two comments with its name. */
@@ -15,7 +16,9 @@ const BLOCKS: readonly (readonly [page: string, name: string, figures: () => str
   ['README.md', 'figures', poolFigures],
   ['README.md', 'restoring', restoreFigures],
   ['README.md', 'beside Wasmtime', wasmtimeSummary],
+  ['README.md', 'threads', threadsSummary],
   ['docs/guides/how-it-is-tested.md', 'tested', testedFigures],
+  ['docs/guides/many-threads.md', 'figures', threadsFigures],
   ['docs/guides/native-guests.md', 'figures', nativeGuestFigures],
   ['docs/guides/performance.md', 'figures', wasmtimeFigures],
   ['docs/guides/coming-from-wasmtime.md', 'stories', wasmtimeStories],

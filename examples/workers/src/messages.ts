@@ -5,14 +5,17 @@ import type { ModuleHandle, SharedPoolHandle } from '@guardstripe/memory-pool';
 export const MODES = ['shared', 'pool-each', 'instances'] as const;
 export type Mode = (typeof MODES)[number];
 
-export interface WorkerData {
-  readonly mode: Mode;
-  /** Of the pool that the worker makes, or of the one that it shares. */
-  readonly numSlots: number;
-  readonly shared: { readonly pool: SharedPoolHandle; readonly modules: readonly ModuleHandle[] } | undefined;
-  /** By slot, whose memory lay there last. */
-  readonly lastTenants: SharedArrayBuffer;
-}
+/** What a worker makes memories of: as little as there has to be of the tenants' modules in each. */
+export type WorkerData =
+  | {
+      readonly mode: 'shared';
+      readonly pool: SharedPoolHandle;
+      readonly modules: readonly ModuleHandle[];
+      /** By slot, whose memory lay there last. */
+      readonly lastTenants: SharedArrayBuffer;
+    }
+  | { readonly mode: 'pool-each'; readonly numSlots: number; readonly modules: readonly Uint8Array[] }
+  | { readonly mode: 'instances'; readonly modules: readonly WebAssembly.Module[] };
 
 export interface Request {
   readonly id: number;

@@ -44,7 +44,7 @@ export class WorkerServer {
   readonly #options: ServerOptions;
   readonly #http: Server;
   readonly #pool: MemoryPool | undefined;
-  readonly #modules: readonly PoolModule[];
+  readonly #modules: readonly PoolModule[] = [];
   readonly #data: WorkerData;
   readonly #seats = new Set<Seat>();
   /** Workers that are not ready yet. Nobody terminates one that is only starting: see the guide. */
@@ -57,26 +57,22 @@ export class WorkerServer {
 
   private constructor(options: ServerOptions, http: Server) {
     const { mode, workers, totalSlots, timeLimitMs } = options;
-    const isShared = mode === 'shared';
-    const numSlots = isShared ? totalSlots : Math.floor(totalSlots / workers);
     this.#options = options;
     this.#http = http;
     this.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-    this.#pool = isShared
-      ? MemoryPool.create({ shared: true, totalMemories: numSlots, maxMemorySize: 2 ** 20 })
-      : undefined;
-    this.#modules = Array.from({ length: isShared ? NUM_TENANTS : 0 }, (_, tenant) =>
-      describeModule(moduleOfTenant(tenant)),
-    );
-    this.#data = {
-      mode,
-      numSlots,
-      shared: this.#pool && {
-        pool: this.#pool.share(),
-        modules: this.#modules.map(({ handle }) => handle),
-      },
-      lastTenants: new SharedArrayBuffer(totalSlots * Int32Array.BYTES_PER_ELEMENT),
-    };
+    const modules = Array.from({ length: NUM_TENANTS }, (_, tenant) => moduleOfTenant(tenant));
+    if (mode === 'shared') {
+      const pool = MemoryPool.create({ shared: true, totalMemories: totalSlots, maxMemorySize: 2 ** 20 });
+      this.#pool = pool;
+      this.#modules = modules.map((bytes) => describeModule(bytes));
+      const lastTenants = new SharedArrayBuffer(totalSlots * Int32Array.BYTES_PER_ELEMENT);
+      const handles = this.#modules.map(({ handle }) => handle);
+      this.#data = { mode, pool: pool.share(), modules: handles, lastTenants };
+    } else if (mode === 'pool-each') {
+      this.#data = { mode, numSlots: Math.floor(totalSlots / workers), modules };
+    } else {
+      this.#data = { mode, modules: modules.map((bytes) => new WebAssembly.Module(bytes)) };
+    }
     http.on('request', (request, response) => this.#serve(request.url ?? '', response));
     this.#watch = setInterval(() => this.#endWhatIsStuck(), timeLimitMs / 4);
   }

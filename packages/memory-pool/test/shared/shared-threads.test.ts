@@ -93,6 +93,17 @@ describe('threads with one pool', () => {
     });
   });
 
+  it('may have it by two copies of the package, each thread by one', async () => {
+    const taken = 'Cannot attach to the pool: this thread is attached already, or still leaving';
+    expect(await answerOf('shared-copies.mjs')).toEqual({
+      areTwo: true,
+      twice: { code: 'ERR_POOL_ATTACH', message: taken },
+      there: { byte: 7, sameSlot: true },
+      liveMemories: 0,
+      threads: 1,
+    });
+  });
+
   it.each(['cools', 'queues'])(
     'let go of what %s where they do nothing, for one that waits elsewhere',
     async (what) => {
@@ -147,7 +158,17 @@ interface Storm {
 }
 
 const storm = (options: Storm) => answerOf('shared-pool.mjs', JSON.stringify(options));
-const QUIET = { errors: [], liveMemories: 0, retiredMemories: 0, moreDescriptors: 0, moreReserved: 0 };
+const QUIET = {
+  errors: [],
+  liveMemories: 0,
+  retiredMemories: 0,
+  moreDescriptors: [],
+  moreReserved: 0,
+  moreMappings: expect.toSatisfy((more: number) => more < MOST_MAPPINGS),
+  moreResidentMiB: expect.any(Number),
+};
+/** Heaps and stacks that Node keeps for the next threads, however many there were: a thousand by hand stay below that, too. */
+const MOST_MAPPINGS = 900;
 
 describe('workers that look for strangers in every memory', () => {
   it.each([

@@ -10,7 +10,8 @@
  * a load would fault), never written, and the next address is tried.
  */
 
-import { readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 
 import { SystemError } from '../errors.js';
 import { ffi } from '../platform/ffi.js';
@@ -23,6 +24,8 @@ const MAP_PRIVATE = 0x2;
 /** Linux 4.17; before, the address is only a wish, and what is mapped elsewhere is given back. */
 const MAP_FIXED_NOREPLACE = 0x100000;
 const EEXIST = 17;
+/** __O_TMPFILE | O_DIRECTORY | O_RDWR: open(2) since Linux 3.11; `node:fs` has no name for the first. */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY | constants.O_RDWR;
 
 /**
  * Low, where the kernel maps nothing by itself and the largest slab does not reach, and below 2^38: some arm64 kernels have no
@@ -50,15 +53,30 @@ interface Calls {
 
 /** This process's area. Throws where there is none and none can be made. */
 export function openArea(addresses = AREA_ADDRESSES): ArrayBuffer {
-  const fd = createMemoryFile('guardstripe-process');
+  const { fd, close } = openScratch();
   try {
     const calls = declareCalls(fd);
     // All of them first: whoever made the area may have found the first address taken that is free by now.
     const address = addresses.find((each) => isArea(calls, each)) ?? makeArea(calls, addresses);
     return ffi().view(address, AREA_BYTES);
   } finally {
-    closeDescriptor(fd);
+    close(fd);
   }
+}
+
+/**
+ * An empty file without a name. A worker has no ledger yet and may be terminated before it closes the file, so there Node opens it, and
+ * closes with the thread what it opened; where there is no such folder, or `--permission` forbids it, it is a memory file as elsewhere.
+ */
+function openScratch(): { readonly fd: number; readonly close: (fd: number) => void } {
+  if (!isMainThread) {
+    try {
+      return { fd: openSync('/dev/shm', O_TMPFILE, 0o600), close: closeSync };
+    } catch {
+      // A memory file.
+    }
+  }
+  return { fd: createMemoryFile('guardstripe-process'), close: closeDescriptor };
 }
 
 function declareCalls(fd: number): Calls {

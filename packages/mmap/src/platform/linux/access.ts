@@ -5,9 +5,8 @@
  */
 
 import { SystemError } from '../../errors.js';
-import { closeDescriptor } from './files/descriptor.js';
 import { lazily } from './lazily.js';
-import { openForReading, readProc } from './proc.js';
+import { readProc, withFile } from './proc.js';
 import type { Access, AccessRun, FileRun } from '../virtual-memory.js';
 
 /** A mapping's bounds and its `rwx` bits: read 1, write 2, execute 4. */
@@ -92,9 +91,8 @@ export function mappingsOfFile(address: number, maps = readProc('/proc/self/maps
 
 /** Asks mapping by mapping; nothing where the kernel cannot be asked. */
 export function queryMappings(address: number, end: number): Mapped[] | undefined {
-  const found: Mapped[] = [];
-  const fd = openForReading('/proc/self/maps');
-  try {
+  return withFile('/proc/self/maps', (fd) => {
+    const found: Mapped[] = [];
     for (let at = address; at < end;) {
       // size, query_flags, query_addr, vma_start, vma_end, vma_flags, ...
       const words = new BigUint64Array(PROCMAP_QUERY_BYTES / 8);
@@ -105,8 +103,6 @@ export function queryMappings(address: number, end: number): Mapped[] | undefine
       found.push({ start: Number(start), end: Number(mappedEnd), bits: Number(flags & RWX_BITS) });
       at = Number(mappedEnd);
     }
-  } finally {
-    closeDescriptor(fd);
-  }
-  return found;
+    return found;
+  });
 }

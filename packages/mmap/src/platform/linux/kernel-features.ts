@@ -5,9 +5,7 @@
 
 import { readSync } from 'node:fs';
 
-import { closeDescriptor } from './files/descriptor.js';
-import { createMemoryFile } from './files/memory-file.js';
-import { openForReading } from './proc.js';
+import { withFile } from './proc.js';
 import { platform } from '../platform.js';
 import { createView, detachView } from '../../views/view.js';
 
@@ -64,7 +62,9 @@ function withScratchPage(probe: (address: number, byteLength: number) => boolean
 }
 
 function probeMemfd(): boolean {
-  platform().closeFile(createMemoryFile('guardstripe-probe'));
+  const system = platform();
+  // By way of the platform: in a worker, which may be terminated before it closes the file, that writes it down.
+  system.closeFile(system.createSharedFile(system.pageSize, 'guardstripe-probe'));
   return true;
 }
 
@@ -78,12 +78,9 @@ function probeSharedZeroPage(address: number, byteLength: number): boolean {
 }
 
 function pagemapEntry(address: number, pageSize: number): Buffer {
-  const fd = openForReading('/proc/self/pagemap');
-  try {
+  return withFile('/proc/self/pagemap', (fd) => {
     const entry = Buffer.alloc(PAGEMAP_ENTRY_BYTES);
     readSync(fd, entry, 0, PAGEMAP_ENTRY_BYTES, (address / pageSize) * PAGEMAP_ENTRY_BYTES);
     return entry;
-  } finally {
-    closeDescriptor(fd);
-  }
+  });
 }

@@ -3,7 +3,8 @@
  * library reads them.
  */
 
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 
 import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
@@ -22,22 +23,40 @@ const read = lazily<(fd: number, into: Uint8Array, byteLength: number) => number
 );
 
 /** Opens a file for reading; for {@link closeDescriptor}. Throws {@link SystemError}. */
-export const openForReading = (path: string): number => openDescriptor(path, O_RDONLY_CLOEXEC);
+const openForReading = (path: string): number => openDescriptor(path, O_RDONLY_CLOEXEC);
 
-/** Opens a file for as long as the thread lives: Node closes what `openSync` opened when a worker thread ends. */
-export function openForThread(path: string): number {
+/**
+ * Reads from a file that is open meanwhile. A worker may be terminated before it closes the file, so there Node opens it, and closes with the
+ * thread what it opened. Throws {@link SystemError}.
+ */
+export function withFile<T>(path: string, action: (fd: number) => T): T {
+  const ofNode = isMainThread ? undefined : openByNode(path);
+  const fd = ofNode ?? openForReading(path);
+  try {
+    return action(fd);
+  } finally {
+    if (ofNode === undefined) closeDescriptor(fd);
+    else closeSync(fd);
+  }
+}
+
+/** Nothing where Node refuses, under `--permission` for one; what refuses the C library as well says so there. */
+function openByNode(path: string): number | undefined {
   try {
     return openSync(path, 'r');
   } catch {
-    // Refused by --permission; anything else refuses the C library as well.
-    return openForReading(path);
+    return undefined;
   }
+}
+
+/** Opens a file for as long as the thread lives: Node closes what `openSync` opened when a worker thread ends. */
+export function openForThread(path: string): number {
+  return openByNode(path) ?? openForReading(path);
 }
 
 /** All of a file's text. Throws {@link SystemError}. */
 export function readProc(path: string): string {
-  const fd = openForReading(path);
-  try {
+  return withFile(path, (fd) => {
     chunk ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
     let text = '';
     for (;;) {
@@ -46,7 +65,5 @@ export function readProc(path: string): string {
       if (byteLength === 0) return text;
       text += chunk.toString('latin1', 0, byteLength);
     }
-  } finally {
-    closeDescriptor(fd);
-  }
+  });
 }

@@ -1,16 +1,5 @@
-/**
- * The allocator that several threads share, beside the private one, and two threads beside one.
- *
- *     node shared-allocator.bench.ts [--json FILE] [--quick]
- *
- * Build the packages first (`npx -y pnpm@12 build`): it is `dist` that is measured. Two threads want two cores of their own; on a machine
- * that does other things as well the ratios say how the load shares its cores out.
- */
+/** The allocator that several threads share, beside the private one, and two threads beside one; and whole pools of either kind. */
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
-import { dirname, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 import {
@@ -20,9 +9,9 @@ import {
   type SharedAllocatorHandle,
   type ThreadSeat,
 } from '@guardstripe/index-allocator';
-import { describeMachine, printMachine } from './support/machine.ts';
-import { measure, median, ratio, type Contender } from './support/measure.ts';
-import { printTable } from './support/table.ts';
+import { describeMemory, MemoryPool } from '@guardstripe/memory-pool';
+import { cpuTimed, measure, ratio, type Contender, type MeasureOptions } from '../support/measure.ts';
+import type { Measurement } from '../support/measure.ts';
 
 const CAPACITY = 1000;
 const WARM_LIMIT = 100;
@@ -41,7 +30,20 @@ interface Order {
   readonly pairs: number;
 }
 
-/** Allocates and frees, the modules taking turns; each finds its slot again. Returns the nanoseconds of a pair. */
+/** Two contenders, and what is asked of them. */
+export interface Compared {
+  readonly what: string;
+  readonly reference: Measurement;
+  readonly measured: Measurement;
+  /** The measured one's time in times of the reference's, the median over the rounds. */
+  readonly timesReference: number;
+}
+
+function compare(what: string, reference: Measurement, measured: Measurement): Compared {
+  return { what, reference, measured, timesReference: ratio(measured, reference) };
+}
+
+/** Allocates and frees, the modules taking turns; each finds its slot again. Returns the nanoseconds that took. */
 function pairs(allocator: Allocator, { firstModule, numModules, pairs: count }: Order): number {
   const keys = Array.from({ length: numModules }, (_, index) => ({
     moduleId: firstModule + index,
@@ -53,14 +55,12 @@ function pairs(allocator: Allocator, { firstModule, numModules, pairs: count }: 
 }
 
 function inThisThread(name: string, allocator: Allocator): Contender {
-  return {
-    name,
-    time: (iterations) =>
-      Promise.resolve(pairs(allocator, { firstModule: 0, numModules: NUM_MODULES, pairs: iterations })),
-  };
+  return cpuTimed(name, (iterations) => {
+    pairs(allocator, { firstModule: 0, numModules: NUM_MODULES, pairs: iterations });
+  });
 }
 
-/** The given number of workers at once; what is reported is the time until the last is done, for each pair of all. */
+/** Some workers at once; what is reported is the time until the last is done, for each pair of all. */
 function inWorkers(
   name: string,
   workers: readonly Worker[],
@@ -82,13 +82,8 @@ function inWorkers(
   };
 }
 
-async function main(): Promise<void> {
-  const { values: args } = parseArgs({
-    options: { json: { type: 'string' }, quick: { type: 'boolean', default: false } },
-  });
-  const options = args.quick ? { rounds: 3, turnMs: 5 } : { rounds: 21, turnMs: 20 };
-  const machine = describeMachine();
-  printMachine(machine);
+/** Alloc + free of the bare allocators: shared beside private, and two threads beside one. */
+export async function measureAllocators(options: MeasureOptions): Promise<readonly Compared[]> {
   const table = new ThreadTable();
   const newShared = (): SharedIndexAllocator =>
     SharedIndexAllocator.create(CAPACITY, WARM_LIMIT, {
@@ -101,47 +96,46 @@ async function main(): Promise<void> {
   for (const allocator of [privately, shared]) {
     for (let i = 0; i < 50; i++) pairs(allocator, { firstModule: 0, numModules: NUM_MODULES, pairs: 10_000 });
   }
-  const alone = await measure(
+  const [own, alone] = await measure(
     [inThisThread('private', privately), inThisThread('shared, one thread', shared)],
     options,
   );
   const { workers, close } = await startWorkers(table, newShared());
   const [first] = workers;
-  const together = await measure(
+  const [oneOwn, twoOwn, oneSame, twoSame] = await measure(
     [
-      inWorkers('one worker, 16 modules', [first!], NUM_MODULES, true),
-      inWorkers('two workers, 16 modules each', workers, NUM_MODULES, true),
-      inWorkers('one worker, one module', [first!], 1, false),
-      inWorkers('two workers, the same module', workers, 1, false),
+      inWorkers('one thread, 16 modules', [first!], NUM_MODULES, true),
+      inWorkers('two threads, 16 modules each', workers, NUM_MODULES, true),
+      inWorkers('one thread, one module', [first!], 1, false),
+      inWorkers('two threads, the same module', workers, 1, false),
     ],
     options,
   );
   close();
-  const figures = [...alone, ...together];
-  printTable(
-    'alloc + free',
-    ['', 'median ns', 'best ns'],
-    figures.map(({ name, medianNs, bestNs }) => [name, medianNs.toFixed(1), bestNs.toFixed(1)]),
+  return [
+    compare('shared beside private', own!, alone!),
+    compare('two threads, modules of their own', oneOwn!, twoOwn!),
+    compare('two threads, one module', oneSame!, twoSame!),
+  ];
+}
+
+/** Allocate + free of whole pools, a memory of 1 MiB with a 64 KiB image in which nothing is written. */
+export async function measurePools(options: MeasureOptions): Promise<Compared> {
+  using module = describeMemory({ initial: 16, contents: new Uint8Array(2 ** 16).fill(7) });
+  const config = { totalMemories: CAPACITY, maxMemorySize: 2 ** 20 };
+  using privately = MemoryPool.create(config);
+  using shared = MemoryPool.create({ ...config, shared: true });
+  const [own, other] = [privately, shared].map((pool) => {
+    const store = pool.openStore();
+    return (iterations: number) => {
+      for (let i = 0; i < iterations; i++) store.allocate({ module }).free();
+    };
+  });
+  const [reference, measured] = await measure(
+    [cpuTimed('private pool', own!), cpuTimed('shared pool, one thread', other!)],
+    options,
   );
-  const throughput = [0, 2].map((one) => ({
-    name: together[one + 1]!.name,
-    timesOne: ratio(together[one]!, together[one + 1]!),
-  }));
-  printTable(
-    'pairs a second, beside one worker',
-    ['', 'times'],
-    throughput.map(({ name, timesOne }) => [name, timesOne.toFixed(2)]),
-  );
-  const loads = loadavg().map((average) => Math.round(average * 100) / 100);
-  console.log(
-    `\nshared / private: ${median(alone[1]!.roundsNs.map((ns, round) => ns / alone[0]!.roundsNs[round]!)).toFixed(2)}`,
-  );
-  console.log(`Load average at the end, over 1, 5 and 15 minutes: ${loads.join(', ')}`);
-  if (args.json === undefined) return;
-  const path = resolve(args.json);
-  mkdirSync(dirname(path), { recursive: true });
-  const result = { when: new Date().toISOString(), machine, load: loads, figures, throughput };
-  writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`);
+  return compare('a shared pool beside a private one', reference!, measured!);
 }
 
 /** Two workers, each attached, with a home shard each. */
@@ -173,4 +167,3 @@ function serve(port: NonNullable<typeof parentPort>): void {
 }
 
 if (parentPort !== null && !isMainThread) serve(parentPort);
-else if (import.meta.main) await main();
