@@ -26,8 +26,8 @@ const read = lazily<(fd: number, into: Uint8Array, byteLength: number) => number
 const openForReading = (path: string): number => openDescriptor(path, O_RDONLY_CLOEXEC);
 
 /**
- * Reads from a file that is open meanwhile. A worker may be terminated before it closes the file, so there Node opens it, and closes with the
- * thread what it opened. Throws {@link SystemError}.
+ * Reads from a file that is open meanwhile. A worker may be terminated before it closes the file, so there Node opens it, and closes with
+ * the thread what it opened. Throws {@link SystemError}.
  */
 export function withFile<T>(path: string, action: (fd: number) => T): T {
   const ofNode = isMainThread ? undefined : openByNode(path);
