@@ -53,9 +53,14 @@ const MOST_SLEEPS = 10;
 /** Most milliseconds of a property: a mutant mostly dies of the first cases. */
 const PROPERTY_MS = 100;
 
+/** In place of a test's id, while tests are declared. */
+const COLLECTING = 'collecting';
+
 class InProcessRunner implements TestRunner {
   static inject = tokens(commonTokens.options);
   readonly #patterns: readonly string[];
+  readonly #sources: readonly string[];
+  readonly #notSources: readonly string[];
   /** Processor time of each test without a mutant, in microseconds, as far as it is known here. */
   readonly #cpuTimes = new Map<string, number>();
   /** The same of its idle time, in milliseconds. */
@@ -67,8 +72,10 @@ class InProcessRunner implements TestRunner {
   #endOfCpuTime = Infinity;
   #hasRunAway = false;
 
-  constructor({ testFiles }: StrykerOptions) {
+  constructor({ testFiles, mutate }: StrykerOptions) {
     this.#patterns = testFiles;
+    this.#sources = mutate.filter((pattern) => !pattern.startsWith('!'));
+    this.#notSources = mutate.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1));
     this.#stryker = (globalThis as { __stryker__?: InstrumenterContext }).__stryker__ ??= {};
     // Mutated code asks at every place that has mutants: so what loops for ever can be ended without ending the process.
     Object.defineProperty(this.#stryker, 'activeMutant', { get: () => this.#lookAtActive() });
@@ -87,9 +94,12 @@ class InProcessRunner implements TestRunner {
     process.on('uncaughtException', (error) => failRunning(error));
     noteTimers();
     this.#countSleeps();
-    for (const path of globSync([...this.#patterns]).toSorted()) {
-      await collect(path, pathToFileURL(resolve(path)).href);
-    }
+    // What runs as the sources are loaded is their constants; what runs as tests are declared is no test. A mutant that only
+    // either of them meets would need a new process for each.
+    for (const path of globSync([...this.#sources], { exclude: this.#notSources })) await import(urlOf(path));
+    this.#stryker.currentTestId = COLLECTING;
+    for (const path of globSync([...this.#patterns]).toSorted()) await collect(path, urlOf(path));
+    delete this.#stryker.currentTestId;
   }
 
   async dryRun(): Promise<DryRunResult> {
@@ -100,6 +110,7 @@ class InProcessRunner implements TestRunner {
     }
     delete this.#stryker.currentTestId;
     const { mutantCoverage } = this.#stryker;
+    delete mutantCoverage?.perTest[COLLECTING];
     return { status: DryRunStatus.Complete, tests, ...(mutantCoverage && { mutantCoverage }) };
   }
 
@@ -161,6 +172,10 @@ class InProcessRunner implements TestRunner {
     }
     return this.#activeMutant;
   }
+}
+
+function urlOf(path: string): string {
+  return pathToFileURL(resolve(path)).href;
 }
 
 /** By the processor time of this process: other processes do not make a test run away. */

@@ -25,12 +25,14 @@ const ME = {
 };
 const CAPACITY = 8;
 
-/** Slots 0 and 1 held by thread 1, 2 by a dead one, 3 and 4 warm for a key, 5 handed over and not announced, 6 and 7 cold. */
+/** Slots 0 and 1 held by thread 1, 2 by a dead one, 3 warm for nobody, 4 for a key, 5 handed over and not announced, 6 and 7 cold. */
 function someShard(): Shard {
   const [place] = placeShards(CAPACITY, 2, 1);
   const shard = openShard(new SharedArrayBuffer(4 * place!.end), place!);
   stampShard(shard);
-  for (const thread of [1, 1, 9, 1, 1, 9]) takeFrom(shard, { ...ME, self: thread }, 5, 0);
+  for (const [slot, thread] of [1, 1, 9, 1, 1, 9].entries()) {
+    takeFrom(shard, { ...ME, self: thread }, slot === 3 ? 0 : 5, 0);
+  }
   freeTo(shard, ME, 3, 30, 0);
   freeTo(shard, ME, 4, 40, 0);
   handOver(shard, 5, 9, 50, 0);
@@ -100,6 +102,13 @@ function expectRight(shard: Shard): void {
   for (let slot = takeFrom(shard, ME, 0, 0); slot !== -1; slot = takeFrom(shard, ME, 0, 0)) taken.add(slot);
   expect(taken.size).toBe(isHeldBy(shard.holders[0]!, 1) && !taken.has(0) ? CAPACITY - 2 : CAPACITY - 1);
 }
+
+it('a slot that is handed over at this very moment is no mistake', () => {
+  const shard = someShard();
+  expect(shard.holders[5]).toBeLessThan(0);
+  checkShard(shard, ME);
+  expect(shard.holders[5]).toBeLessThan(0);
+});
 
 describe.each(CALLS)('a call that %s and is broken off', (_, call) => {
   it('leaves a shard that is right, and its lock free', () => {

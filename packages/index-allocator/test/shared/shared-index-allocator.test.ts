@@ -77,6 +77,13 @@ describe('the warm slots', () => {
     expect(one!.alloc(B)).toBe(slots[0]);
   });
 
+  it('are taken below the limit, too, where there are no others', () => {
+    const [one] = new PlayedThreads().share(3, 3, 1, 1);
+    const [, slot] = takeAll(one!);
+    one!.free(slot!, 0);
+    expect([one!.alloc(B), one!.alloc(B)]).toEqual([slot, undefined]);
+  });
+
   it('say that they keep no bytes where all of them could no longer be counted', () => {
     const [one] = new PlayedThreads().share(40, 40, 1, 1);
     const slots = takeAll(one!);

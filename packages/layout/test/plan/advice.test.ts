@@ -58,4 +58,51 @@ describe('advice', () => {
     ]);
     expect(adviceOf(settings, { protectionKeys: 1 })).toEqual([]);
   });
+
+  it('says in how much the slots do not fit, and what to lower or raise', () => {
+    const slab = {
+      code: 'SLAB_DOES_NOT_FIT',
+      severity: 'error',
+      setting: 'totalMemories',
+      message:
+        '1,000 slots, 3.94 TiB in all, do not fit into one piece of 40 address bits, 672 GiB; 166 do. Lower totalMemories ' +
+        'to that, or lower memoryReservation and maxMemorySize, both to what the modules need.',
+    };
+    expect(adviceOf({}, { addressBits: 40 })).toMatchObject([slab]);
+    expect(adviceOf({}, { addressSpaceLimitBytes: 2 ** 40 })[0]?.message).toMatch(
+      /do not fit into what RLIMIT_AS leaves, .* do\. Raise the limit \(ulimit -v\), lower totalMemories/,
+    );
+    // More than can be counted is not said.
+    const most = { totalMemories: 2 ** 32 - 1, memoryReservation: 2 ** 40 };
+    expect(adviceOf(most)[0]?.message).toMatch(/^4,294,967,295 slots do not fit into one piece/);
+  });
+
+  it('says how many slots the mappings are enough for, and how many would be', () => {
+    const settings = { totalMemories: 20_000, maxMemorySize: 2 ** 20, memoryReservation: 2 ** 20 };
+    expect(adviceOf(settings)).toMatchObject([
+      {
+        code: 'FEW_MAPPINGS',
+        severity: 'warning',
+        message:
+          'Only 15,742 slots can be used: each takes up to 4 mappings, also once it is free, and vm.max_map_count is ' +
+          '65,530. For all slots: sysctl -w vm.max_map_count=82560.',
+      },
+    ]);
+  });
+
+  it('speaks of keys from two on, of the host and of the settings', () => {
+    const codes = (settings: object, protectionKeys: number) =>
+      adviceOf(settings, { protectionKeys }).map(({ code }) => code);
+    const dense = { maxMemorySize: 2 ** 20, memoryProtectionKeys: 'auto' };
+    expect([1, 2, 3].map((keys) => codes({}, keys))).toEqual([
+      [],
+      ['KEYS_GAIN_NOTHING'],
+      ['KEYS_GAIN_NOTHING'],
+    ]);
+    const unused = { ...dense, memoryProtectionKeys: 'disable' };
+    expect([1, 2, 3].map((keys) => codes(unused, keys))).toEqual([[], ['KEYS_UNUSED'], ['KEYS_UNUSED']]);
+    expect(codes(dense, 15)).toEqual([]);
+    const [two] = adviceOf({ maxMemoryProtectionKeys: 2 }, { protectionKeys: 15 });
+    expect(two?.message).toMatch(/^Protection keys gain next to nothing/);
+  });
 });

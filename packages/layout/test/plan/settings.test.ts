@@ -10,6 +10,8 @@ import {
   WASMTIME_FLAGS,
   WASMTIME_PLAN_SETTINGS,
 } from '../../src/index.js';
+import { bareName } from '../../src/plan/names.js';
+import { splitFlags } from '../../src/plan/settings.js';
 import { GIB, MIB } from '../support/figures.js';
 
 describe('defaults', () => {
@@ -198,5 +200,34 @@ describe('settings by any reader', () => {
     expect(() => readFlags('-O' as never)).toThrow('"flags" argument must be an instance of Array');
     expect(() => readFlags(['-O', 5 as never])).toThrow('flags[1]');
     expect(() => readFlags(['memory-O-guard-size=1'])).toThrow('memory-O-guard-size');
+  });
+});
+
+describe('flags as names and values', () => {
+  it('are what stands behind -O, without blanks around them', () => {
+    expect(splitFlags(['-O', 'a=1, b = 2 ', '-Oc', '', ' d ', 'e=f=g'])).toEqual({
+      a: '1',
+      b: '2',
+      c: true,
+      d: true,
+      e: 'f=g',
+    });
+  });
+
+  it('lose the word that says only where they belong, at the beginning', () => {
+    expect(['pooling-total-memories', 'Pooling_x', 'my-pooling-size', 'pooling'].map(bareName)).toEqual([
+      'totalMemories',
+      'poolingX',
+      'myPoolingSize',
+      'pooling',
+    ]);
+  });
+
+  it('are refused by name if they are not what they must be', () => {
+    expect(() => readSettings(5 as never)).toThrow('"settings"');
+    expect(() => readNamed({}, null as never, {})).toThrow('"readers"');
+    expect(() => readSettings({ totalMemories: 1, total_memories: 2 })).toThrow(
+      "'settings' must not have totalMemories twice",
+    );
   });
 });
