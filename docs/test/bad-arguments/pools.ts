@@ -1,5 +1,12 @@
 /** The pool, its stores, modules and memories. */
-import { describeMemory, describeModule, MemoryPool, openModule } from '@guardstripe/memory-pool';
+import {
+  describeMemory,
+  describeModule,
+  MemoryPool,
+  openModule,
+  type MemoryLimiter,
+  type StoreToken,
+} from '@guardstripe/memory-pool';
 import {
   args,
   fields,
@@ -27,6 +34,11 @@ const store = pool.openStore();
 const memory = store.allocate({ module });
 const state = () => ({ ...pool.metrics(), byteLength: memory.byteLength });
 const makeAndClose = (config: object) => MemoryPool.create(config).close();
+const sharedState = () => sharedPool.metrics();
+/** Stands for a good token, of which each is good once. */
+const TOKEN: StoreToken = { poolStore: new Uint8Array(1) };
+const adopt = (token: StoreToken, options: { limiter?: MemoryLimiter }) =>
+  sharedPool.adopt(token === TOKEN ? sharedPool.openStore().release() : token, options).store.dispose();
 const free = (one: { free(): void } | undefined) => one?.free();
 
 const SIZES = { maxMemorySize: PAGE, memoryReservation: PAGE, memoryGuardSize: PAGE };
@@ -89,6 +101,13 @@ export const POOLS: Readonly<Record<string, Entry>> = {
             ? { ...one, may: ['undefined'] as const }
             : one,
       ),
+    ],
+  },
+  'MemoryPool.adopt': {
+    tries: [
+      ...args(adopt, [TOKEN, {}], [NOTHING, OPTIONS], sharedState),
+      ...fields(adopt, [TOKEN, {}], 0, { poolStore: NOTHING }, sharedState),
+      ...fields(adopt, [TOKEN, {}], 1, { limiter: optional(NOTHING), noSuchOption: NOTHING }, sharedState),
     ],
   },
   'MemoryPool.allocate': { tries: [] },
@@ -177,6 +196,7 @@ export const POOLS: Readonly<Record<string, Entry>> = {
     ],
   },
   'Store.dispose': TAKES_NOTHING,
+  'Store.release': TAKES_NOTHING,
   'Store.enter': { tries: args((fn) => store.enter(fn), [() => 0], [FUNCTION], state) },
   openModule: {
     tries: [

@@ -2,8 +2,9 @@
 import { size } from '@guardstripe/common';
 
 /** Who has the memories of a pool that threads share, as an insertion. */
-function threadsOf(liveByThread: ReadonlyMap<number, number>): string {
+function threadsOf(liveByThread: ReadonlyMap<number, number>, inFlightMemories = 0): string {
   const threads = [...liveByThread].map(([threadId, memories]) => `${memories} in thread ${threadId}`);
+  if (inFlightMemories > 0) threads.push(`${inFlightMemories} in flight`);
   return threads.length === 0 ? '' : ` (${threads.join(', ')})`;
 }
 
@@ -83,15 +84,23 @@ export class PoolBusyError extends Error {
   readonly code = 'ERR_POOL_BUSY';
   /** Memories still live. */
   readonly liveMemories: number;
+  /** Of them, those of stores that were released and that nobody has adopted yet; no thread has them. */
+  readonly inFlightMemories: number;
   /** Of a pool that threads share, how many each thread has, by `threadId` of `node:worker_threads`; 0 is the main thread. */
   readonly liveByThread: ReadonlyMap<number, number>;
 
-  constructor(liveMemories: number, liveByThread: ReadonlyMap<number, number> = new Map()) {
-    const force = liveByThread.size === 0 ? '' : ', which ends those of this thread alone';
+  constructor(
+    liveMemories: number,
+    liveByThread: ReadonlyMap<number, number> = new Map(),
+    inFlightMemories = 0,
+  ) {
+    const isShared = liveByThread.size > 0 || inFlightMemories > 0;
+    const force = isShared ? ', which ends those of this thread alone' : '';
     super(
-      `Cannot close the pool: ${liveMemories} memories are live${threadsOf(liveByThread)}; free them, or close with { force: true }${force}`,
+      `Cannot close the pool: ${liveMemories} memories are live${threadsOf(liveByThread, inFlightMemories)}; free them, or close with { force: true }${force}`,
     );
     this.liveMemories = liveMemories;
+    this.inFlightMemories = inFlightMemories;
     this.liveByThread = liveByThread;
   }
 }
@@ -101,9 +110,9 @@ export class PoolNotSharedError extends Error {
   override readonly name = 'PoolNotSharedError';
   readonly code = 'ERR_POOL_NOT_SHARED';
 
-  constructor() {
+  constructor(action = 'share the pool') {
     super(
-      'Cannot share the pool: it was made for one thread. Did you mean MemoryPool.create({ shared: true })?',
+      `Cannot ${action}: the pool was made for one thread. Did you mean MemoryPool.create({ shared: true })?`,
     );
   }
 }
@@ -125,6 +134,61 @@ export class StoreDisposedError extends Error {
 
   constructor(action: string) {
     super(`Cannot ${action}: the store is disposed`);
+  }
+}
+
+/** The store was released: it belongs to whoever adopts it, and so do its memories. */
+export class StoreReleasedError extends Error {
+  override readonly name = 'StoreReleasedError';
+  readonly code = 'ERR_STORE_RELEASED';
+
+  constructor(action: string) {
+    super(`Cannot ${action}: the store was released, for another thread to adopt`);
+  }
+}
+
+/**
+ * Why a store cannot move.
+ *
+ * - `allocating`: an allocation of its waits, for a slot or for the limiter.
+ * - `growing`: a memory waits for the limiter.
+ * - `viewed`: the `buffer` of a memory was read, and what uses it may outlive every free.
+ * - `crowded`: as many stores are in flight as the pool can know of.
+ */
+export type NotMovableReason = 'allocating' | 'growing' | 'viewed' | 'crowded';
+
+const NOT_MOVABLE: Readonly<Record<NotMovableReason, string>> = {
+  allocating: 'an allocation of its waits',
+  growing: 'a memory of its waits for the limiter',
+  viewed:
+    'the buffer of a memory was read, and views do not move; read, write and unsafeBuffer leave it movable',
+  crowded: 'too many stores are in flight; have them adopted',
+};
+
+/** The store cannot move now. It is as it was. */
+export class StoreNotMovableError extends Error {
+  override readonly name = 'StoreNotMovableError';
+  readonly code = 'ERR_STORE_NOT_MOVABLE';
+  readonly reason: NotMovableReason;
+  /** The slot of the memory that is the reason, if it is one. */
+  readonly slot: number | undefined;
+
+  constructor(reason: NotMovableReason, slot?: number) {
+    super(`Cannot release the store: ${NOT_MOVABLE[reason]}${slot === undefined ? '' : ` (slot ${slot})`}`);
+    this.reason = reason;
+    this.slot = slot;
+  }
+}
+
+/** No store is to be had for a token. */
+export class StoreTokenError extends Error {
+  override readonly name = 'StoreTokenError';
+  readonly code = 'ERR_STORE_TOKEN';
+
+  constructor() {
+    super(
+      "Cannot adopt the store: no store is in flight for the token. It was adopted already, or its thread has ended or closed the pool; or the token is another pool's, or was changed",
+    );
   }
 }
 

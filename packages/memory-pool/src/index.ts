@@ -34,7 +34,11 @@ export {
   PoolNotSharedError,
   PoolQueueFullError,
   StoreDisposedError,
+  StoreNotMovableError,
+  StoreReleasedError,
+  StoreTokenError,
   TooManyModulesError,
+  type NotMovableReason,
 } from './errors.js';
 export type { MemoryLimiter } from './limiter.js';
 export type { DescribeOptions } from './module/describe.js';
@@ -45,7 +49,8 @@ export { openModule } from './module/open-module.js';
 export { describeModule, type DescribeModuleOptions } from './module/describe-module.js';
 export type { Initialization, ModuleMemory, PoolModule } from './module/module.js';
 export type { PoolMetrics, SharedPoolMetrics, ThreadMetrics } from './metrics.js';
-export { MemoryPool } from './pool.js';
+export type { StoreToken } from './moving/token.js';
+export { MemoryPool, type AdoptedStore } from './pool.js';
 export type { GrowAsyncOptions, MemoryOwner, PooledMemory } from './pooled-memory.js';
 export type { SharedPoolHandle } from './shared/state.js';
 export type { AllocateAsyncOptions, AllocateOptions, Store } from './store.js';

@@ -33,6 +33,8 @@ export interface SharedPoolMetrics {
 export interface PoolMetrics {
   /** Memories that tenants hold. */
   readonly liveMemories: number;
+  /** Of them, those of stores that a thread has released and none has adopted yet. */
+  readonly inFlightMemories: number;
   /** Slots used before and free now, kept for their modules. */
   readonly unusedWarmMemories: number;
   /**

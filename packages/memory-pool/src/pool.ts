@@ -19,13 +19,16 @@ import { LeakNet } from './core/nets/leak-net.js';
 import { checkLimiter, type MemoryLimiter } from './limiter.js';
 import type { PoolMetrics } from './metrics.js';
 import { PoolModule } from './module/module.js';
+import { SlotNotes } from './moving/slot-notes.js';
+import type { StoreToken } from './moving/token.js';
 import { PoolCore } from './core/pool-core.js';
 import { attachSharedPool, forget, makeSharedPool, type OpenedPool } from './shared/open.js';
 import type { SharedPoolHandle } from './shared/state.js';
 import { decideReset } from './slots/reset-options.js';
 import { decideGuardPages, planSlab, reserveSlab } from './slab/slab.js';
 import { takeKeys } from './slab/stripes.js';
-import { Store, type StoreHost } from './store.js';
+import { memoryOf, Store, type StoreHost } from './store.js';
+import type { PooledMemory } from './pooled-memory.js';
 
 /** What is behind a pool's face, for tests that check the books. */
 export let poolCoreOf: (pool: MemoryPool) => PoolCore;
@@ -36,6 +39,13 @@ const TOKEN = Symbol('MemoryPool');
 
 /** A limiter that was passed itself. */
 const LIMITER_SLIPS = { memoryGrowing: 'openStore({ limiter })' };
+
+/** A store that came from another thread. */
+export interface AdoptedStore {
+  readonly store: Store;
+  /** Its memories, in the order in which they were allocated. */
+  readonly memories: readonly PooledMemory[];
+}
 
 /** A pool of linear memories: one reserved slab, many guarded slots, reset and reused. */
 export class MemoryPool implements Disposable {
@@ -182,17 +192,42 @@ export class MemoryPool implements Disposable {
     checkLimiter(limiter);
     this.#assertOpen('open a store');
     const stripe = this.#storesOpened++ % this.layout.numStripes;
-    const traces = this.config.traceAllocations ? new Map<number, string>() : undefined;
+    const { traceAllocations, shared } = this.config;
+    const notes = traceAllocations || shared ? new SlotNotes(traceAllocations) : undefined;
     const tenancy = {
       stripe,
       head: 0,
       length: 0,
-      isOver: false,
+      state: 'open' as const,
       limiter: limiter === undefined ? undefined : new WeakRef(limiter),
       watched: false,
-      traces,
+      notes,
     };
     return new Store(this.#storeHost, tenancy, limiter);
+  }
+
+  /**
+   * Takes up a store that {@link Store.release} gave in this thread or another one, with its memories: the same slots and addresses, the
+   * same bytes and sizes. Of those that come with the same token the first has it.
+   *
+   * A limiter is a function, which cannot move. A store that had one is adopted with one of this thread only, which is asked for each
+   * memory as if it were new.
+   *
+   * @param token - as a message or `workerData` has brought it
+   * @param options - `limiter`, as for {@link MemoryPool.openStore}; it must answer at once
+   * @throws {@link StoreTokenError} if there is no store to be had for the token. All else leaves it as it is: {@link PoolNotSharedError},
+   * {@link PoolClosedError}; {@link MemoryLimitError} if the limiter says no; `TypeError` `ERR_INVALID_ARG_TYPE` for what is no token, or
+   * where a limiter is missing; a `SystemError` if the system refuses what a module needs
+   */
+  adopt(token: StoreToken, options?: { readonly limiter?: MemoryLimiter }): AdoptedStore {
+    const { limiter } = readOptions(options, ['limiter'], 'options', LIMITER_SLIPS);
+    checkLimiter(limiter);
+    this.#assertOpen('adopt a store');
+    const { mover } = this.#core;
+    if (mover === undefined) throw new PoolNotSharedError('adopt a store');
+    const { tenancy, memories } = mover.adopt(token, { limiter, traces: this.config.traceAllocations });
+    const store = new Store(this.#storeHost, tenancy, limiter);
+    return { store, memories: memories.map(({ lease, template }) => memoryOf(store, lease, template)) };
   }
 
   /**
@@ -242,6 +277,7 @@ export class MemoryPool implements Disposable {
     const { counters, free, queued, waiting, withheld } = this.#core;
     return {
       liveMemories: counters.get('liveMemories'),
+      inFlightMemories: this.#core.mover?.inFlightMemories ?? 0,
       unusedWarmMemories: free.unusedWarmMemories,
       coolingMemories: withheld.cooling.size,
       retiredMemories: withheld.retired.size,
@@ -282,7 +318,8 @@ export class MemoryPool implements Disposable {
     checkBoolean(force, 'options.force');
     const core = this.#core;
     const liveMemories = core.closed ? 0 : core.counters.get('liveMemories');
-    if (liveMemories > 0 && !force) throw new PoolBusyError(liveMemories, core.liveByThread());
+    if (liveMemories > 0 && !force)
+      throw new PoolBusyError(liveMemories, core.liveByThread(), core.mover?.inFlightMemories);
     core.close(() => new PoolClosedError('allocate a memory'));
     if (this.#handle !== undefined) forget(core);
   }

@@ -13,7 +13,7 @@ import {
   type AbortSignalLike,
 } from '@guardstripe/common';
 import { onGrow, onReset, type GrowEvent, type ResetEvent } from './diagnostics.js';
-import { MemoryFreedError } from './errors.js';
+import { MemoryFreedError, StoreReleasedError } from './errors.js';
 import { hintOfPages } from './hints.js';
 import { ask, askNow, tellFailed, tellShrunk, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
@@ -74,7 +74,7 @@ export class PooledMemory implements Disposable {
     return this.#lease.tenancy.stripe;
   }
 
-  /** Whether the memory was freed: by {@link PooledMemory.free}, with its store, or with its pool. */
+  /** Whether the memory is nobody's here any more: freed, by itself, with its store or with its pool, or released with its store. */
   get freed(): boolean {
     return !this.#core.records.isCurrent(this.slot, this.#lease.generation);
   }
@@ -324,8 +324,11 @@ export class PooledMemory implements Disposable {
   }
 
   #assertLive(action: string): void {
-    if (!this.#core.records.isCurrent(this.slot, this.#lease.generation))
-      throw new MemoryFreedError(action, this.slot);
+    const { generation, tenancy } = this.#lease;
+    if (this.#core.records.isCurrent(this.slot, generation)) return;
+    throw tenancy.state === 'released'
+      ? new StoreReleasedError(action)
+      : new MemoryFreedError(action, this.slot);
   }
 }
 

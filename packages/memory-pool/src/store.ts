@@ -10,13 +10,20 @@ import {
   showAs,
   type AbortSignalLike,
 } from '@guardstripe/common';
-import { forEachDespiteErrors, PoolClosedError, PoolQueueFullError, StoreDisposedError } from './errors.js';
+import {
+  forEachDespiteErrors,
+  PoolNotSharedError,
+  PoolQueueFullError,
+  StoreNotMovableError,
+} from './errors.js';
 import type { Admission } from './core/admission.js';
 import type { LeakNet } from './core/nets/leak-net.js';
 import { hintOfAllocate } from './hints.js';
 import { ask, askNow, tellFailed, type Growth, type MemoryLimiter } from './limiter.js';
 import { PoolModule } from './module/module.js';
 import type { PoolCore } from './core/pool-core.js';
+import { overError } from './core/tenancies.js';
+import type { StoreToken } from './moving/token.js';
 import { PooledMemory } from './pooled-memory.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease, Tenancy } from './core/tenancy.js';
@@ -43,17 +50,24 @@ export interface StoreHost {
   readonly maxWaitingAllocations: number;
 }
 
+/** The face of a memory that came with its store. */
+export let memoryOf: (store: Store, lease: Lease, template: MemoryTemplate) => PooledMemory;
+
 /** A tenant: owns its memories, which all lie in its stripe, and frees them when it is disposed. */
 export class Store implements Disposable {
   /** @internal */
   readonly limiter: MemoryLimiter | undefined;
   readonly #host: StoreHost;
   readonly #tenancy: Tenancy;
+  /** Calls of {@link Store.allocateAsync} that are not done. */
+  #allocating = 0;
 
   static {
-    showAs(this.prototype, ({ stripe, liveMemories, disposed }) =>
-      disposed ? 'Store { disposed }' : `Store { stripe ${stripe}, ${liveMemories} live }`,
-    );
+    memoryOf = (store, lease, template) => store.#face(lease, template);
+    showAs(this.prototype, ({ stripe, liveMemories, disposed, released }) => {
+      if (released) return 'Store { released }';
+      return disposed ? 'Store { disposed }' : `Store { stripe ${stripe}, ${liveMemories} live }`;
+    });
   }
 
   /** @internal Stores come from {@link MemoryPool.openStore}. */
@@ -75,7 +89,12 @@ export class Store implements Disposable {
 
   /** Whether the store was disposed. */
   get disposed(): boolean {
-    return this.#tenancy.isOver;
+    return this.#tenancy.state === 'disposed';
+  }
+
+  /** Whether the store was released: nothing can be had of it any more, and its memories are whoever's adopts them. */
+  get released(): boolean {
+    return this.#tenancy.state === 'released';
   }
 
   /**
@@ -120,34 +139,39 @@ export class Store implements Disposable {
     signal?.throwIfAborted();
     const growth = this.#growth(options);
     const turn = { owner: this, signal, isServed: false };
-    if (growth !== undefined && this.limiter !== undefined) {
-      const assertWanted = () => {
-        if (this.disposed || core.closed) throw this.#gone();
-      };
-      const asker = { pending: core.pending, key: this.#tenancy, signal, assertWanted };
-      const answer = ask(this.limiter, growth, asker);
-      // Who is answered at once has its place in line at once.
-      if (answer !== undefined) await answer;
-    }
-    let template: MemoryTemplate;
-    let lease: Lease | undefined;
+    this.#allocating++;
     try {
-      signal?.throwIfAborted();
-      template = this.#template(options);
-      lease = tenancies.allocateIfFirst(this.#tenancy, template);
-      if (lease === undefined) {
-        if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
-        lease = await tenancies.allocateInTurn(this.#tenancy, template, turn);
+      if (growth !== undefined && this.limiter !== undefined) {
+        const assertWanted = () => {
+          if (this.#tenancy.state !== 'open' || core.closed) throw this.#gone();
+        };
+        const asker = { pending: core.pending, key: this.#tenancy, signal, assertWanted };
+        const answer = ask(this.limiter, growth, asker);
+        // Who is answered at once has its place in line at once.
+        if (answer !== undefined) await answer;
       }
-    } catch (error) {
-      if (!turn.isServed) this.#tellFailed(growth, error);
-      throw error;
+      let template: MemoryTemplate;
+      let lease: Lease | undefined;
+      try {
+        signal?.throwIfAborted();
+        template = this.#template(options);
+        lease = tenancies.allocateIfFirst(this.#tenancy, template);
+        if (lease === undefined) {
+          if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
+          lease = await tenancies.allocateInTurn(this.#tenancy, template, turn);
+        }
+      } catch (error) {
+        if (!turn.isServed) this.#tellFailed(growth, error);
+        throw error;
+      }
+      if (signal?.aborted === true) {
+        tenancies.release(lease);
+        throw signal.reason;
+      }
+      return this.#memory(lease, template);
+    } finally {
+      this.#allocating--;
     }
-    if (signal?.aborted === true) {
-      tenancies.release(lease);
-      throw signal.reason;
-    }
-    return this.#memory(lease, template);
   }
 
   /**
@@ -162,14 +186,36 @@ export class Store implements Disposable {
    */
   enter<T>(fn: () => T): T {
     checkFunction(fn, 'fn');
-    if (this.disposed || this.#host.core.closed) throw this.#gone('enter the store');
+    if (this.#tenancy.state !== 'open' || this.#host.core.closed) throw this.#gone('enter the store');
     return this.#host.core.enter(this.stripe, fn);
+  }
+
+  /**
+   * Ends the store in this thread and gives what another one adopts it with, {@link MemoryPool.adopt}: its memories stay as and where
+   * they are. From now on the calls of the store and of its memories throw {@link StoreReleasedError}, and its unsafe buffers are
+   * detached; a limiter is told that the memories ended here.
+   *
+   * Until somebody adopts it, the store is *in flight*: its memories count as live, and keep the pool busy. Stay until then: what is in
+   * flight when this thread ends or closes the pool comes back to the pool. Who keeps the token may take the store back with it.
+   *
+   * @throws {@link StoreNotMovableError} while an allocation or a growth of its waits, or where the `buffer` of a memory was read;
+   * {@link ModuleNotSharedError} for memories that a snapshot made; {@link PoolNotSharedError}, {@link StoreDisposedError},
+   * {@link StoreReleasedError}, {@link PoolClosedError}; a `SystemError` if the system refuses a module's memory file. The store is as it
+   * was then, but for unsafe buffers, which may be detached
+   */
+  release(): StoreToken {
+    const action = 'release the store';
+    const { core } = this.#host;
+    if (this.#tenancy.state !== 'open' || core.closed) throw this.#gone(action);
+    if (core.mover === undefined) throw new PoolNotSharedError(action);
+    if (this.#allocating > 0) throw new StoreNotMovableError('allocating');
+    return core.mover.release(this.#tenancy);
   }
 
   /** Frees every memory that the store holds, and rejects its waiting allocations. Disposing again does nothing. */
   dispose(): void {
-    if (this.disposed) return;
-    this.#tenancy.isOver = true;
+    if (this.#tenancy.state !== 'open') return;
+    this.#tenancy.state = 'disposed';
     const { pending, tenancies } = this.#host.core;
     if (tenancies.closed) return;
     tenancies.rejectWaiting(this.stripe, this, () => this.#gone());
@@ -203,14 +249,14 @@ export class Store implements Disposable {
 
   /** What is wanted, after all checks: from here on nothing is looked at again. */
   #template(options: AllocateOptions): MemoryTemplate {
-    if (this.#tenancy.isOver || this.#host.core.tenancies.closed) throw this.#gone();
+    if (this.#tenancy.state !== 'open' || this.#host.core.tenancies.closed) throw this.#gone();
     const { module, memoryIndex } = optionsOf(options);
     this.#host.admission.check(module);
     return this.#host.core.template(module, memoryIndex);
   }
 
   #gone(action = 'allocate a memory'): Error {
-    return this.disposed ? new StoreDisposedError(action) : new PoolClosedError(action);
+    return overError(this.#tenancy, action);
   }
 
   /** What the limiter is asked; nothing where there is none, or where nothing is wanted that could be had anywhere. */
@@ -235,8 +281,13 @@ export class Store implements Disposable {
   #memory(lease: Lease, template: MemoryTemplate): PooledMemory {
     const tenancy = this.#tenancy;
     if (!this.#host.core.records.isCurrent(lease.slot, lease.generation)) throw this.#gone();
+    tenancy.notes?.add(lease.slot, template);
+    return this.#face(lease, template);
+  }
+
+  #face(lease: Lease, template: MemoryTemplate): PooledMemory {
+    const tenancy = this.#tenancy;
     if (!tenancy.watched) this.#host.leakNet.watch(this, tenancy);
-    tenancy.traces?.set(lease.slot, new Error('Allocated here').stack ?? '');
     return new PooledMemory(this.#host.core, lease, template, this);
   }
 }

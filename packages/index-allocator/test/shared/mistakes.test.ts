@@ -24,7 +24,7 @@ import {
   WARM_SLOTS,
 } from '../../src/state.js';
 import { SCENARIOS } from '../support/exploring/scenarios.js';
-import { Violation } from '../support/exploring/machine.js';
+import { Violation } from '@guardstripe/test-support/exploring';
 import { loadSteps } from '../support/exploring/steps.js';
 
 const SMALLEST_FIRST = SCENARIOS.toSorted((one, other) => one.leastStates - other.leastStates);

@@ -42,6 +42,11 @@ export class PendingAnswers {
     });
   }
 
+  /** Whether an answer is waited for for the sake of `key`. */
+  has(key: PendingFor): boolean {
+    return this.#pending.has(key);
+  }
+
   /** Ends what is waited for for the sake of `key`. */
   end(key: PendingFor, reason: () => unknown): void {
     for (const end of this.#pending.get(key) ?? []) end(reason());

@@ -31,6 +31,7 @@ import { checkBooks } from './consistency.js';
 import { sayGoodbye, type Ended } from './farewell.js';
 import { OwnFreeSlots, type FreeSlots } from './free-slots.js';
 import { Housekeeping } from './housekeeping.js';
+import type { Mover } from '../moving/mover.js';
 import { LiveMemories } from './live-memories.js';
 import { Orphans } from './nets/orphans.js';
 import { makeParts, type PoolCoreOptions } from './parts.js';
@@ -67,7 +68,13 @@ export class PoolCore implements MappingHolder, ImageHolder {
   readonly #pageBytes: number;
   readonly #budget: MappingBudget;
   readonly #shared:
-    { readonly side: SharedSide; readonly free: SharedFreeSlots; readonly leaving: Leaving } | undefined;
+    | {
+        readonly side: SharedSide;
+        readonly free: SharedFreeSlots;
+        readonly mover: Mover;
+        readonly leaving: Leaving;
+      }
+    | undefined;
 
   constructor(slab: SlabPages, layout: SlabLayout, options: PoolCoreOptions) {
     const { virtualMemory, keys, shared: side } = options;
@@ -104,7 +111,18 @@ export class PoolCore implements MappingHolder, ImageHolder {
     this.#closing = { ...shared, shortage, slab, keys, images, tenancies: this.tenancies };
     this.#images = images;
     this.#budget = budget;
-    this.#shared = made.shared && { ...made.shared, leaving: new Leaving() };
+    this.#shared = made.shared && {
+      ...made.shared,
+      leaving: new Leaving(),
+      mover: made.shared.side.mover({
+        ...shared,
+        free: made.shared.free,
+        tenancies: this.tenancies,
+        maxMemoryBytes: layout.maxMemoryBytes,
+        numStripes,
+        whenDeparted: () => attendance?.begin(),
+      }),
+    };
     this.#pageBytes = virtualMemory.pageSize;
     budget.register(this);
   }
@@ -182,8 +200,10 @@ export class PoolCore implements MappingHolder, ImageHolder {
     const { queue } = this.#recycler;
     const books = { ...this.#closing, queue, pageBytes: this.#pageBytes };
     const { free } = this;
-    if (this.#shared !== undefined) checkSharedBooks(books, this.#shared.free, this.#shared.side);
-    else if (free instanceof OwnFreeSlots) checkBooks({ ...books, allocators: free.allocators });
+    if (this.#shared !== undefined) {
+      const { side, mover } = this.#shared;
+      checkSharedBooks(books, this.#shared.free, side, mover.countDeparted());
+    } else if (free instanceof OwnFreeSlots) checkBooks({ ...books, allocators: free.allocators });
   }
 
   /**
@@ -210,7 +230,13 @@ export class PoolCore implements MappingHolder, ImageHolder {
     if (this.#shared === undefined) return;
     const ended = this.#shared.side.bury();
     this.#shared.free.reclaim();
+    this.#shared.mover.settle();
     if (onRecover.hasSubscribers) ended.forEach((event) => onRecover.publish(event));
+  }
+
+  /** Moves stores to other threads, in a pool that they share. */
+  get mover(): Mover | undefined {
+    return this.#shared?.mover;
   }
 
   /** Lets go of what it can for those who wait in other threads; returns whether it still holds something back. */
@@ -220,7 +246,8 @@ export class PoolCore implements MappingHolder, ImageHolder {
       this.flush();
       this.shortage.collector.request();
     }
-    return this.withheld.cooling.size > 0 || this.queued > 0;
+    this.mover?.settle();
+    return this.withheld.cooling.size > 0 || this.queued > 0 || this.mover?.isAwaiting === true;
   }
 
   /** What a memory of a module is made of here; see {@link PoolModule.template}. */
@@ -247,15 +274,16 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** Ends this thread's part in a shared pool. */
   #leave(reason: () => unknown): void {
-    const { side, free, leaving } = this.#shared!;
+    const { side, free, mover, leaving } = this.#shared!;
     let ended: Ended[] = [];
     if (!this.closed) {
+      mover.settle(true);
       const own = ownSlots(this.#closing, free, side);
       ended = endingNow(this.#closing, own);
       endOwn(this.#closing, own, reason);
     }
     try {
-      leaving.goOn(this.#closing, free, side);
+      leaving.goOn(this.#closing, this.#shared!);
       this.#budget.unregister(this);
     } finally {
       ended.forEach(sayGoodbye);
@@ -273,9 +301,9 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** Nobody is there to be told but who listens. Closing the pool again tries again. */
   #leaveLate(): void {
-    const { side, free, leaving } = this.#shared!;
+    const shared = this.#shared!;
     try {
-      leaving.goOn(this.#closing, free, side);
+      shared.leaving.goOn(this.#closing, shared);
     } catch (error) {
       reportFailure(0, error);
     }

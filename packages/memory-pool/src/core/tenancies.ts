@@ -15,6 +15,7 @@ import {
   PoolClosedError,
   PoolCorruptedError,
   StoreDisposedError,
+  StoreReleasedError,
   type PoolConcurrencyLimitError,
 } from '../errors.js';
 import type { MemoryTemplate } from '../module/template.js';
@@ -147,7 +148,7 @@ export class Tenancies {
     if (left === 'stolen') this.#records.setRetired(slot);
     const byteLength = this.#records.endTenancy(slot, tenancy);
     this.#counters.addLive(-1);
-    tenancy.traces?.delete(slot);
+    tenancy.notes?.delete(slot);
     if (tenancy.limiter !== undefined && tenancy.length === 0) this.limited.delete(tenancy);
     if (this.#pending.size > 0) {
       this.#pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
@@ -199,7 +200,7 @@ export class Tenancies {
   /** Takes a slot if there is one; those in the decommit queue count. */
   #take(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
     // Who was told of something may have ended everything since.
-    if (tenancy.isOver || this.closed) throw this.#over(tenancy);
+    if (tenancy.state !== 'open' || this.closed) throw overError(tenancy, 'allocate a memory');
     const slot = this.#free.take(tenancy.stripe, template.key) ?? this.#takeFlushed(tenancy, template);
     if (slot === undefined) return undefined;
     const { initialBytes, image, writes } = template;
@@ -231,11 +232,6 @@ export class Tenancies {
     return this.#free.take(tenancy.stripe, key);
   }
 
-  #over(tenancy: Tenancy): Error {
-    const action = 'allocate a memory';
-    return tenancy.isOver ? new StoreDisposedError(action) : new PoolClosedError(action);
-  }
-
   #reportFull(stripe: number): void {
     this.#shortage.report(stripe, this.#free.capacity(stripe));
   }
@@ -244,5 +240,17 @@ export class Tenancies {
   #rejectIfHopeless(stripe: number): void {
     if (!this.#shortage.isForGood(stripe, this.#free.capacity(stripe))) return;
     this.#free.queue(stripe).rejectAll(() => this.exhausted(stripe));
+  }
+}
+
+/** Why nothing can be done with a store any more. */
+export function overError({ state }: Tenancy, action: string): Error {
+  switch (state) {
+    case 'disposed':
+      return new StoreDisposedError(action);
+    case 'released':
+      return new StoreReleasedError(action);
+    case 'open':
+      return new PoolClosedError(action);
   }
 }

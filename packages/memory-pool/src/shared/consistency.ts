@@ -7,12 +7,14 @@ import type { SharedSide } from './shared-side.js';
  * Checks the allocator; that what this thread holds is one of live, waiting in the decommit queue, cooling and retired; that a slot that
  * nobody holds has no tenant, unless its holder ended; and the numbers of this thread.
  *
+ * @param inFlight - memories that this thread has released, and that nobody has adopted
  * @throws {@link PoolCorruptedError} naming the broken rule
  */
 export function checkSharedBooks(
   books: Omit<Books, 'allocators'>,
   free: SharedFreeSlots,
   side: SharedSide,
+  inFlight: number,
 ): void {
   const { layout, records, counters, queue, withheld } = books;
   free.checkConsistency();
@@ -34,5 +36,8 @@ export function checkSharedBooks(
     }
   }
   const counted = counters.own('liveMemories');
-  expect(live === counted, `${live} memories are live in this thread, and ${counted} are counted`);
+  expect(
+    live === counted + inFlight,
+    `${live} memories are live in this thread, and ${counted} are counted, ${inFlight} in flight`,
+  );
 }

@@ -1,5 +1,6 @@
 /** The numbers of a shared pool: each thread counts for itself, and a sum is made when somebody asks. */
 import { Counters, NUM_COUNTERS, placeOf, type Counter } from '../slots/counters.js';
+import type { Flights } from '../moving/flights.js';
 import type { Attachments } from './attachments.js';
 import { COUNTERS_OF_SEAT, MAX_SEATS } from './state.js';
 
@@ -10,11 +11,13 @@ const NOW: readonly Counter[] = ['liveMemories', 'waitingAllocations'];
 export class SharedCounters extends Counters {
   readonly #all: Float64Array;
   readonly #attachments: Attachments;
+  readonly #flights: Flights;
 
-  constructor(all: Float64Array, seat: number, attachments: Attachments) {
+  constructor(all: Float64Array, seat: number, attachments: Attachments, flights: Flights) {
     super(all.subarray(seat * COUNTERS_OF_SEAT, seat * COUNTERS_OF_SEAT + NUM_COUNTERS));
     this.#all = all;
     this.#attachments = attachments;
+    this.#flights = flights;
     // Whoever sat here before may have ended with memories. What else was counted here stays.
     for (const counter of NOW) this.set(counter, 0);
   }
@@ -22,6 +25,7 @@ export class SharedCounters extends Counters {
   override get(counter: Counter): number {
     let sum = 0;
     if (NOW.includes(counter)) {
+      if (counter === 'liveMemories') sum = this.#flights.memories;
       for (const { seat } of this.#attachments.living()) sum += this.of(seat, counter);
     } else for (let seat = 0; seat < MAX_SEATS; seat++) sum += this.of(seat, counter);
     return sum;

@@ -10,6 +10,7 @@ import { threadId } from 'node:worker_threads';
 import { onLeave, type LeaveEvent } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { ClosingParts } from '../core/closing.js';
+import type { Mover } from '../moving/mover.js';
 import type { SharedFreeSlots } from './free-slots.js';
 import type { SharedSide } from './shared-side.js';
 
@@ -44,18 +45,26 @@ export function endOwn(parts: ClosingParts, own: readonly number[], reason: () =
   recycler.reportFailures();
 }
 
+/** What threads share. */
+export interface LeavingParts {
+  readonly free: SharedFreeSlots;
+  readonly side: SharedSide;
+  readonly mover: Mover;
+}
+
 /** What is left to do. */
 export class Leaving {
   #isLast: boolean | undefined;
   #isDone = false;
 
   /** Goes as far as it can. @throws `SystemError` if the system does not take the slab back; calling again tries again */
-  goOn(parts: ClosingParts, free: SharedFreeSlots, side: SharedSide): void {
+  goOn(parts: ClosingParts, { free, side, mover }: LeavingParts): void {
     const { withheld } = parts;
     // Pending operations of this thread may still write there: nobody else may have the slots.
     if (this.#isDone || withheld.cooling.size > 0) return;
     if (this.#isLast === undefined) {
       parts.recycler.close();
+      mover.close();
       parts.images.clear();
       free.close();
       this.#isLast = side.leave();

@@ -12,6 +12,8 @@ import { SharedFreeSlots } from './free-slots.js';
 import { SharedImageTable } from './image-table.js';
 import { SharedSlotMemory } from './memory.js';
 import { MAPPINGS_WORD, type SharedPoolHandle, type SharedState } from './state.js';
+import { Flights } from '../moving/flights.js';
+import { Mover, type MoverParts } from '../moving/mover.js';
 import type { SharedModules } from '../threads/shared-modules.js';
 import type { ThisThread } from './thread.js';
 
@@ -26,6 +28,8 @@ export class SharedSide {
   /** The calling thread, as the index allocator knows it. */
   readonly thread: number;
   readonly guards: Uint8Array;
+  /** Stores on their way between threads. */
+  readonly flights: Flights;
   readonly #state: SharedState;
   readonly #allocator: SharedIndexAllocator;
   readonly #seat: number;
@@ -44,7 +48,8 @@ export class SharedSide {
     this.handle = { memoryPool: state.buffer, modules: modules.buffer, ...allocator.share() };
     this.attachments = new Attachments(state, threads);
     this.records = new SlotRecords(state.numSlots, state.buffer, state.recordsOffset);
-    this.counters = new SharedCounters(state.counters, seat, this.attachments);
+    this.flights = new Flights(state.flights, threads);
+    this.counters = new SharedCounters(state.counters, seat, this.attachments, this.flights);
     this.budget = sharedMappingBudget(of);
     this.thread = threads.self;
     this.guards = state.guards;
@@ -62,6 +67,11 @@ export class SharedSide {
     const { resident } = this.#state;
     const { records, counters } = this;
     return new SharedFreeSlots({ allocator: this.#allocator, records, counters, resident, withhold });
+  }
+
+  mover(parts: Omit<MoverParts, 'flights' | 'allocator' | 'modules' | 'thread'>): Mover {
+    const { flights, modules, thread } = this;
+    return new Mover({ ...parts, flights, allocator: this.#allocator, modules, thread });
   }
 
   /** Memories that each thread has, by Node's number for the thread; threads that have none are left out. */

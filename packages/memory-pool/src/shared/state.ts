@@ -8,6 +8,7 @@
  *     resident  a double a slot: bytes that it keeps in RAM while it is free
  *     records   64 bytes a slot
  *     guards    a byte a slot
+ *     flights   64 bytes a store that is on its way to another thread; `flight-steps.ts`
  *
  * All zeros but for the head is the state of a pool that nobody has used, so nothing is filled in when one is made.
  */
@@ -16,11 +17,12 @@ import type { SharedAllocatorHandle } from '@guardstripe/index-allocator';
 import { addressOf } from '@guardstripe/mmap';
 import { readConfig, type ResolvedConfig } from '../config.js';
 import { PoolAttachError, PoolCreationError } from '../errors.js';
+import { FLIGHT_WORDS } from '../moving/flight-steps.js';
 import { recordBytes } from '../slots/records.js';
 
 /** "GSPL", and the version of this layout: copies of the package that lay it out differently must not meet. */
 const MAGIC = 0x4753504c;
-const VERSION = 2;
+const VERSION = 3;
 
 const MAGIC_WORD = 0;
 const VERSION_WORD = 1;
@@ -47,6 +49,8 @@ export const SEAT_WORDS = 2;
 /** Doubles of a seat's counters: two cache lines. */
 export const COUNTERS_OF_SEAT = 16;
 const CONFIG_BYTES = 4096;
+/** Stores in flight at a time: far more than workers can have before them. */
+const NUM_FLIGHTS = 4096;
 
 const SEATS_AT = HEAD_BYTES;
 const COUNTERS_AT = SEATS_AT + MAX_SEATS * SEAT_WORDS * Int32Array.BYTES_PER_ELEMENT;
@@ -82,6 +86,7 @@ export interface SharedState {
   readonly resident: Float64Array;
   readonly recordsOffset: number;
   readonly guards: Uint8Array;
+  readonly flights: Int32Array;
   readonly numSlots: number;
   readonly slabAddress: number;
   readonly slabBytes: number;
@@ -171,6 +176,7 @@ function view(buffer: SharedArrayBuffer, numSlots: number, settings: SharedSetti
     resident: new Float64Array(buffer, RESIDENT_AT, numSlots),
     recordsOffset: alignedRecords,
     guards: new Uint8Array(buffer, alignedRecords + recordBytes(numSlots), numSlots),
+    flights: new Int32Array(buffer, flightsOffset(numSlots), NUM_FLIGHTS * FLIGHT_WORDS),
     numSlots,
     slabAddress: floats[ADDRESS]!,
     slabBytes: floats[BYTE_LENGTH]!,
@@ -179,11 +185,15 @@ function view(buffer: SharedArrayBuffer, numSlots: number, settings: SharedSetti
 }
 
 function bytesFor(numSlots: number): number {
-  const recordsOffset = RESIDENT_AT + numSlots * Float64Array.BYTES_PER_ELEMENT;
-  return alignRecords(recordsOffset) + recordBytes(numSlots) + numSlots;
+  return flightsOffset(numSlots) + NUM_FLIGHTS * FLIGHT_WORDS * Int32Array.BYTES_PER_ELEMENT;
 }
 
-/** Records are cache lines. */
+function flightsOffset(numSlots: number): number {
+  const recordsOffset = RESIDENT_AT + numSlots * Float64Array.BYTES_PER_ELEMENT;
+  return alignRecords(alignRecords(recordsOffset) + recordBytes(numSlots) + numSlots);
+}
+
+/** Records and flights are cache lines. */
 function alignRecords(offset: number): number {
   return Math.ceil(offset / RECORD_ALIGNMENT) * RECORD_ALIGNMENT;
 }

@@ -176,6 +176,20 @@ export class SlotRecords {
     return byteLength;
   }
 
+  /**
+   * Has a tenancy go on as another one's: no handle of it holds any more, and its list is whoever's who knows its first slot. Returns its
+   * generation from now on.
+   */
+  passOn(slot: number): number {
+    if (!this.isLive(slot)) throw bad(slot, 'is passed on, and nobody has it');
+    return (this.#floats[slot * FLOATS + GENERATION] = this.nextGeneration(slot));
+  }
+
+  /** The generation that {@link SlotRecords.passOn} will give. */
+  nextGeneration(slot: number): number {
+    return this.generation(slot) + 2;
+  }
+
   /** Ends a tenancy of a pool that ends: its store's list ends with it. */
   abandon(slot: number): void {
     if (!this.isLive(slot)) throw bad(slot, 'ends a tenancy that it has not');

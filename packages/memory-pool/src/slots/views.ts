@@ -19,6 +19,8 @@ export class SlotLedger {
   isUsed = false;
   /** Whether one of them was to be safe. */
   isSafe = false;
+  /** Whether a view was found to be stolen before the tenancy's end. */
+  isStolen = false;
 
   constructor(keeper: object) {
     this.keeper = keeper;
@@ -66,12 +68,24 @@ export class SlotViews {
   end(slot: number): ViewsLeft {
     const ledger = this.#ledgers.get(slot);
     if (ledger === undefined || !ledger.isUsed) return 'none';
-    const { isSafe } = ledger;
+    const { isSafe, isStolen } = ledger;
     const whenCollected = () => this.#whenCollected(slot);
     ledger.current = undefined;
     ledger.isUsed = false;
     ledger.isSafe = false;
-    return isSafe ? ledger.views.end(whenCollected) : ledger.views.endUnsafe(whenCollected);
+    ledger.isStolen = false;
+    const left = isSafe ? ledger.views.end(whenCollected) : ledger.views.endUnsafe(whenCollected);
+    return isStolen ? 'stolen' : left;
+  }
+
+  /** Takes back all unsafe views of a tenancy that goes on elsewhere; `false` where that fails, which {@link SlotViews.end} then says, too. */
+  revokeUnsafe(slot: number): boolean {
+    const ledger = this.inUse(slot);
+    if (ledger === undefined) return true;
+    ledger.current = undefined;
+    ledger.isStolen = ledger.views.endUnsafe(() => undefined) !== 'none';
+    ledger.isUsed = ledger.isStolen;
+    return !ledger.isStolen;
   }
 
   /** Slots with views that were not taken back. */
@@ -88,7 +102,9 @@ export class SlotViews {
   /** Whether the slot's present view was transferred away. */
   isStolen(slot: number): boolean {
     const ledger = this.#ledgers.get(slot);
-    return ledger?.current !== undefined && !ledger.views.isAttached(ledger.current);
+    if (ledger === undefined) return false;
+    const { current, isStolen, views } = ledger;
+    return isStolen || (current !== undefined && !views.isAttached(current));
   }
 
   /** Forgets the slot's ledger without taking anything back: from now on only the views keep it. */

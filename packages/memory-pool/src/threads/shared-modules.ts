@@ -1,9 +1,10 @@
 /** Modules as the threads of one pool know them: the same bytes are one module, with one number, one image and one affinity. */
-import type { Threads } from '@guardstripe/index-allocator';
+import type { MemoryKey, Threads } from '@guardstripe/index-allocator';
 import { host, openImage, type MemoryImage } from '@guardstripe/mmap';
-import { ModuleClosedError, TooManyModulesError } from '../errors.js';
+import { ModuleClosedError, ModuleNotSharedError, TooManyModulesError } from '../errors.js';
 import { hashModule, type ModuleOrigin } from '../module/content.js';
 import { templatesOf } from '../module/describe.js';
+import { handleOf, type ModuleHandle } from '../module/handle.js';
 import { takeModuleId, PoolModule } from '../module/module.js';
 import type { MemoryTemplate } from '../module/template.js';
 import { ModuleTable, type FilePlace, type KnownModule } from './module-table.js';
@@ -13,6 +14,8 @@ export class SharedModules {
   readonly #table: ModuleTable;
   /** The modules of this thread, each with the pool's number for it. */
   readonly #known = new WeakMap<PoolModule, PoolModule>();
+  /** By the keys of its memories, what a module was made of; nothing for one that was gone when a memory of it came here. */
+  readonly #origins = new WeakMap<MemoryKey, ModuleOrigin | undefined>();
 
   private constructor(table: ModuleTable) {
     this.#table = table;
@@ -48,6 +51,29 @@ export class SharedModules {
     return known.template(memoryIndex);
   }
 
+  /**
+   * What another thread opens the module of a memory with; nothing if it was closed.
+   *
+   * @throws {@link ModuleNotSharedError} for a snapshot's; `SystemError`
+   */
+  handleOf({ key }: MemoryTemplate): ModuleHandle | undefined {
+    if (!this.#origins.has(key)) throw new ModuleNotSharedError();
+    const origin = this.#origins.get(key);
+    // Where the kernel has no memory files, the images' bytes are with the template.
+    if (origin === undefined || (origin.file.byteLength > 0 && !host().features.memfd)) return undefined;
+    try {
+      return handleOf(origin);
+    } catch (error) {
+      if (error instanceof ModuleClosedError) return undefined;
+      throw error;
+    }
+  }
+
+  /** A memory came here whose module was gone. */
+  noteGone(key: MemoryKey): void {
+    this.#origins.set(key, undefined);
+  }
+
   /** The pool's number for a module; the module's own as long as this thread has allocated none of it. */
   idOf(module: PoolModule): number {
     return (this.#known.get(module) ?? module).id;
@@ -59,12 +85,9 @@ export class SharedModules {
     if (origin === undefined) return module;
     const { id } = this.#agree(origin);
     const imageIdOf = (memoryIndex: number) => imageIdIn(id, memoryIndex);
-    return new PoolModule(
-      id,
-      module.memories,
-      templatesOf(id, origin, module.memories, imageIdOf),
-      origin.file,
-    );
+    const templates = templatesOf(id, origin, module.memories, imageIdOf);
+    for (const template of templates) if (template !== undefined) this.#origins.set(template.key, origin);
+    return new PoolModule(id, module.memories, templates, origin.file);
   }
 
   /** Finds the module's number, and leaves it with the memory file that all use. */

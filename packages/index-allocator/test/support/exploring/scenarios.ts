@@ -1,5 +1,5 @@
 /** What the threads do, each small enough that everything can be tried. */
-import type { Explored, Program } from './explore.js';
+import type { Explored, Program } from '@guardstripe/test-support/exploring';
 import type { Steps } from './steps.js';
 import { World } from './world.js';
 

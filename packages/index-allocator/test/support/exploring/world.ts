@@ -25,8 +25,7 @@ import {
   TOUCHED_SLOTS,
   WARM_LIMIT_STAMP,
 } from '../../../src/state.js';
-import { explore, type Explored, type Program } from './explore.js';
-import { Machine, Violation, type State } from './machine.js';
+import { explore, Machine, Violation, type Program, type State } from '@guardstripe/test-support/exploring';
 import type { Steps } from './steps.js';
 
 /** Where a shard lies on the machine; packed, for nothing shares a cache line there. */
@@ -121,7 +120,7 @@ export class World {
     maxDeaths: number,
     prepare: readonly [thread: number, call: () => void][] = [],
     mortals?: readonly number[],
-  ): Explored {
+  ): ReturnType<typeof explore> {
     const memory = this.#newMemory();
     vi.stubGlobal('Atomics', this.machine.atomics);
     try {

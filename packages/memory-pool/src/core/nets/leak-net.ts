@@ -58,7 +58,7 @@ export class LeakNet {
   #collected(tenancy: Tenancy): void {
     const { orphans, shortage, tenancies } = this.#core;
     for (const lease of tenancies.leasesOf(tenancy)) {
-      const trace = tenancy.traces?.get(lease.slot);
+      const trace = tenancy.notes?.trace(lease.slot);
       const warn = () => this.#warn(lease.slot, trace);
       if (orphans.adopt(lease, warn)) shortage.collector.request();
       else if (tenancies.release(lease)) warn();

@@ -1,6 +1,6 @@
 /**
  * Everything that two and three threads can do with one thing, one access at a time, with deaths behind every write: the very
- * functions that production calls, on the machine of `@guardstripe/index-allocator`'s tests.
+ * functions that production calls, on the machine of `tools/test-support`.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
@@ -8,8 +8,9 @@ import {
   explore,
   type Explored,
   type Program,
-} from '../../../../index-allocator/test/support/exploring/explore.js';
-import { Machine, Violation } from '../../../../index-allocator/test/support/exploring/machine.js';
+  Machine,
+  Violation,
+} from '@guardstripe/test-support/exploring';
 import * as right from '../../../src/process/joint/steps.js';
 import { FREE, KEPT, STATE, STAYS, THERE, WHAT, type JointEntry } from '../../../src/process/joint/steps.js';
 

@@ -1,5 +1,5 @@
 /** All that several threads could do: every order of their steps, with a death behind every write. */
-import { MARK, Violation, type Entry, type Machine, type State, type Thread } from './machine.js';
+import { MARK, Violation, type Entry, type Machine, type State, type Thread } from './machine.ts';
 
 /** Far more than any scenario has; a mistake may well have no end. */
 const MOST_STATES = 300_000;

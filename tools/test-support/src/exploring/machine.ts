@@ -269,9 +269,9 @@ export class Machine {
 
   #write(memory: Int32Array, address: number, value: number): number {
     const before = memory[address]!;
-    if (this.constants.has(address) && !this.#isDirect) this.#fail(`word ${address} was to stay as it is`);
     memory[address] = value;
     if (memory[address] === before) return value;
+    if (this.constants.has(address) && !this.#isDirect) this.#fail(`word ${address} was to stay as it is`);
     try {
       this.watch.written(memory, this.#thread, address, before);
     } catch (error) {
