@@ -281,7 +281,7 @@ export class Mover {
       return { lease: { tenancy, slot, generation }, template };
     });
     // In the order in which they were allocated.
-    return { tenancy, memories: arrived.reverse() };
+    return { tenancy, memories: arrived.toReversed() };
   }
 
   #adoptSlot(slot: number, from: number): boolean {

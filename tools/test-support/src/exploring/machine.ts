@@ -103,8 +103,6 @@ export class Machine {
 
   /** Words from `base` on, as a typed array for the code under test. */
   view(base: number, length: number, kind: ViewKind): Int32Array {
-    const indexOf = (property: string | symbol): number =>
-      typeof property === 'string' ? Number(property) : NaN;
     const proxy: object = new Proxy(
       {},
       {
@@ -329,4 +327,8 @@ export class Machine {
     this.#fatal = new Violation(what);
     throw this.#fatal;
   }
+}
+
+function indexOf(property: string | symbol): number {
+  return typeof property === 'string' ? Number(property) : NaN;
 }
