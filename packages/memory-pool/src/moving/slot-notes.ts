@@ -6,39 +6,39 @@ export interface ModuleUse {
   end(): void;
 }
 
-interface Note {
-  readonly template: MemoryTemplate;
-  readonly trace: string | undefined;
-  readonly use: ModuleUse | undefined;
-}
-
-/** Notes by slot. */
+/** Notes by slot. The templates alone are what every memory of a shared pool pays for. */
 export class SlotNotes {
-  readonly #notes = new Map<number, Note>();
-  readonly #traces: boolean;
+  readonly #templates = new Map<number, MemoryTemplate>();
+  readonly #traces: Map<number, string> | undefined;
+  /** Of memories that came from other threads. */
+  #uses: Map<number, ModuleUse> | undefined;
 
   /** @param traces - whether to note where each memory was allocated */
   constructor(traces: boolean) {
-    this.#traces = traces;
+    this.#traces = traces ? new Map() : undefined;
   }
 
   /** @param use - ended with the memory, or when it moves */
   add(slot: number, template: MemoryTemplate, use?: ModuleUse): void {
-    const trace = this.#traces ? (new Error('Allocated here').stack ?? '') : undefined;
-    this.#notes.set(slot, { template, trace, use });
+    this.#templates.set(slot, template);
+    this.#traces?.set(slot, new Error('Allocated here').stack ?? '');
+    if (use !== undefined) (this.#uses ??= new Map<number, ModuleUse>()).set(slot, use);
   }
 
   delete(slot: number): void {
-    const note = this.#notes.get(slot);
-    this.#notes.delete(slot);
-    note?.use?.end();
+    this.#templates.delete(slot);
+    this.#traces?.delete(slot);
+    if (this.#uses === undefined) return;
+    const use = this.#uses.get(slot);
+    this.#uses.delete(slot);
+    use?.end();
   }
 
   template(slot: number): MemoryTemplate | undefined {
-    return this.#notes.get(slot)?.template;
+    return this.#templates.get(slot);
   }
 
   trace(slot: number): string | undefined {
-    return this.#notes.get(slot)?.trace;
+    return this.#traces?.get(slot);
   }
 }
