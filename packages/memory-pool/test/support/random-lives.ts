@@ -9,12 +9,13 @@ import { runFixture, type Ended } from './striped.js';
 const MIB = 2 ** 20;
 
 /** Options of the fixture. */
-interface Life {
+export interface Life {
   readonly pool: MemoryPoolConfig;
   readonly pressures: readonly string[];
   readonly steps?: number;
   readonly liveAtOnce?: number;
-  readonly cgroup?: { readonly folder: string; readonly limitBytes: number; readonly swap: boolean };
+  /** The folder of the control group to live in. */
+  readonly cgroup?: string;
   readonly mergesAll?: boolean;
   readonly wastes?: boolean;
   readonly beginsHuge?: boolean;
