@@ -14,7 +14,7 @@ const SAME_ANYWHERE: readonly string[] = [
   'test/{wasm,module}/**',
   'test/{fuzz,config,plan-and-pool,what-comes-back}.test.ts',
   'test/slots/views.test.ts',
-  'test/**/{soak,every-call-fails,in-place-failures,slab,leak-net,guards}.test.ts',
+  'test/**/{soak,every-call-fails,in-place-failures,short-of-memory,slab,leak-net,guards}.test.ts',
   'test/cli/**',
   // native-guest: what compares with V8, and what starts many processes and threads.
   'test/{argon2-browser,generated-c,hashes,like-v8,source-map}.test.ts',

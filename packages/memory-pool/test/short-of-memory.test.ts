@@ -21,7 +21,7 @@ const V2 = '/sys/fs/cgroup';
 /** Node takes 50 MiB of its own. */
 const LIMIT_BYTES = 64 * MIB;
 
-/** Groups of version 1 stand side by side; one of version 2 changes what the groups around it are. */
+/** Groups of version 1 stand side by side; one of version 2 changes what the groups around it are, so it is the machine's own only. */
 const isVersion1 = isWritable(V1) && existsSync(join(V1, 'memory.limit_in_bytes'));
 const noGroups =
   isVersion1 || existsSync(join(V2, 'cgroup.controllers')) ? undefined : 'there are no control groups';
