@@ -1,6 +1,15 @@
 /** Pages of memory, and keys for them. Every call here is on pages of our own, as good values are given for all but one argument. */
 import * as mmap from '@guardstripe/mmap';
-import { allow, keys, ProtectionMask, withMask } from '@guardstripe/mpk';
+import {
+  adoptKeys,
+  allow,
+  keys,
+  leaveKeys,
+  ProtectionMask,
+  shareKeys,
+  withMask,
+  type JointKey,
+} from '@guardstripe/mpk';
 import {
   args,
   fields,
@@ -283,7 +292,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
       }),
     ],
   },
-  keepJointMap: { tries: args(mmap.keepJointMap, [kept], [NOTHING]) },
+  keepJointMap: { tries: args(mmap.keepJointMap, [kept, true], [NOTHING, optional(FLAG)]) },
   shareImage: { tries: args(mmap.shareImage, [image], [NOTHING]) },
   jointHandleOf: { tries: args(mmap.jointHandleOf, [joint], [NOTHING]) },
   reserveJointly: {
@@ -301,6 +310,15 @@ export const MAPS: Readonly<Record<string, Entry>> = {
     tries: args((key) => ProtectionMask.zero.allows(key), [undefined], [NOTHING]),
   },
   'ProtectionMask.or': { tries: args((key) => ProtectionMask.zero.or(key), [undefined], [NOTHING]) },
+  adoptKeys: {
+    tries: [
+      ...args(adoptKeys, [joint, []], [NOTHING, ['array']]),
+      ...args((key: JointKey) => adoptKeys(joint, [key]), [{ id: 1, generation: 0 }], [NOTHING]),
+      ...fields((key: JointKey) => adoptKeys(joint, [key]), [{ id: 1, generation: 0 }], 0, { id: NOTHING }),
+    ],
+  },
+  leaveKeys: { tries: args(leaveKeys, [keys(0), () => 0], [NOTHING, FUNCTION]) },
+  shareKeys: { tries: args(shareKeys, [keys(0), joint], [NOTHING, NOTHING]) },
   allow: { tries: args(allow, [ProtectionMask.all], [NOTHING]) },
   currentMask: TAKES_NOTHING,
   isSupported: TAKES_NOTHING,

@@ -50,7 +50,7 @@ export const POOLS: Readonly<Record<string, Entry>> = {
       ...args((handle) => MemoryPool.attach(handle), [sharedPool.share()], [NOTHING]),
       ...fields((handle) => MemoryPool.attach(handle), [sharedPool.share()], 0, {
         memoryPool: NOTHING,
-        indexAllocator: NOTHING,
+        indexAllocators: NOTHING,
         noSuchPart: NOTHING,
       }),
     ],

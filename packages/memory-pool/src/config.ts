@@ -82,7 +82,7 @@ export interface MemoryPoolConfig {
   readonly guardPages?: Feature;
   /**
    * Whether the threads of the process may have the pool together: {@link MemoryPool.share} then gives what another thread attaches with. A
-   * shared pool has no stripes, and does not watch writes.
+   * shared pool does not watch writes.
    * @defaultValue false
    */
   readonly shared?: boolean;

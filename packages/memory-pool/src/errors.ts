@@ -122,8 +122,8 @@ export class PoolAttachError extends Error {
   override readonly name = 'PoolAttachError';
   readonly code = 'ERR_POOL_ATTACH';
 
-  constructor(reason: string) {
-    super(`Cannot attach to the pool: ${reason}`);
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`Cannot attach to the pool: ${reason}`, options);
   }
 }
 

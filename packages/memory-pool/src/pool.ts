@@ -54,7 +54,6 @@ export class MemoryPool implements Disposable {
   readonly #core: PoolCore;
   readonly #storeHost: StoreHost;
   readonly #handle: SharedPoolHandle | undefined;
-  #storesOpened = 0;
 
   static {
     poolCoreOf = (pool) => pool.#core;
@@ -191,7 +190,7 @@ export class MemoryPool implements Disposable {
     const { limiter } = readOptions(options, ['limiter'], 'options', LIMITER_SLIPS);
     checkLimiter(limiter);
     this.#assertOpen('open a store');
-    const stripe = this.#storesOpened++ % this.layout.numStripes;
+    const stripe = this.#core.nextStripe();
     const { traceAllocations, shared } = this.config;
     const notes = traceAllocations || shared ? new SlotNotes(traceAllocations) : undefined;
     const tenancy = {

@@ -7,7 +7,7 @@ import {
   readSettings,
   type PlanHost,
 } from '@guardstripe/layout';
-import { platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
+import { platform, SystemError, type ProcessState, type VirtualMemory } from '@guardstripe/mmap';
 import type { KeyLease, ProtectionMask } from '@guardstripe/mpk';
 import fc from 'fast-check';
 import { constants } from 'node:os';
@@ -42,11 +42,17 @@ vi.mock(import('@guardstripe/mpk'), async (original) => {
   const real = await original();
   const mask = { or: () => mask } as unknown as ProtectionMask;
   const ProtectionMask = Object.assign(Object.create(real.ProtectionMask) as object, { zero: mask });
-  return { ...real, ProtectionMask: ProtectionMask as typeof real.ProtectionMask };
+  const leaveKeys = (_: KeyLease, leaveMap: () => void) => leaveMap();
+  const shareKeys = ({ keys }: KeyLease) => keys.map(({ id }) => ({ id, generation: 1 }));
+  return { ...real, leaveKeys, shareKeys, ProtectionMask: ProtectionMask as typeof real.ProtectionMask };
 });
 vi.mock(import('../src/slots/mapping-budget.js'), async (original) => {
   const real = await original();
-  return { ...real, mappingBudget: () => budget.current ?? real.mappingBudget() };
+  return {
+    ...real,
+    mappingBudget: () => budget.current ?? real.mappingBudget(),
+    sharedMappingBudget: (state: ProcessState) => budget.current ?? real.sharedMappingBudget(state),
+  };
 });
 const { MappingBudget } = await import('../src/slots/mapping-budget.js');
 const { OwnCounts } = await import('../src/slots/process-mappings.js');
@@ -64,6 +70,8 @@ const settings = fc.record({
   memoryProtectionKeys: fc.constantFrom('auto' as const, 'disable' as const),
   maxMemoryProtectionKeys: fc.constantFrom(1, 3, 16),
 });
+/** Of pools of one thread, and of those that threads share, which the planner need not know of. */
+const shared = fc.boolean();
 const hosts = fc.record({
   maxMapCount: fc.integer({ min: MAPPINGS_LEFT_TO_NODE - 2, max: MAPPINGS_LEFT_TO_NODE + 100 }),
   largestReservationBytes: fc.integer({ min: 2 ** 20, max: 2 ** 26 }),
@@ -122,16 +130,20 @@ const CODES: Readonly<Record<string, string>> = {
 it('what can be live by the plan is what the pool holds, and the limit that it advises is enough', () => {
   const bounds = new Set<string>();
   const stripes = new Set<number>();
+  const sharedStripes = new Set<number>();
   fc.assert(
-    fc.property(settings, hosts, fc.boolean(), (config, host, hasImage) => {
-      const planned = plan(config, host, { hasImage, residentBytesPerMemory: HOST_PAGE });
+    fc.property(settings, hosts, fc.boolean(), shared, (forAll, host, hasImage, isShared) => {
+      const planned = plan(forAll, host, { hasImage, residentBytesPerMemory: HOST_PAGE });
+      const config = { ...forAll, shared: isShared };
       bounds.add(planned.boundBy);
       stripes.add(planned.layout.numStripes);
+      if (isShared) sharedStripes.add(planned.layout.numStripes);
       if (planned.slabFits) poolOn(host, config).close();
       else expect(() => poolOn(host, config)).toThrow(PoolCreationError);
 
       const { numSlots } = planned.layout;
-      const fitting = { ...config, totalMemories: numSlots };
+      // Without slots there is nothing to share.
+      const fitting = { ...config, totalMemories: numSlots, shared: isShared && numSlots > 0 };
       using pool = poolOn(host, fitting);
       expect(Object.entries(pool.layout)).toEqual(Object.entries(planned.layout));
       expect(planned.fits).toBe(planned.slabFits && planned.liveMemories === config.totalMemories);
@@ -147,6 +159,7 @@ it('what can be live by the plan is what the pool holds, and the limit that it a
   expect([...bounds].toSorted()).toEqual(Object.keys(CODES).toSorted());
   expect([...stripes].toSorted((a, b) => a - b)).toEqual(expect.arrayContaining([1, 2, 3]));
   expect(Math.max(...stripes)).toBeGreaterThan(3);
+  expect(Math.max(...sharedStripes)).toBeGreaterThan(1);
 });
 
 it('the settings of one are the settings of the other, through JSON, and back', () => {

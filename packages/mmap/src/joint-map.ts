@@ -3,6 +3,7 @@
  * to the pages, all have done. Unlike {@link Mmap.shared}, there is no file, and no second mapping.
  */
 import {
+  checkBoolean,
   checkBytes,
   checkInstance,
   checkInteger,
@@ -97,14 +98,15 @@ export function adoptMap(handle: JointMapHandle, options: MmapOptions = {}): Mma
 
 /**
  * Has the pages of a map that threads hold stay until the process ends, whoever closes it or ends: somebody unknown may still reach them.
- * The map can be used and closed as before.
+ * The map can be used and closed as before. `isKept` false takes it back, for who knows that nobody does.
  *
  * For the other packages of Guardstripe; it changes whenever they need it to.
  *
  * @throws `Error` `ERR_MMAP_NOT_SHARED` for other maps
  */
-export function keepJointMap(map: Mmap): void {
-  holdOf(map).keepForGood();
+export function keepJointMap(map: Mmap, isKept = true): void {
+  checkBoolean(isKept, 'isKept');
+  holdOf(map).keepForGood(isKept);
 }
 
 /** @throws {@link MmapClosedError}; `Error` `ERR_MMAP_NOT_SHARED` */

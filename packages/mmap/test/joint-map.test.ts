@@ -7,6 +7,7 @@ import {
   jointHandleOf,
   keepJointMap,
   Mmap,
+  processState,
   reserveJointly,
   type JointMapHandle,
 } from '../src/index.js';
@@ -119,6 +120,31 @@ describe('a map that threads hold jointly', () => {
     reserveJointly(PAGE).close();
   });
 
+  it('goes all the same, if it was taken back that it is to stay', () => {
+    const map = reserveJointly(PAGE);
+    const { address } = jointHandleOf(map);
+    keepJointMap(map);
+    keepJointMap(map, false);
+    map.close();
+    expect(permissionsAt(address)).toBeUndefined();
+  });
+
+  it('is held, as its entry and token say, until the last has closed it', () => {
+    const isHeld = (place: JointMapHandle) => processState()!.isHeldJointly(place);
+    const map = reserveJointly(PAGE);
+    const handle = jointHandleOf(map);
+    const other = adoptMap(handle);
+    map.close();
+    expect(isHeld(handle)).toBe(true);
+    expect(isHeld({ ...handle, token: handle.token + 1 })).toBe(false);
+    expect([-1, 1e9, NaN].map((entry) => isHeld({ ...handle, entry }))).toEqual([false, false, false]);
+    other.close();
+    expect(isHeld(handle)).toBe(false);
+    using next = reserveJointly(PAGE);
+    expect(jointHandleOf(next).entry).toBe(handle.entry);
+    expect(isHeld(handle)).toBe(false);
+  });
+
   // Last: its entry is taken for good.
   it('stays when everybody has closed it, once somebody said so', () => {
     const map = reserveJointly(PAGE);
@@ -131,6 +157,7 @@ describe('a map that threads hold jointly', () => {
     other.close();
     expect(permissionsAt(handle.address)).toBe('rw-p');
     expect(codeOf(() => adoptMap(handle))).toBe('ERR_MMAP_SHARED_GONE');
+    expect(processState()!.isHeldJointly(handle)).toBe(false);
     using own = Mmap.reserve(PAGE);
     expect(codeOf(() => keepJointMap(own))).toBe('ERR_MMAP_NOT_SHARED');
   });

@@ -4,6 +4,15 @@
  * @packageDocumentation
  */
 export { KeyInUseError, KeyReleasedError, KeysExhaustedError } from './errors.js';
-export { keys, type KeyLease, type ProtectionKey, type Region } from './keys.js';
+export {
+  adoptKeys,
+  keys,
+  leaveKeys,
+  shareKeys,
+  type KeyLease,
+  type ProtectionKey,
+  type Region,
+} from './keys.js';
+export type { JointKey } from './keys.js';
 export { allow, currentMask, ProtectionMask, withMask } from './mask.js';
 export { isSupported, supportReason } from './support.js';

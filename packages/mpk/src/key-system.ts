@@ -21,6 +21,8 @@ export interface KeySystem {
   free(id: number): void;
   /** Closes keys for the calling thread, by their rights bits. */
   close(bits: number): void;
+  /** Opens keys that another thread has taken for the calling one, by their rights bits. */
+  open(bits: number): void;
 }
 
 let current: KeySystem | undefined;
@@ -55,5 +57,6 @@ function linux(): KeySystem {
       if (free(SYS_PKEY_FREE, id) !== 0) throw refusal('pkey_free', { id });
     },
     close: (bits) => void pkru().swap(CLOSED, bits),
+    open: (bits) => void pkru().swap(0, bits),
   };
 }

@@ -10,6 +10,7 @@ import {
 import { KeyReleasedError } from './errors.js';
 import { ProtectionKey, takenOf } from './keys.js';
 import { pkru, rightsOf } from './pkru.js';
+import { rightsChanges, unchangedSince } from './rights.js';
 import { MAX_KEYS, type KeyRegistry, type Taken } from './registry/key-registry.js';
 import { keyRegistry } from './registry/process-keys.js';
 
@@ -132,13 +133,14 @@ export function withMask<T>(mask: ProtectionMask, fn: () => T): T {
   const { ownedBits, releases } = registry;
   if (ownedBits === 0) return synchronous(fn());
   const register = pkru();
+  const changes = rightsChanges();
   const before = register.swap(deniedBy(mask, registry), ownedBits);
   try {
     return synchronous(fn());
   } finally {
     // What was given back meanwhile is no longer ours to change, or ours again and somebody else's to open.
     const denied = (before | ~registry.heldBits) >>> 0;
-    register.swap(denied, registry.sameSince(releases, ownedBits));
+    register.swap(denied, unchangedSince(changes, registry.sameSince(releases, ownedBits)));
   }
 }
 

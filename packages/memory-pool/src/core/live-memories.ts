@@ -21,8 +21,8 @@ export interface LiveMemoriesParts {
   readonly views: SlotViews;
   readonly recycler: SlotRecycler;
   readonly virtualMemory: VirtualMemory;
-  /** Whether threads share the pool, so that one may end with its views in the hands of another. */
-  readonly isShared: boolean;
+  /** Told of each slot of which a safe view is handed out. */
+  readonly whenViewed: ((slot: number) => void) | undefined;
 }
 
 /** The memories that tenants have. */
@@ -35,10 +35,10 @@ export class LiveMemories {
   readonly #views: SlotViews;
   readonly #recycler: SlotRecycler;
   readonly #virtualMemory: VirtualMemory;
-  readonly #isShared: boolean;
+  readonly #whenViewed: ((slot: number) => void) | undefined;
 
   constructor(parts: LiveMemoriesParts) {
-    const { pages, records, memory, bytes, views, recycler, virtualMemory, isShared } = parts;
+    const { pages, records, memory, bytes, views, recycler, virtualMemory, whenViewed } = parts;
     this.bytes = bytes;
     this.#pages = pages;
     this.#records = records;
@@ -46,12 +46,12 @@ export class LiveMemories {
     this.#views = views;
     this.#recycler = recycler;
     this.#virtualMemory = virtualMemory;
-    this.#isShared = isShared;
+    this.#whenViewed = whenViewed;
   }
 
   /** The view; once a safe one was handed out, the slot cools when the tenancy ends. */
   view(slot: number, isSafe: boolean): ArrayBuffer {
-    if (isSafe && this.#isShared) this.#records.setViewed(slot);
+    if (isSafe) this.#whenViewed?.(slot);
     return this.#views.open(slot, this.#pages.addressOf(slot), this.#records.byteLength(slot), isSafe);
   }
 

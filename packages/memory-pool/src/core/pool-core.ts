@@ -67,6 +67,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
   readonly #closing: ClosingParts;
   readonly #pageBytes: number;
   readonly #budget: MappingBudget;
+  #storesOpened = 0;
   readonly #shared:
     | {
         readonly side: SharedSide;
@@ -102,7 +103,11 @@ export class PoolCore implements MappingHolder, ImageHolder {
     const { withheld, shortage } = this;
     const shared = { ...made, layout, bytes, views, withheld, pending };
     this.tenancies = new Tenancies({ ...shared, shortage });
-    this.live = new LiveMemories({ ...shared, virtualMemory, isShared: side !== undefined });
+    this.live = new LiveMemories({
+      ...shared,
+      virtualMemory,
+      whenViewed: side && ((slot) => side.noteView(slot)),
+    });
     this.orphans = new Orphans(this.tenancies, records, views);
     this.#masks = keys.keys.map((key) => ProtectionMask.zero.or(key));
     this.#memory = memory;
@@ -153,6 +158,12 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** Mappings that the slots hold. */
   get mappings(): number {
     return this.#memory.mappings;
+  }
+
+  /** The stripe of the next store: they take them in turn. */
+  nextStripe(): number {
+    const turn = this.#shared === undefined ? this.#storesOpened++ : this.#shared.side.countStore();
+    return turn % this.layout.numStripes;
   }
 
   /** Runs `fn` such that of the pool's memory only the stripe's can be touched; in a slab without stripes, just runs it. */

@@ -75,7 +75,8 @@ export class WithheldSlots {
   /** Keeps a slot that another thread has retired, or of which nobody can say any more where its views are. */
   keepRetired(slot: number): void {
     this.#assertAbsent(slot);
-    const { records } = this.#parts;
+    const { records, slab } = this.#parts;
+    slab.keepForGood?.();
     records.setRetired(slot);
     if (records.isLive(slot)) records.abandon(slot);
     this.retired.add(slot);
@@ -130,6 +131,7 @@ export class WithheldSlots {
     const { slab, pages, records, virtualMemory } = this.#parts;
     records.setRetired(slot);
     keptForGood.add(slab);
+    slab.keepForGood?.();
     const byteLength = records.accessiblePages(slot) * virtualMemory.pageSize;
     if (byteLength > 0) ViewLedger.keepForGood(virtualMemory, pages.addressOf(slot), byteLength);
     if (this.#warned) return;

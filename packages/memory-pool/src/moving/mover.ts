@@ -26,7 +26,7 @@ import { makeToken, readToken, type MovingMemory, type Parcel, type StoreToken }
 /** What is worked on. */
 export interface MoverParts {
   readonly flights: Flights;
-  readonly allocator: SharedIndexAllocator;
+  readonly allocator: Pick<SharedIndexAllocator, 'adopt'>;
   readonly free: SharedFreeSlots;
   readonly modules: SharedModules;
   readonly records: SlotRecords;

@@ -1,14 +1,16 @@
 /** Which slots of a pool that threads share are free. */
-import type { MemoryKey, SharedIndexAllocator } from '@guardstripe/index-allocator';
+import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { FreeSlots } from '../core/free-slots.js';
 import type { Lease } from '../core/tenancy.js';
 import type { Counters } from '../slots/counters.js';
 import type { SlotRecords } from '../slots/records.js';
 import { SharedLine, type SlotGate } from './line.js';
+import type { SlotAllocator } from './stripe-allocator.js';
 
 /** What is worked on. */
 export interface SharedFreeSlotsParts {
-  readonly allocator: SharedIndexAllocator;
+  /** One a stripe. */
+  readonly allocators: readonly SlotAllocator[];
   readonly records: SlotRecords;
   /** A slot's bytes in RAM while it is free. Written by who frees it, before it does. */
   readonly resident: Float64Array;
@@ -18,7 +20,7 @@ export interface SharedFreeSlotsParts {
 }
 
 /**
- * The slots of one shared allocator, whose parts are its shards. Every slot that is taken goes through
+ * The slots of shared allocators, one a stripe, whose parts are their shards. Every slot that is taken goes through
  * {@link SharedFreeSlots.admit}: what a thread held that ended is not to be trusted, and freeing it makes the allocator forget that.
  */
 export class SharedFreeSlots implements FreeSlots, SlotGate {
@@ -27,61 +29,74 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
   readonly due: ReadonlySet<number> = new Set();
   isClosed = false;
   readonly #parts: SharedFreeSlotsParts;
-  readonly #line: SharedLine<Lease>;
+  readonly #allocators: readonly SlotAllocator[];
+  /** Of each part, whose shard it is, and which. */
+  readonly #shards: readonly { readonly allocator: SlotAllocator; readonly shard: number }[];
+  /** One a stripe. */
+  readonly #lines: readonly SharedLine<Lease>[];
   /** Taken for the waiter whose attempt runs. */
   #granted: number | undefined;
 
   constructor(parts: SharedFreeSlotsParts) {
     this.#parts = parts;
-    this.numParts = parts.allocator.numShards;
-    const onLength = (length: number) => parts.counters.set('waitingAllocations', length);
-    this.#line = new SharedLine(parts.allocator, this, onLength);
+    const { allocators } = parts;
+    this.#allocators = allocators;
+    this.#shards = allocators.flatMap((allocator) =>
+      Array.from({ length: allocator.numShards }, (_, shard) => ({ allocator, shard })),
+    );
+    this.numParts = this.#shards.length;
+    const onLength = () => parts.counters.set('waitingAllocations', this.waiting);
+    this.#lines = allocators.map((allocator) => new SharedLine(allocator, this, onLength));
   }
 
   get unusedWarmMemories(): number {
-    return this.isClosed ? 0 : this.#parts.allocator.unusedWarmSlots;
+    return this.isClosed
+      ? 0
+      : this.#allocators.reduce((sum, { unusedWarmSlots }) => sum + unusedWarmSlots, 0);
   }
 
   get unusedBytesResident(): number {
-    return this.isClosed ? 0 : this.#parts.allocator.unusedBytesResident;
+    if (this.isClosed) return 0;
+    return this.#allocators.reduce((sum, { unusedBytesResident }) => sum + unusedBytesResident, 0);
   }
 
   /** How many wait in this thread. */
   get waiting(): number {
-    return this.#line.length;
+    return this.#lines.reduce((sum, { length }) => sum + length, 0);
   }
 
   get isWaitedFor(): boolean {
-    return !this.isClosed && this.#parts.allocator.isWaitedFor;
+    return !this.isClosed && this.#allocators.some((allocator) => allocator.isWaitedFor);
   }
 
   /** Warm slots of a shard at most. */
-  warmSlots(): number {
-    const { allocator } = this.#parts;
-    return Math.min(allocator.unusedWarmSlots, Math.ceil(allocator.capacity / this.numParts));
+  warmSlots(part: number): number {
+    const { allocator } = this.#shards[part]!;
+    return Math.min(allocator.unusedWarmSlots, Math.ceil(allocator.capacity / allocator.numShards));
   }
 
-  capacity(): number {
-    return this.#parts.allocator.capacity;
+  capacity(stripe: number): number {
+    return this.#allocators[stripe]!.capacity;
   }
 
-  take(_: number, key: MemoryKey | undefined): number | undefined {
+  take(stripe: number, key: MemoryKey | undefined): number | undefined {
     const granted = this.#granted;
     this.#granted = undefined;
-    return granted ?? this.#admitted(() => this.#parts.allocator.alloc(key));
+    return granted ?? this.#admitted(() => this.#allocators[stripe]!.alloc(key));
   }
 
-  takeAffine(_: number, key: MemoryKey): number | undefined {
-    return this.#admitted(() => this.#parts.allocator.allocAffineAndClearAffinity(key));
+  takeAffine(stripe: number, key: MemoryKey): number | undefined {
+    return this.#admitted(() => this.#allocators[stripe]!.allocAffineAndClearAffinity(key));
   }
 
-  takeOldest(shard: number): number | undefined {
-    return this.#admitted(() => this.#parts.allocator.allocOldestWarm(shard));
+  takeOldest(part: number): number | undefined {
+    const { allocator, shard } = this.#shards[part]!;
+    return this.#admitted(() => allocator.allocOldestWarm(shard));
   }
 
   giveBack(slot: number, bytesResident: number): void {
     this.#parts.resident[slot] = bytesResident;
-    this.#parts.allocator.free(slot, bytesResident);
+    this.#of(slot).free(slot, bytesResident);
   }
 
   serve(): void {}
@@ -89,9 +104,9 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
   /** As of any pool; but slots that were asked are for nobody then, and the most recently freed. */
   trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
     let excess = this.unusedBytesResident - maxBytes;
-    for (let shard = 0; shard < this.numParts; shard++) {
-      for (let left = this.warmSlots(); left > 0 && excess > 0; left--) {
-        const slot = this.takeOldest(shard);
+    for (let part = 0; part < this.numParts; part++) {
+      for (let left = this.warmSlots(part); left > 0 && excess > 0; left--) {
+        const slot = this.takeOldest(part);
         if (slot === undefined) break;
         const before = this.#parts.resident[slot]!;
         let after = before;
@@ -105,17 +120,17 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
     }
   }
 
-  queue(): SharedLine<Lease> {
-    return this.#line;
+  queue(stripe: number): SharedLine<Lease> {
+    return this.#lines[stripe]!;
   }
 
   rejectAll(reason: () => unknown): void {
-    this.#line.rejectAll(reason);
+    for (const line of this.#lines) line.rejectAll(reason);
   }
 
   admit(slot: number): boolean {
-    const { allocator, records, resident, counters, withhold } = this.#parts;
-    if (!allocator.isUnknown(slot)) return true;
+    const { records, resident, counters, withhold } = this.#parts;
+    if (!this.isUnknown(slot)) return true;
     if (records.isWithheld(slot)) {
       withhold(slot);
       return false;
@@ -141,28 +156,33 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
 
   /** Takes away what ended threads held. */
   reclaim(): void {
-    if (!this.isClosed) this.#parts.allocator.reclaim();
+    if (!this.isClosed) for (const allocator of this.#allocators) allocator.reclaim();
   }
 
   checkConsistency(): void {
-    this.#parts.allocator.checkConsistency();
+    for (const allocator of this.#allocators) allocator.checkConsistency();
   }
 
   /** Whether the slot was a thread's that ended. */
   isUnknown(slot: number): boolean {
-    return this.#parts.allocator.isUnknown(slot);
+    return this.#of(slot).isUnknown(slot);
   }
 
   /** The thread holding a slot, if any. */
   holder(slot: number): number | undefined {
-    return this.#parts.allocator.holder(slot);
+    return this.#of(slot).holder(slot);
   }
 
   /** Leaves. What this thread still holds comes back, and is laid over before its next use. */
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.#parts.allocator.close();
+    for (const allocator of this.#allocators) allocator.close();
+  }
+
+  /** The allocator of the slot's stripe. */
+  #of(slot: number): SlotAllocator {
+    return this.#allocators[slot % this.#allocators.length]!;
   }
 
   #admitted(take: () => number | undefined): number | undefined {

@@ -13,6 +13,7 @@ import type { ClosingParts } from '../core/closing.js';
 import type { Mover } from '../moving/mover.js';
 import type { SharedFreeSlots } from './free-slots.js';
 import type { SharedSide } from './shared-side.js';
+import { thisThread } from './thread.js';
 
 /** Slots that live in this thread. Takes time in proportion to all. */
 export function ownSlots(
@@ -72,10 +73,14 @@ export class Leaving {
     }
     if (this.#isLast) {
       keepWithheld(parts);
-      if (withheld.isEmpty) parts.slab.close();
-      else withheld.layOver();
+      if (!withheld.isEmpty) withheld.layOver();
+      // Nobody has a view any more, and the threads that ended have none.
+      else side.slab.keepForGood(false);
       side.forgetMappings();
+      // Those that ended have it, too, until they are cleared away.
+      thisThread()?.state.reap();
     }
+    side.slab.closeWith(parts.keys);
     this.#isDone = true;
     if (onLeave.hasSubscribers) onLeave.publish({ threadId, isLast: this.#isLast } satisfies LeaveEvent);
   }

@@ -1,9 +1,9 @@
 /**
- * Who waits in this thread for a slot of a pool that threads share. The index allocator decides whose turn it is, over all threads; here is
- * what a waiter brings.
+ * Who waits in this thread for a slot of a stripe that threads share. Its index allocator decides whose turn it is, over all threads;
+ * here is what a waiter brings.
  */
-import type { SharedIndexAllocator } from '@guardstripe/index-allocator';
 import type { WaitRequest } from '../core/wait-queue.js';
+import type { SlotAllocator } from './stripe-allocator.js';
 
 interface Waiter {
   readonly owner: object;
@@ -28,12 +28,12 @@ export class SharedLine<T> {
   /** How many wait in this thread. */
   length = 0;
   readonly #waiters = new Set<Waiter>();
-  readonly #allocator: SharedIndexAllocator;
+  readonly #allocator: SlotAllocator;
   readonly #gate: SlotGate;
-  readonly #onLength: (length: number) => void;
+  readonly #onLength: () => void;
 
   /** @param onLength - told of each change of the length */
-  constructor(allocator: SharedIndexAllocator, gate: SlotGate, onLength: (length: number) => void) {
+  constructor(allocator: SlotAllocator, gate: SlotGate, onLength: () => void) {
     this.#allocator = allocator;
     this.#gate = gate;
     this.#onLength = onLength;
@@ -96,6 +96,6 @@ export class SharedLine<T> {
 
   #count(): void {
     this.length = this.#waiters.size;
-    this.#onLength(this.length);
+    this.#onLength();
   }
 }

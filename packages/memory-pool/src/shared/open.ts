@@ -2,18 +2,26 @@
 import { isMainThread, threadId } from 'node:worker_threads';
 import { SharedIndexAllocator } from '@guardstripe/index-allocator';
 import { platform, processStateObstacle, SystemError, type VirtualMemory } from '@guardstripe/mmap';
-import { keys } from '@guardstripe/mpk';
+import type { SlabLayout } from '@guardstripe/layout';
+import type { KeyLease } from '@guardstripe/mpk';
 import type { ReadConfig, ResolvedConfig } from '../config.js';
 import { PoolCore } from '../core/pool-core.js';
 import { onAttach, type AttachEvent } from '../diagnostics.js';
 import { PoolAttachError, PoolClosedError, PoolCreationError } from '../errors.js';
 import { decideGuardPages, planSlab, whyNotReserved } from '../slab/slab.js';
+import { takeKeys } from '../slab/stripes.js';
 import { decideReset } from '../slots/reset-options.js';
 import { Attachments } from './attachments.js';
 import { SharedModules } from '../threads/shared-modules.js';
-import { SharedSide } from './shared-side.js';
+import { buffersOf, SharedSide } from './shared-side.js';
 import { SharedSlab } from './slab.js';
-import { makeState, openState, type SharedPoolHandle, type SharedState } from './state.js';
+import {
+  makeState,
+  openState,
+  type SharedPoolHandle,
+  type SharedSettings,
+  type SharedState,
+} from './state.js';
 import { thisThread, type ThisThread } from './thread.js';
 
 /** A pool as this thread has it. */
@@ -28,31 +36,39 @@ export function makeSharedPool(read: ReadConfig, virtualMemory: VirtualMemory): 
   const thread = thisThread();
   if (thread === undefined)
     throw new PoolCreationError(`Cannot create a shared pool: ${processStateObstacle() ?? 'not supported'}`);
-  if (read.resolved.memoryProtectionKeys === 'enable') {
-    throw new PoolCreationError(
-      "Cannot create a shared pool with memoryProtectionKeys 'enable': the rights to stripes are a thread's own",
-    );
-  }
-  const { resolved } = decideReset(read, virtualMemory);
-  const config: ResolvedConfig = { ...resolved, memoryProtectionKeys: 'disable' };
+  const { resolved: config } = decideReset(read, virtualMemory);
   if (config.totalMemories === 0)
     throw new PoolCreationError('Cannot create a shared pool without slots: totalMemories is 0');
-  const layout = planSlab(config, virtualMemory);
-  const guardPages = decideGuardPages(config, layout, virtualMemory);
-  const slab = reserve(config, layout.totalSlabBytes, virtualMemory);
+  const lease = takeKeys(config, virtualMemory);
   try {
-    const { maxUnusedWarmSlots } = config;
-    const { threads } = thread;
-    const allocator = SharedIndexAllocator.create(layout.numSlots, maxUnusedWarmSlots, { threads });
-    const modules = SharedModules.create(threads);
-    const others = { ...allocator.share(), modules: modules.buffer };
-    const state = makeState(layout.numSlots, slab, { config, guardPages }, others);
-    const seat = new Attachments(state, threads).enter(threadId);
-    return open(state, new SharedSide(state, allocator, modules, seat, thread), slab, virtualMemory);
+    const layout = planSlab(config, virtualMemory, lease.keys.length);
+    const slab = reserve(config, layout, virtualMemory, lease.keys.length);
+    try {
+      const guardPages = decideGuardPages(config, layout, virtualMemory);
+      const settings = { config, guardPages, keys: slab.shareKeys(lease) };
+      return open(make(settings, layout, slab, thread), lease, virtualMemory);
+    } catch (error) {
+      slab.close();
+      throw error;
+    }
   } catch (error) {
-    slab.close();
+    lease.dispose();
     throw error;
   }
+}
+
+/** What threads are to have in common, with this one attached. */
+function make(settings: SharedSettings, layout: SlabLayout, slab: SharedSlab, thread: ThisThread): Opening {
+  const { threads } = thread;
+  const { maxUnusedWarmSlots } = settings.config;
+  const allocators = Array.from({ length: layout.numStripes }, (_, stripe) =>
+    SharedIndexAllocator.create(layout.slotsInStripe(stripe), maxUnusedWarmSlots, { threads }),
+  );
+  const modules = SharedModules.create(threads);
+  const others = { indexAllocators: buffersOf(allocators), modules: modules.buffer };
+  const state = makeState(layout.numSlots, slab.place, settings, others);
+  const seat = new Attachments(state, threads).enter(threadId);
+  return { state, layout, side: new SharedSide(state, allocators, modules, slab, seat, thread) };
 }
 
 /** @throws {@link PoolAttachError}, {@link PoolClosedError}, `TypeError` `ERR_INVALID_ARG_TYPE` */
@@ -61,22 +77,32 @@ export function attachSharedPool(handle: SharedPoolHandle): OpenedPool {
   const thread = thisThread();
   if (thread === undefined) throw new PoolAttachError(processStateObstacle() ?? 'not supported');
   const virtualMemory = platform();
-  const { numSlots, totalSlabBytes } = planSlab(state.settings.config, virtualMemory);
-  if (numSlots !== state.numSlots || atLeastAPage(totalSlabBytes, virtualMemory) !== state.slabBytes)
-    throw new PoolAttachError('the handle was written to');
+  const { config, keys } = state.settings;
+  const layout = planSlab(config, virtualMemory, keys.length);
+  const isWhole =
+    layout.numSlots === state.numSlots &&
+    atLeastAPage(layout.totalSlabBytes, virtualMemory) === state.slab.byteLength &&
+    keys.length === (layout.numStripes === 1 ? 0 : layout.numStripes);
+  if (!isWhole) throw new PoolAttachError('the handle was written to');
   const modules = SharedModules.attach(handle.modules, thread.threads);
+  // Before the seat: whoever leaves meanwhile is then not the last who has it.
+  const slab = SharedSlab.adopt(state.slab);
+  const allocators: SharedIndexAllocator[] = [];
   const attachments = new Attachments(state, thread.threads);
-  const seat = attachments.enter(threadId);
-  const slab = new SharedSlab(state.slabAddress, state.slabBytes, virtualMemory);
-  let allocator: SharedIndexAllocator | undefined;
+  let seat: number | undefined;
+  let lease: KeyLease | undefined;
   let pool: OpenedPool;
   try {
-    allocator = attachAllocator(handle, state, thread);
-    const side = new SharedSide(state, allocator, modules, seat, thread);
-    pool = open(state, side, slab, virtualMemory);
+    seat = attachments.enter(threadId);
+    lease = slab.adoptKeys(keys);
+    attachAllocators(allocators, handle, layout, thread);
+    const side = new SharedSide(state, allocators, modules, slab, seat, thread);
+    pool = open({ state, layout, side }, lease, virtualMemory);
   } catch (error) {
-    allocator?.close();
-    if (attachments.leave(seat)) slab.close();
+    for (const allocator of allocators) allocator.close();
+    if (seat !== undefined) attachments.leave(seat);
+    if (lease === undefined) slab.close();
+    else slab.closeWith(lease);
     throw error;
   }
   // Who hears of it may do anything.
@@ -92,20 +118,23 @@ export function attachSharedPool(handle: SharedPoolHandle): OpenedPool {
 const opened = new Map<number, PoolCore>();
 let isWatching = false;
 
-function open(
-  state: SharedState,
-  side: SharedSide,
-  slab: SharedSlab,
-  virtualMemory: VirtualMemory,
-): OpenedPool {
+/** This thread's way into the state, before there is a pool. */
+interface Opening {
+  readonly state: SharedState;
+  readonly layout: SlabLayout;
+  readonly side: SharedSide;
+}
+
+function open({ state, layout, side }: Opening, lease: KeyLease, virtualMemory: VirtualMemory): OpenedPool {
   const { config, guardPages } = state.settings;
   const { options } = decideReset({ given: config, resolved: config }, virtualMemory);
-  const core = new PoolCore(slab, planSlab(config, virtualMemory), {
+  const { slab } = side;
+  const core = new PoolCore(slab, layout, {
     ...options,
     guardPages,
     // The kernel tells one thread's restorer alone.
     strategies: options.strategies.filter((strategy) => strategy !== 'watch'),
-    keys: keys(0),
+    keys: lease,
     shared: side,
     maxUnusedWarmSlots: config.maxUnusedWarmSlots,
     maxCollectionShare: config.maxCollectionShare,
@@ -140,22 +169,33 @@ function atLeastAPage(byteLength: number, { pageSize }: VirtualMemory): number {
   return Math.max(byteLength, pageSize);
 }
 
-function reserve(config: ResolvedConfig, byteLength: number, virtualMemory: VirtualMemory): SharedSlab {
+function reserve(
+  config: ResolvedConfig,
+  { totalSlabBytes }: SlabLayout,
+  virtualMemory: VirtualMemory,
+  numKeys: number,
+): SharedSlab {
   try {
-    return SharedSlab.reserve(atLeastAPage(byteLength, virtualMemory), virtualMemory);
+    return SharedSlab.reserve(atLeastAPage(totalSlabBytes, virtualMemory), virtualMemory);
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    throw whyNotReserved(config, byteLength, virtualMemory, cause);
+    throw whyNotReserved(config, totalSlabBytes, virtualMemory, cause, numKeys);
   }
 }
 
-function attachAllocator(
-  { indexAllocator }: SharedPoolHandle,
-  { numSlots }: SharedState,
+/** Attaches to the allocator of each stripe; those that are attached when one is refused are in `allocators`. */
+function attachAllocators(
+  allocators: SharedIndexAllocator[],
+  { indexAllocators }: SharedPoolHandle,
+  layout: SlabLayout,
   { threads }: ThisThread,
-): SharedIndexAllocator {
-  const allocator = SharedIndexAllocator.attach({ indexAllocator }, { threads });
-  if (allocator.capacity === numSlots) return allocator;
-  allocator.close();
-  throw new PoolAttachError("the handle's parts are of two pools");
+): void {
+  for (let stripe = 0; stripe < layout.numStripes; stripe++) {
+    const indexAllocator = indexAllocators[stripe];
+    if (indexAllocator === undefined) throw new PoolAttachError('the handle was written to');
+    const allocator = SharedIndexAllocator.attach({ indexAllocator }, { threads });
+    allocators.push(allocator);
+    if (allocator.capacity !== layout.slotsInStripe(stripe))
+      throw new PoolAttachError("the handle's parts are of two pools");
+  }
 }

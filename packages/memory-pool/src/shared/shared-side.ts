@@ -11,11 +11,18 @@ import { SharedCounters } from './counters.js';
 import { SharedFreeSlots } from './free-slots.js';
 import { SharedImageTable } from './image-table.js';
 import { SharedSlotMemory } from './memory.js';
-import { MAPPINGS_WORD, type SharedPoolHandle, type SharedState } from './state.js';
+import { MAPPINGS_WORD, STORES_WORD, type SharedPoolHandle, type SharedState } from './state.js';
+import { StripeAllocator, type SlotAllocator } from './stripe-allocator.js';
+import type { SharedSlab } from './slab.js';
 import { Flights } from '../moving/flights.js';
 import { Mover, type MoverParts } from '../moving/mover.js';
 import type { SharedModules } from '../threads/shared-modules.js';
 import type { ThisThread } from './thread.js';
+
+/** Of allocators, what other threads attach with. */
+export function buffersOf(allocators: readonly SharedIndexAllocator[]): readonly SharedArrayBuffer[] {
+  return allocators.map((allocator) => allocator.share().indexAllocator);
+}
 
 /** One thread's side of a shared pool. */
 export class SharedSide {
@@ -25,27 +32,41 @@ export class SharedSide {
   readonly counters: SharedCounters;
   readonly budget: MappingBudget;
   readonly modules: SharedModules;
+  readonly slab: SharedSlab;
   /** The calling thread, as the index allocator knows it. */
   readonly thread: number;
   readonly guards: Uint8Array;
   /** Stores on their way between threads. */
   readonly flights: Flights;
   readonly #state: SharedState;
-  readonly #allocator: SharedIndexAllocator;
+  readonly #allocators: readonly SharedIndexAllocator[];
+  /** The same, spoken to by the slab's slots. */
+  readonly #byStripe: readonly SlotAllocator[];
   readonly #seat: number;
 
   constructor(
     state: SharedState,
-    allocator: SharedIndexAllocator,
+    allocators: readonly SharedIndexAllocator[],
     modules: SharedModules,
+    slab: SharedSlab,
     seat: number,
     { threads, state: of }: ThisThread,
   ) {
     this.#state = state;
-    this.#allocator = allocator;
+    this.#allocators = allocators;
+    const numStripes = allocators.length;
+    this.#byStripe =
+      numStripes === 1
+        ? allocators
+        : allocators.map((each, stripe) => new StripeAllocator(each, stripe, numStripes));
     this.#seat = seat;
     this.modules = modules;
-    this.handle = { memoryPool: state.buffer, modules: modules.buffer, ...allocator.share() };
+    this.slab = slab;
+    this.handle = {
+      memoryPool: state.buffer,
+      modules: modules.buffer,
+      indexAllocators: buffersOf(allocators),
+    };
     this.attachments = new Attachments(state, threads);
     this.records = new SlotRecords(state.numSlots, state.buffer, state.recordsOffset);
     this.flights = new Flights(state.flights, threads);
@@ -66,12 +87,31 @@ export class SharedSide {
   free(withhold: (slot: number) => void): SharedFreeSlots {
     const { resident } = this.#state;
     const { records, counters } = this;
-    return new SharedFreeSlots({ allocator: this.#allocator, records, counters, resident, withhold });
+    const allocators = this.#byStripe;
+    return new SharedFreeSlots({ allocators, records, counters, resident, withhold });
+  }
+
+  /**
+   * A safe view of a slot is handed out. Whoever has it may move it to a thread that has not the pool: so if all that have it end without
+   * closing it, its addresses stay taken.
+   */
+  noteView(slot: number): void {
+    this.records.setViewed(slot);
+    this.slab.keepForGood();
+  }
+
+  /** Counts a store that is opened; returns how many were before, in all threads. */
+  countStore(): number {
+    return Atomics.add(this.#state.words, STORES_WORD, 1) >>> 0;
   }
 
   mover(parts: Omit<MoverParts, 'flights' | 'allocator' | 'modules' | 'thread'>): Mover {
     const { flights, modules, thread } = this;
-    return new Mover({ ...parts, flights, allocator: this.#allocator, modules, thread });
+    const byStripe = this.#byStripe;
+    const allocator: MoverParts['allocator'] = {
+      adopt: (slot, from) => byStripe[slot % byStripe.length]!.adopt(slot, from),
+    };
+    return new Mover({ ...parts, flights, allocator, modules, thread });
   }
 
   /** Memories that each thread has, by Node's number for the thread; threads that have none are left out. */
@@ -85,7 +125,7 @@ export class SharedSide {
   /** What of the pool is the threads' own. */
   metrics(): SharedPoolMetrics {
     const { attachments, counters } = this;
-    const { waits, takeovers } = this.#allocator.lockCounts;
+    const locks = this.#allocators.map(({ lockCounts }) => lockCounts);
     const threads = attachments.living().map(({ seat, threadId }) => ({
       threadId,
       liveMemories: counters.of(seat, 'liveMemories'),
@@ -96,8 +136,8 @@ export class SharedSide {
       waitingAllocations: counters.get('waitingAllocations'),
       endedThreads: attachments.ended,
       recoveredMemories: counters.get('recoveredMemories'),
-      lockWaits: waits,
-      lockTakeovers: takeovers,
+      lockWaits: locks.reduce((sum, { waits }) => sum + waits, 0),
+      lockTakeovers: locks.reduce((sum, { takeovers }) => sum + takeovers, 0),
     };
   }
 

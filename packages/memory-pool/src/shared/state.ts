@@ -1,7 +1,7 @@
 /**
  * What the threads of a shared pool have in common, beside the slab and the index allocator: one buffer.
  *
- *     head      what it is, the gate, the slab's place, and where the handle's buffers lie
+ *     head      what it is, the gate, whose turn it is, the slab's place, and where the handle's buffers lie
  *     seats     a pair of words a thread: its number among all that the process had, and Node's number for it
  *     counters  16 doubles a seat: each thread counts on lines of its own, and what it counted stays when it ends
  *     config    the settings, as text
@@ -12,9 +12,10 @@
  *
  * All zeros but for the head is the state of a pool that nobody has used, so nothing is filled in when one is made.
  */
-import { invalidArgType, isInstance, readOptions } from '@guardstripe/common';
-import type { SharedAllocatorHandle } from '@guardstripe/index-allocator';
-import { addressOf } from '@guardstripe/mmap';
+import { checkInstance, invalidArgType, isInstance, readOptions } from '@guardstripe/common';
+import { MAX_PROTECTION_KEYS } from '@guardstripe/layout';
+import { addressOf, type JointMapHandle } from '@guardstripe/mmap';
+import type { JointKey } from '@guardstripe/mpk';
 import { readConfig, type ResolvedConfig } from '../config.js';
 import { PoolAttachError, PoolCreationError } from '../errors.js';
 import { FLIGHT_WORDS } from '../moving/flight-steps.js';
@@ -35,12 +36,17 @@ export const MAPPINGS_WORD = 5;
 const CONFIG_BYTES_WORD = 6;
 /** Threads that ended without leaving. */
 export const ENDED_WORD = 7;
+/** How many stores were opened: they take the stripes in turn, whichever thread opens them. Behind the doubles. */
+export const STORES_WORD = 60;
 /** Doubles of the head. */
+const SLAB_ENTRY = 4;
+const SLAB_TOKEN = 5;
 const ADDRESS = 6;
 const BYTE_LENGTH = 7;
-/** Where the handle's three buffers lie, so that a copy of one, or another pool's, is known. */
+/** Where the handle's buffers lie, so that a copy of one, or another pool's, is known; 0 for stripes that the pool has not. */
 const PARTS = 8;
-const HEAD_BYTES = 128;
+const MAX_PARTS = 2 + MAX_PROTECTION_KEYS;
+const HEAD_BYTES = 256;
 const RECORD_ALIGNMENT = 64;
 
 /** As many as one index allocator takes. */
@@ -64,9 +70,11 @@ const RESIDENT_AT = CONFIG_AT + CONFIG_BYTES;
  * Handles are for the host's own code. Who has one can attach, and who writes into its buffers has all of the pool's memories, and can
  * crash the process: give none to code that you do not trust. Copies of the buffers, and buffers of several pools, are refused.
  */
-export interface SharedPoolHandle extends SharedAllocatorHandle {
+export interface SharedPoolHandle {
   /** What the threads have in common. Writing into it breaks the pool. */
   readonly memoryPool: SharedArrayBuffer;
+  /** Which slots are free: one a stripe. Writing into them breaks the pool. */
+  readonly indexAllocators: readonly SharedArrayBuffer[];
   /** The modules that its threads know. Writing into it breaks the pool. */
   readonly modules: SharedArrayBuffer;
 }
@@ -75,6 +83,8 @@ export interface SharedPoolHandle extends SharedAllocatorHandle {
 export interface SharedSettings {
   readonly config: ResolvedConfig;
   readonly guardPages: boolean;
+  /** One a stripe, or none. */
+  readonly keys: readonly JointKey[];
 }
 
 /** The parts of the buffer. */
@@ -88,8 +98,8 @@ export interface SharedState {
   readonly guards: Uint8Array;
   readonly flights: Int32Array;
   readonly numSlots: number;
-  readonly slabAddress: number;
-  readonly slabBytes: number;
+  /** Where the slab is. */
+  readonly slab: JointMapHandle;
   readonly settings: SharedSettings;
 }
 
@@ -99,7 +109,7 @@ type OtherParts = Omit<SharedPoolHandle, 'memoryPool'>;
 /** Makes the buffer. @throws {@link PoolCreationError} if there is no memory for it */
 export function makeState(
   numSlots: number,
-  slab: { readonly address: number; readonly byteLength: number },
+  slab: JointMapHandle,
   settings: SharedSettings,
   others: OtherParts,
 ): SharedState {
@@ -112,6 +122,8 @@ export function makeState(
   words[PID_WORD] = process.pid;
   words[NUM_SLOTS_WORD] = numSlots;
   words[CONFIG_BYTES_WORD] = text.byteLength;
+  floats[SLAB_ENTRY] = slab.entry;
+  floats[SLAB_TOKEN] = slab.token;
   floats[ADDRESS] = slab.address;
   floats[BYTE_LENGTH] = slab.byteLength;
   floats.set(placesOf({ ...others, memoryPool: buffer }), PARTS);
@@ -125,11 +137,11 @@ export function makeState(
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link PoolAttachError} for a buffer that is no pool's of this process and version
  */
 export function openState(handle: SharedPoolHandle): SharedState {
-  const parts = readOptions(handle ?? null, ['memoryPool', 'indexAllocator', 'modules'], 'handle');
-  checkBuffer(parts.indexAllocator, 'handle.indexAllocator');
+  const parts = readOptions(handle ?? null, ['memoryPool', 'indexAllocators', 'modules'], 'handle');
+  const indexAllocators = buffersOf(parts.indexAllocators);
   checkBuffer(parts.modules, 'handle.modules');
   checkBuffer(parts.memoryPool, 'handle.memoryPool');
-  const { memoryPool, indexAllocator, modules } = parts;
+  const { memoryPool, modules } = parts;
   if (memoryPool.byteLength < bytesFor(0)) throw new PoolAttachError("the handle is no pool's");
   const words = new Int32Array(memoryPool, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
   if (Atomics.load(words, MAGIC_WORD) !== MAGIC) throw new PoolAttachError("the handle is no pool's");
@@ -140,25 +152,28 @@ export function openState(handle: SharedPoolHandle): SharedState {
   if (memoryPool.byteLength !== bytesFor(numSlots))
     throw new PoolAttachError('the handle has another length');
   const floats = new Float64Array(memoryPool, 0, HEAD_BYTES / Float64Array.BYTES_PER_ELEMENT);
-  const places = placesOf({ memoryPool, indexAllocator, modules });
+  const places = placesOf({ memoryPool, indexAllocators, modules });
   if (places.some((place, index) => floats[PARTS + index] !== place))
     throw new PoolAttachError("the handle's buffers are copies, or of several pools");
   return view(memoryPool, numSlots, readSettings(memoryPool, words[CONFIG_BYTES_WORD]!));
 }
 
 /** A shared buffer lies at the same place for all threads, and a copy at another one. */
-function placesOf({ memoryPool, indexAllocator, modules }: SharedPoolHandle): number[] {
-  return [memoryPool, indexAllocator, modules].map((part) =>
-    part.byteLength === 0 ? 0 : addressOf(new Uint8Array(part)),
-  );
+function placesOf({ memoryPool, indexAllocators, modules }: SharedPoolHandle): number[] {
+  const parts = [memoryPool, modules, ...indexAllocators];
+  return Array.from({ length: MAX_PARTS }, (_, index) => {
+    const part = parts[index];
+    return part === undefined || part.byteLength === 0 ? 0 : addressOf(new Uint8Array(part));
+  });
 }
 
 function readSettings(memoryPool: SharedArrayBuffer, byteLength: number): SharedSettings {
   try {
     // Decoders take no shared bytes.
     const text = new Uint8Array(memoryPool, CONFIG_AT, CONFIG_BYTES).slice(0, byteLength);
-    const { config, guardPages } = JSON.parse(new TextDecoder().decode(text)) as SharedSettings;
-    return { config: readConfig(config).resolved, guardPages };
+    const { config, guardPages, keys } = JSON.parse(new TextDecoder().decode(text)) as SharedSettings;
+    const jointKeys = keys.map(({ id, generation }) => ({ id, generation }));
+    return { config: readConfig(config).resolved, guardPages, keys: jointKeys };
   } catch {
     throw new PoolAttachError('the handle was written to');
   }
@@ -178,8 +193,13 @@ function view(buffer: SharedArrayBuffer, numSlots: number, settings: SharedSetti
     guards: new Uint8Array(buffer, alignedRecords + recordBytes(numSlots), numSlots),
     flights: new Int32Array(buffer, flightsOffset(numSlots), NUM_FLIGHTS * FLIGHT_WORDS),
     numSlots,
-    slabAddress: floats[ADDRESS]!,
-    slabBytes: floats[BYTE_LENGTH]!,
+    slab: {
+      pid: process.pid,
+      entry: floats[SLAB_ENTRY]!,
+      token: floats[SLAB_TOKEN]!,
+      address: floats[ADDRESS]!,
+      byteLength: floats[BYTE_LENGTH]!,
+    },
     settings,
   };
 }
@@ -209,6 +229,18 @@ function newBuffer(byteLength: number): SharedArrayBuffer {
 function checkBuffer(value: unknown, name: string): asserts value is SharedArrayBuffer {
   if (isInstance(value, SharedArrayBuffer) && canBeAsked(value)) return;
   throw invalidArgType(name, 'an instance of SharedArrayBuffer', value);
+}
+
+/** Each read once, for reading may run the caller's code. @throws `TypeError` `ERR_INVALID_ARG_TYPE` */
+function buffersOf(value: unknown): readonly SharedArrayBuffer[] {
+  checkInstance<readonly unknown[]>(value, 'handle.indexAllocators', Array);
+  const { length } = value;
+  if (length === 0) throw invalidArgType('handle.indexAllocators', 'an array of SharedArrayBuffers', value);
+  return Array.from({ length: Math.min(length, MAX_PARTS) }, (_, stripe) => {
+    const buffer = value[stripe];
+    checkBuffer(buffer, `handle.indexAllocators[${stripe}]`);
+    return buffer;
+  });
 }
 
 /** What only looks like a buffer refuses. */

@@ -9,7 +9,7 @@
  * primitives, after the one comparison that keeps a mistake of ours out of the neighbours' pages.
  */
 import { mappingsOfSlot, type SlabLayout } from '@guardstripe/layout';
-import type { Mmap, VirtualMemory } from '@guardstripe/mmap';
+import type { VirtualMemory } from '@guardstripe/mmap';
 import type { ProtectionKey } from '@guardstripe/mpk';
 import type { PoolImage } from '../module/image.js';
 import { PoolClosedError, PoolCorruptedError } from '../errors.js';
@@ -21,6 +21,8 @@ const NO_KEY = 0;
 export interface SlabPages {
   readonly address: number;
   readonly byteLength: number;
+  /** Has the pages stay whichever thread ends, where several have them; or no more. */
+  keepForGood?(isKept?: boolean): void;
   close(): void;
 }
 
@@ -49,8 +51,6 @@ export class SlotPages {
     this.#numSlots = layout.numSlots;
     this.#maxMemoryBytes = layout.maxMemoryBytes;
     this.#keyIds = keys.map((key) => key.id);
-    // Nothing is coloured yet, but each key knows from here on whose pages may carry it.
-    for (const key of keys) key.protect({ map: slab as Mmap, offset: 0, byteLength: 0 }, 'none');
   }
 
   /** Where byte 0 of the slot's memory lies. */

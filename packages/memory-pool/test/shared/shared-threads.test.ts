@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import type { PoolMetrics } from '../../src/index.js';
+import { describeWithKeys } from '../support/striped.js';
 
 async function answerOf(fixture: string, ...args: string[]): Promise<unknown> {
   const file = join(import.meta.dirname, '..', 'fixtures', fixture);
@@ -169,6 +170,25 @@ const QUIET = {
 };
 /** Heaps and stacks that Node keeps for the next threads, however many there were: a thousand by hand stay below that, too. */
 const MOST_MAPPINGS = 900;
+
+/** Three stripes. */
+const STRIPED = { memoryProtectionKeys: 'enable', memoryReservation: 9 * 65_536 };
+
+describeWithKeys('workers in stripes that look for strangers in every memory', () => {
+  it('find none, nor where they are killed', async () => {
+    const config = { ...STRIPED, totalMemories: 24 };
+    expect(await storm({ seed: 5, workers: 4, rounds: 300, kills: 0, config })).toEqual({
+      ...QUIET,
+      killed: 0,
+      slots: 24,
+    });
+    expect(await storm({ seed: 6, workers: 3, rounds: 1, kills: KILLS, config })).toEqual({
+      ...QUIET,
+      killed: KILLS,
+      slots: 24,
+    });
+  });
+});
 
 describe('workers that look for strangers in every memory', () => {
   it.each([

@@ -7,17 +7,21 @@ import { smallPool } from '../support/memories.js';
 const ATTACH = expect.objectContaining({ code: 'ERR_POOL_ATTACH' });
 const PID_WORD = 2;
 const VERSION_WORD = 1;
+const PLACE = { pid: process.pid, entry: 7, token: 2 ** 47 + 1, address: 2 ** 45, byteLength: 2 ** 40 };
 
 function handleOf(words: (words: Int32Array) => void): SharedPoolHandle {
   using pool = smallPool();
   const { config } = pool;
   const others = otherParts();
-  const { buffer } = makeState(3, { address: 4096, byteLength: 8192 }, { config, guardPages: false }, others);
+  const { buffer } = makeState(3, PLACE, { config, guardPages: false, keys: [] }, others);
   words(new Int32Array(buffer, 0, 16));
   return { ...others, memoryPool: buffer };
 }
 
-const otherParts = () => ({ indexAllocator: new SharedArrayBuffer(8), modules: new SharedArrayBuffer(8) });
+const otherParts = () => ({
+  indexAllocators: [1, 2, 3].map(() => new SharedArrayBuffer(8)),
+  modules: new SharedArrayBuffer(8),
+});
 
 function copyOf(buffer: SharedArrayBuffer): SharedArrayBuffer {
   const copy = new SharedArrayBuffer(buffer.byteLength);
@@ -28,11 +32,12 @@ function copyOf(buffer: SharedArrayBuffer): SharedArrayBuffer {
 describe('the state of a shared pool', () => {
   it('is found again, with all that was decided', () => {
     using pool = smallPool();
-    const settings = { config: pool.config, guardPages: true };
+    const keys = [1, 7, 15].map((id) => ({ id, generation: -id }));
+    const settings = { config: pool.config, guardPages: true, keys };
     const others = otherParts();
-    const made = makeState(5, { address: 2 ** 45, byteLength: 2 ** 40 }, settings, others);
+    const made = makeState(5, PLACE, settings, others);
     const found = openState({ ...others, memoryPool: made.buffer });
-    expect(found).toMatchObject({ numSlots: 5, slabAddress: 2 ** 45, slabBytes: 2 ** 40, settings });
+    expect(found).toMatchObject({ numSlots: 5, slab: PLACE, settings });
     expect(found.guards).toHaveLength(5);
     expect(found.recordsOffset % 64).toBe(0);
     expect(found.flights.byteOffset).toBeGreaterThanOrEqual(found.guards.byteOffset + 5);
@@ -48,18 +53,31 @@ describe('the state of a shared pool', () => {
     expect(() => openState({ ...otherParts(), memoryPool: new SharedArrayBuffer(8) })).toThrow(ATTACH);
   });
 
-  it.each(['memoryPool', 'indexAllocator', 'modules'] as const)(
-    "is refused where %s is a copy, or another pool's",
-    (part) => {
-      using pool = smallPool({ shared: true });
-      using other = smallPool({ shared: true });
-      const handle = pool.share();
-      const copied = { ...handle, [part]: copyOf(handle[part]) };
-      expect(() => MemoryPool.attach(copied)).toThrow(/Cannot attach to the pool: .* copies/);
-      const mixed = { ...handle, [part]: other.share()[part] };
-      expect(() => MemoryPool.attach(mixed)).toThrow(/Cannot attach to the pool: .* of several pools/);
-    },
-  );
+  it.each(['memoryPool', 'modules'] as const)("is refused where %s is a copy, or another pool's", (part) => {
+    using pool = smallPool({ shared: true });
+    using other = smallPool({ shared: true });
+    const handle = pool.share();
+    const copied = { ...handle, [part]: copyOf(handle[part]) };
+    expect(() => MemoryPool.attach(copied)).toThrow(/Cannot attach to the pool: .* copies/);
+    const mixed = { ...handle, [part]: other.share()[part] };
+    expect(() => MemoryPool.attach(mixed)).toThrow(/Cannot attach to the pool: .* of several pools/);
+  });
+
+  it.each([
+    ['a copy', ([one, two]: SharedArrayBuffer[]) => [one!, copyOf(two!)]],
+    ['one less', ([one]: SharedArrayBuffer[]) => [one!]],
+    ['one more', (all: SharedArrayBuffer[]) => [...all, new SharedArrayBuffer(8)]],
+    ['two in each other’s place', (all: SharedArrayBuffer[]) => all.toReversed()],
+  ])('is refused where of the stripes’ buffers there is %s', (_what, change) => {
+    using pool = smallPool();
+    const indexAllocators = [1, 2].map(() => new SharedArrayBuffer(8));
+    const modules = new SharedArrayBuffer(8);
+    const settings = { config: pool.config, guardPages: false, keys: [] };
+    const { buffer: memoryPool } = makeState(3, PLACE, settings, { indexAllocators, modules });
+    expect(openState({ memoryPool, indexAllocators, modules }).numSlots).toBe(3);
+    const changed = { memoryPool, indexAllocators: change(indexAllocators), modules };
+    expect(() => openState(changed)).toThrow(ATTACH);
+  });
 
   it.each([
     ['fewer bytes of settings', 6, 20],
@@ -82,9 +100,11 @@ describe('the state of a shared pool', () => {
     7,
     {},
     { memoryPool: new ArrayBuffer(8) },
+    { memoryPool: new SharedArrayBuffer(8), indexAllocators: [new ArrayBuffer(8)] },
+    { memoryPool: new SharedArrayBuffer(8), indexAllocators: new SharedArrayBuffer(8) },
     { memoryPool: Object.create(SharedArrayBuffer.prototype) as SharedArrayBuffer },
   ])('is not found in %o', (handle) => {
-    expect(() => MemoryPool.attach(handle as SharedPoolHandle)).toThrow(
+    expect(() => MemoryPool.attach(handle as unknown as SharedPoolHandle)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
     );
   });

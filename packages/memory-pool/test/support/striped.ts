@@ -49,12 +49,11 @@ export function stripesOf(numSlots: number, isStriped: boolean): MemoryPoolConfi
   };
 }
 
-/** Any pool with so many slots in each stripe: in one, in three, or shared. A shared pool has no stripes. */
+/** Any pool with so many slots in each stripe: in one or in three, shared or not. */
 export const kindOfPool = (numSlots: number): fc.Arbitrary<MemoryPoolConfig> =>
-  fc.oneof(
-    stripedOrNot.map((isStriped) => stripesOf(numSlots, isStriped)),
-    fc.constant({ totalMemories: numSlots, shared: true }),
-  );
+  fc
+    .tuple(stripedOrNot, fc.boolean())
+    .map(([isStriped, shared]) => ({ ...stripesOf(numSlots, isStriped), shared }));
 
 /** A store in the middle stripe, or in the only one. */
 export function openStoreInside(pool: MemoryPool, options?: Parameters<MemoryPool['openStore']>[0]): Store {

@@ -12,7 +12,7 @@
 
 /** Whole pages, whatever their size: 4, 16 or 64 KiB. Only what is touched takes memory. */
 export const AREA_BYTES = 0x22_0000;
-export const AREA_VERSION = 2;
+export const AREA_VERSION = 3;
 
 /** "GSTR" and "AREA", little-endian. */
 const MAGIC = [0x52545347, 0x41455241] as const;

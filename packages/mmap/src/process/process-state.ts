@@ -101,6 +101,11 @@ export class ProcessState {
     return this.#threads.isGone(thread);
   }
 
+  /** Whether threads of the process still hold what they held jointly, by its entry and token. */
+  isHeldJointly(place: { readonly entry: number; readonly token: number }): boolean {
+    return this.joint.isHeld(place);
+  }
+
   /** Mappings that the pools of all threads hold. */
   get mappings(): number {
     return this.#threads.mappings;

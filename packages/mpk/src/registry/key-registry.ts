@@ -5,11 +5,15 @@
  *     word 0  rights bits of the keys that leases hold: what a mask may open
  *          1  rights bits of all keys that we have, the withheld ones too: what a mask may change
  *          2  how often a key was given back
- *     word 16 + 8k, for key k: hold (thread and state), generation, freed generation, releases when it was taken
+ *     word 16 + 8k, for key k: hold (owner and state), generation, freed generation, releases when it was taken, and of the map that
+ *             threads hold jointly and that has the key: entry, and the two halves of its token
  *
  *     FREE ──take──▶ HELD ──▶ RETURNING ──pkey_free──▶ FREE
  *                     │           ▲
  *                     └▶ WITHHELD ┘ nobody's, and not given back while pages carry it, or may
+ *
+ * The owner is the thread that took the key; or, once that has handed it over, a map that threads hold jointly: then the key is held
+ * until the last of them has let go of the map, however each of them ended.
  *
  * A hold changes by one `compareExchange` that names the thread that makes it, so of many that want to go on where a dead one
  * stopped exactly one does. A worker is stopped at calls and loops only: what has to be noted of a call into C is noted by plain
@@ -28,6 +32,10 @@ const HOLD = 0;
 const GENERATION = 1;
 const FREED = 2;
 const TAKEN_AT = 3;
+const MAP_ENTRY = 4;
+const MAP_TOKEN = 5;
+/** Owners below this are maps, by a number drawn from their token, so that a hold hardly ever looks like the one before; 0 is nobody. */
+const FIRST_THREAD = 1 << 11;
 
 /** The two lowest bits of a hold; above them is the thread. A free key's hold is 0. */
 const HELD = 1;
@@ -44,13 +52,22 @@ export interface Taken {
   readonly generation: number;
 }
 
+/** Where a map is found that threads hold jointly. */
+export interface MapPlace {
+  readonly entry: number;
+  readonly token: number;
+}
+
 /** What the registry asks of the process. */
 export interface KeyProcess {
   /** `keyWords` of the process's state. */
   readonly words: Int32Array;
   /** The calling thread. */
   readonly thread: number;
+  /** Whether the thread has ended. */
   isGone(thread: number): boolean;
+  /** Whether a thread still holds the map. */
+  isHeldJointly(map: MapPlace): boolean;
   /** Bytes of mappings by key; `undefined` where nobody says. */
   colouredBytes(): ReadonlyMap<number, number> | undefined;
 }
@@ -128,6 +145,30 @@ export class KeyRegistry {
     return { id, generation };
   }
 
+  /** Makes a key that this thread holds that of a map. */
+  handOver(key: Taken, { entry, token }: MapPlace): void {
+    const at = FIRST_KEY + key.id * KEY_WORDS;
+    // Before the hold says that they are so.
+    this.#words[at + MAP_ENTRY] = entry;
+    this.#words[at + MAP_TOKEN] = token | 0;
+    this.#words[at + MAP_TOKEN + 1] = Math.floor(token / 2 ** 32);
+    Atomics.compareExchange(this.#words, at + HOLD, this.#holdOf(HELD), mapHold(token));
+  }
+
+  /** Whether a key is held, and is that map's. */
+  isOf(key: Taken, map: MapPlace): boolean {
+    if (!(this.isHeld(key) && this.#word(key.id, HOLD) === mapHold(map.token))) return false;
+    const { entry, token } = this.#mapOf(key.id);
+    return entry === map.entry && token === map.token;
+  }
+
+  /** Opens the calling thread's way to keys, or closes it. */
+  setOpen(keys: readonly Taken[], isOpen: boolean): void {
+    const bits = keys.reduce((sum, { id }) => sum | rightsOf(id), 0) >>> 0;
+    if (isOpen) this.#system.open(bits);
+    else this.#system.close(bits);
+  }
+
   /** Closes a held key that no page carries for the calling thread, and gives it back. */
   giveBack(key: Taken): void {
     if (this.#change(key.id, this.#holdOf(HELD), RETURNING)) this.#return(key.id);
@@ -138,7 +179,7 @@ export class KeyRegistry {
     if (this.#change(id, this.#holdOf(HELD), WITHHELD)) this.#withheld(id);
   }
 
-  /** Gives back what dead threads and lost leases had, if no page carries it; withholds the rest. */
+  /** Gives back what dead threads, maps that are gone and lost leases had, if no page carries it; withholds the rest. */
   sweep(): void {
     for (const id of allIds()) this.#takeOver(id);
     const withheld = allIds().filter((id) => (this.#word(id, HOLD) & STATE_MASK) === WITHHELD);
@@ -157,15 +198,23 @@ export class KeyRegistry {
     return this.#process.colouredBytes();
   }
 
-  /** What a thread holds that is gone is nobody's; what it was returning, it may have returned. */
+  /** What a thread or a map holds that is gone is nobody's; what a thread was returning, it may have returned. */
   #takeOver(id: number): void {
     const hold = this.#word(id, HOLD);
     const state = hold & STATE_MASK;
     if (state !== HELD && state !== RETURNING) return;
-    if (!this.#process.isGone(hold >>> 2)) return;
+    const owner = hold >>> 2;
+    const isHeld =
+      owner < FIRST_THREAD ? this.#process.isHeldJointly(this.#mapOf(id)) : !this.#process.isGone(owner);
+    if (isHeld) return;
     if (state === RETURNING && this.#word(id, FREED) === this.#word(id, GENERATION)) {
       Atomics.compareExchange(this.#words, FIRST_KEY + id * KEY_WORDS + HOLD, hold, 0);
     } else if (this.#change(id, hold, WITHHELD)) this.#withheld(id);
+  }
+
+  #mapOf(id: number): MapPlace {
+    const high = this.#word(id, MAP_TOKEN + 1);
+    return { entry: this.#word(id, MAP_ENTRY), token: high * 2 ** 32 + (this.#word(id, MAP_TOKEN) >>> 0) };
   }
 
   #withheld(id: number): void {
@@ -226,6 +275,11 @@ export class KeyRegistry {
   #word(id: number, word: number): number {
     return this.#words[FIRST_KEY + id * KEY_WORDS + word]!;
   }
+}
+
+/** What the hold of a key says that is a map's. */
+function mapHold(token: number): number {
+  return ((1 + (token % (FIRST_THREAD - 1))) << 2) | HELD;
 }
 
 function allIds(): number[] {

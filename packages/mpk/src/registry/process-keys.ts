@@ -21,6 +21,7 @@ function open(state: ProcessState): KeyRegistry {
       words: state.keyWords,
       thread: state.thread,
       isGone: (thread) => state.isGone(thread),
+      isHeldJointly: (map) => state.isHeldJointly(map),
       colouredBytes: readColouredBytes,
     },
     keySystem(),

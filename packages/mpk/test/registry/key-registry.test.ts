@@ -11,6 +11,9 @@ import type { KeySystem } from '../../src/key-system.js';
 import { rightsOf } from '../../src/pkru.js';
 import { KeyRegistry, MAX_KEYS, type Taken } from '../../src/registry/key-registry.js';
 
+/** Threads' numbers in the process begin here; maps' are below. */
+const FIRST_THREAD = 2048;
+
 /** A thread was terminated. */
 class Death extends Error {}
 
@@ -20,6 +23,8 @@ class Kernel {
   /** Bytes by key. */
   readonly coloured = new Map<number, number>();
   readonly gone = new Set<number>();
+  /** By entry, the token of the map that threads hold. */
+  readonly maps = new Map<number, number>();
   readonly words = new Int32Array(256);
   /** The thread that dies at its next call, and at which of them. */
   dies: { thread: number; at: string } | undefined;
@@ -29,8 +34,9 @@ class Kernel {
     return new KeyRegistry(
       {
         words: this.words,
-        thread,
-        isGone: (each) => this.gone.has(each),
+        thread: FIRST_THREAD + thread,
+        isGone: (each) => this.gone.has(each - FIRST_THREAD),
+        isHeldJointly: ({ entry, token }) => this.maps.get(entry) === token,
         colouredBytes: () => (this.smapsReadable ? this.coloured : undefined),
       },
       this.#system(thread),
@@ -61,6 +67,7 @@ class Kernel {
           throw new Error(`key ${id} was given back while pages carry it`);
       },
       close: () => this.#mayDie(thread, 'close'),
+      open: () => this.#mayDie(thread, 'open'),
     };
   }
 
@@ -133,7 +140,7 @@ describe('the key registry', () => {
     const key = a.take();
     // Dead behind pkey_free and the line that notes it, before the hold says so.
     const [HOLD, GENERATION, FREED] = [16 + 8 * key.id, 17 + 8 * key.id, 18 + 8 * key.id];
-    kernel.words[HOLD] = (1 << 2) | 2;
+    kernel.words[HOLD] = ((FIRST_THREAD + 1) << 2) | 2;
     kernel.words[FREED] = kernel.words[GENERATION]!;
     kernel.allocated.delete(key.id);
     kernel.gone.add(1);
@@ -176,6 +183,40 @@ describe('the key registry', () => {
     expect(a.sameSince(a.releases, a.ownedBits)).toBe(bitsOf([kept.id, given.id]));
   });
 
+  it('has keys that were handed over held by the map, whoever dies, and gives them back when that is gone', () => {
+    const kernel = new Kernel();
+    const [a, b, c] = [1, 2, 3].map((thread) => kernel.registry(thread)) as [
+      KeyRegistry,
+      KeyRegistry,
+      KeyRegistry,
+    ];
+    const map = { entry: 5, token: 2 ** 47 + 2 ** 31 + 9 };
+    kernel.maps.set(map.entry, map.token);
+    const [key, own] = [a.take(), a.take()];
+    a.handOver(key, map);
+    expect(b.isOf(key, map)).toBe(true);
+    expect([b.isOf(own, map), b.isOf(key, { ...map, token: map.token + 1 })]).toEqual([false, false]);
+    expect(b.isOf(key, { ...map, entry: 6 })).toBe(false);
+    expect(b.isOf({ ...key, generation: key.generation + 1 }, map)).toBe(false);
+    // No more the thread's: it cannot lose it, nor give it back.
+    a.withhold(key);
+    a.giveBack(key);
+    kernel.gone.add(1);
+    b.sweep();
+    expect(kernel.allocated).toEqual(new Set([key.id]));
+    expect(c.isHeld(key)).toBe(true);
+    expect(c.count()).toEqual({ held: 1, withheld: 0 });
+    // Another map is in the entry.
+    kernel.maps.set(map.entry, map.token + 2047);
+    kernel.coloured.set(key.id, 4096);
+    b.sweep();
+    expect([c.isHeld(key), c.isOf(key, map)]).toEqual([false, false]);
+    expect(c.count()).toEqual({ held: 0, withheld: 1 });
+    kernel.coloured.clear();
+    c.sweep();
+    expect(kernel.allocated.size).toBe(0);
+  });
+
   const THREADS = 4;
   const step = fc.record({
     kind: fc.constantFrom(
@@ -188,6 +229,9 @@ describe('the key registry', () => {
       'sweep',
       'foreign',
       'foreign-free',
+      'map',
+      'hand-over',
+      'unmap',
     ),
     thread: fc.nat(THREADS - 1),
     which: fc.nat(30),
@@ -200,7 +244,10 @@ describe('the key registry', () => {
     readonly foreign = new Set<number>();
     /** By place: the thread that is there now, and what its leases hold. */
     readonly places = Array.from({ length: THREADS }, (_, place) => this.#start(place));
+    /** What threads hold jointly, and the keys that it has. */
+    maps: { readonly entry: number; readonly token: number; readonly keys: Taken[] }[] = [];
     #nextThread = 100;
+    #nextToken = 1;
 
     #start(place: number): { thread: number; registry: KeyRegistry; held: Taken[] } {
       const thread = place + 1;
@@ -219,6 +266,9 @@ describe('the key registry', () => {
         else if (kind === 'sweep') registry.sweep();
         else if (kind === 'colour' && key !== undefined) kernel.coloured.set(key.id, 4096);
         else if (kind === 'clean') kernel.coloured.delete(carried[which % Math.max(carried.length, 1)] ?? 0);
+        else if (kind === 'map') this.#map(which);
+        else if (kind === 'hand-over' && key !== undefined) this.#handOver(place, key, which);
+        else if (kind === 'unmap') this.#unmap(which);
         else if (kind === 'foreign') foreign.add(kernel.allocate());
         else if (kind === 'foreign-free') {
           const [first] = foreign;
@@ -236,6 +286,29 @@ describe('the key registry', () => {
       kernel.dies = undefined;
     }
 
+    #map(which: number): void {
+      const entry = which % 3;
+      if (this.maps.some((map) => map.entry === entry)) return;
+      // So far apart that a hold looks the same.
+      const token = (this.#nextToken += 2047 * 2 ** 20);
+      this.maps.push({ entry, token, keys: [] });
+      this.kernel.maps.set(entry, token);
+    }
+
+    #handOver(place: number, key: Taken, which: number): void {
+      const map = this.maps[which % Math.max(this.maps.length, 1)];
+      if (map === undefined) return;
+      const { registry, held } = this.places[place]!;
+      registry.handOver(key, map);
+      held.splice(held.indexOf(key), 1);
+      map.keys.push(key);
+    }
+
+    #unmap(which: number): void {
+      const [map] = this.maps.splice(which % Math.max(this.maps.length, 1), 1);
+      if (map !== undefined) this.kernel.maps.delete(map.entry);
+    }
+
     /** Another thread comes where one has died. */
     #replace(place: number): void {
       this.kernel.gone.add(this.places[place]!.thread);
@@ -245,8 +318,9 @@ describe('the key registry', () => {
   }
 
   function check(world: World): void {
-    const { kernel, foreign, places } = world;
-    const held = places.flatMap((place) => place.held);
+    const { kernel, foreign, places, maps } = world;
+    const held = [...places.flatMap((place) => place.held), ...maps.flatMap((map) => map.keys)];
+    for (const map of maps) for (const key of map.keys) expect(places[1]!.registry.isOf(key, map)).toBe(true);
     const { registry } = places[0]!;
     // What a live lease holds is the kernel's word and everybody's.
     for (const key of held) {
@@ -261,8 +335,10 @@ describe('the key registry', () => {
 
   /** When all is cleaned up and swept, nothing is left but what live leases hold. */
   function checkEnd(world: World): void {
-    const { kernel, foreign, places } = world;
-    const held = places.flatMap((place) => place.held.map(({ id }) => id));
+    const { kernel, foreign, places, maps } = world;
+    const held = [...places, { held: maps.flatMap((map) => map.keys) }].flatMap((place) =>
+      place.held.map(({ id }) => id),
+    );
     const { registry } = places[0]!;
     registry.sweep();
     expect(registry.heldBits).toBe(bitsOf(held));

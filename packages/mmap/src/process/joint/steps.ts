@@ -78,9 +78,9 @@ export function detach({ counts }: JointEntry, index: number): void {
   Atomics.add(counts, index, -1);
 }
 
-/** Has the thing stay for good. The thread is attached: so nobody gives it back meanwhile, and who would later has seen this. */
-export function keep({ values }: JointEntry): void {
-  values[STAYS] = 1;
+/** Has the thing stay for good, or no more. The thread is attached: so nobody gives it back meanwhile, and who would later has seen this. */
+export function keep({ values }: JointEntry, isKept: boolean): void {
+  values[STAYS] = isKept ? 1 : 0;
 }
 
 /**

@@ -15,12 +15,15 @@ import {
   attach,
   claim,
   detach,
+  FREE,
   HOW_MUCH,
   keep,
+  KEPT,
   KIND,
   MAX_COUNT,
   publish,
   settle,
+  STATE,
   TOKEN,
   WHAT,
   type GiveBack,
@@ -89,9 +92,9 @@ export class JointHold {
     this.howMuch = entry.values[HOW_MUCH]!;
   }
 
-  /** Has the thing stay until the process ends, whoever lets go of it. */
-  keepForGood(): void {
-    if (this.#isCounted) keep(this.#entry);
+  /** Has the thing stay until the process ends, whoever lets go of it; or no more. */
+  keepForGood(isKept = true): void {
+    if (this.#isCounted) keep(this.#entry, isKept);
   }
 
   /** Lets go; the last one gives the thing back. If that is refused, it can be tried again. @throws `SystemError` */
@@ -152,6 +155,14 @@ export class JointThings {
     if (isThere && hold.place.token === token && entry.state[KIND] === kind) return hold;
     hold.leave();
     return undefined;
+  }
+
+  /** Whether threads hold the thing, or one of them is about to give it back. */
+  isHeld({ entry: index, token }: JointPlace): boolean {
+    if (!(index >= 0 && index < this.#entries.numUsed)) return false;
+    const { state, values } = this.#entries.at(index);
+    const word = Atomics.load(state, STATE);
+    return word !== FREE && word !== KEPT && values[TOKEN] === token;
   }
 
   #claim(): number {

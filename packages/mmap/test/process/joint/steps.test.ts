@@ -114,7 +114,7 @@ class World {
 
   /** Keeps the thing for good. */
   keep(): number {
-    this.#steps.keep(this.#entry);
+    this.#steps.keep(this.#entry, true);
     this.#told[IS_KEPT] = 1;
     return 1;
   }
