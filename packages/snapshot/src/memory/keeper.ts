@@ -22,6 +22,15 @@ export interface Keeping {
   readonly virtualMemory: VirtualMemory | undefined;
 }
 
+/**
+ * Whether what a keeper knows is so.
+ *
+ * - `'known'`: everything is as its fields say.
+ * - `'changing'`: from before the first of them changes until the last has. A call that finds it so follows one that was cut off in
+ *   between: by an error, or by the end of a script's time (`timeout` of `node:vm`), which runs no `catch` and no `finally`.
+ */
+type Certainty = 'known' | 'changing';
+
 /** Values refer to their keys here, and that keeps neither alive. */
 const keepers = new WeakMap<MemoryLike, MemoryKeeper>();
 
@@ -35,6 +44,7 @@ export function keeperOf(memory: MemoryLike): MemoryKeeper {
 export class MemoryKeeper {
   readonly #memory: MemoryLike;
   readonly #shared: boolean;
+  #certainty: Certainty = 'known';
   /** Whether no other copy of the package has it. */
   readonly #isOurs: boolean;
   /** The buffer that {@link #bytes} are of: V8 makes another when the memory grows. */
@@ -44,6 +54,8 @@ export class MemoryKeeper {
   /** What the pages of the range are mapped to, where they are not written. */
   #laid: Laid;
   #mappings: LaidMappings | undefined;
+  /** What laid it. */
+  #layer: VirtualMemory | undefined;
   /** What the memory held when watching began, or at the last restore. Not watched: `undefined`. */
   #saved: SavedMemory | undefined;
   /** Whether its snapshot was closed. It is then still what the memory is compared with, for the sake of others. */
@@ -60,19 +72,85 @@ export class MemoryKeeper {
 
   /** The memory's bytes now. */
   get bytes(): Uint8Array {
-    this.#refresh();
+    this.#begin();
+    this.#certainty = 'known';
     return this.#bytes;
   }
 
   /** How a saved memory is brought back, as it looks now. */
   methodFor(saved: SavedMemory): SnapshotMethod {
-    return this.#saved === saved ? this.#method : 'copy';
+    return this.#saved === saved && this.#certainty === 'known' ? this.#method : 'copy';
   }
 
   /** Begins to watch. The memory holds exactly the saved bytes. Never fails: the last way needs no help of the system. */
   watch(saved: SavedMemory, keeping: Keeping): void {
-    const hasMoved = this.#refresh();
-    if (!hasMoved && this.#watchOn(saved, keeping)) return;
+    this.#begin();
+    this.#watch(saved, keeping);
+    this.#certainty = 'known';
+  }
+
+  /**
+   * Makes the memory hold the saved bytes, and zeros behind them. Whatever the system refuses on the way, it holds them in the
+   * end, copied; only pages that it left unmapped make this throw. After a call that was cut off it looks at all of the memory.
+   */
+  restore(saved: SavedMemory, keeping: Keeping): void {
+    const isKnown = this.#begin();
+    this.#restore(saved, keeping, isKnown);
+    this.#certainty = 'known';
+  }
+
+  /** As {@link MemoryKeeper.restore}, but the pages are shared with the saved ones until they are written. */
+  fork(saved: SavedMemory, keeping: Keeping): void {
+    const isKnown = this.#begin();
+    const { method, virtualMemory } = keeping;
+    const range = this.#rangeFor(keeping);
+    const isKept = this.#saved === saved && isKnown;
+    if (isKept || this.#shared || method === 'copy' || range === undefined || virtualMemory === undefined) {
+      this.#restore(saved, keeping, isKnown);
+    } else {
+      this.#stop();
+      this.#layAndWatch(range, saved, virtualMemory);
+    }
+    this.#certainty = 'known';
+  }
+
+  /** Pages whose bytes are not the saved ones. */
+  differences(saved: SavedMemory, keeping: Keeping): PageRun[] {
+    const isKept = this.#begin() && this.#saved === saved;
+    const candidates = isKept ? this.#restorerOf(saved, keeping)?.changedRanges() : undefined;
+    this.#certainty = 'known';
+    return differences(this.#bytes, saved, saved.pageSize, candidates);
+  }
+
+  /** A snapshot was closed: its bytes are gone. */
+  forget(saved: SavedMemory): void {
+    this.#distances.forget(saved);
+    this.#isClosed ||= this.#saved === saved;
+    if (!this.#isClosed || !this.#distances.isEmpty) return;
+    this.#begin();
+    this.#stop();
+    this.#certainty = 'known';
+  }
+
+  /**
+   * Every call that may change what is known begins so, and ends with `'known'`. Returns whether it still is: V8 may have made
+   * other pages, and the last call may have been cut off.
+   */
+  #begin(): boolean {
+    const wasCutOff = this.#certainty === 'changing';
+    this.#certainty = 'changing';
+    const isSame = !this.#refresh();
+    if (!wasCutOff) return isSame;
+    this.#stop();
+    if (this.#laid === undefined) return false;
+    this.#laid = 'partly';
+    if (this.#layer !== undefined && this.#address !== undefined)
+      mend({ address: this.#address, bytes: this.#bytes }, this.#layer);
+    return false;
+  }
+
+  #watch(saved: SavedMemory, keeping: Keeping): void {
+    if (this.#watchOn(saved, keeping)) return;
     const range = this.#rangeFor(keeping);
     this.#stop();
     if (range === undefined || keeping.virtualMemory === undefined) return this.#start(saved, 'copy');
@@ -83,52 +161,17 @@ export class MemoryKeeper {
     this.#layAndWatch(range, saved, keeping.virtualMemory);
   }
 
-  /**
-   * Makes the memory hold the saved bytes, and zeros behind them. Whatever the system refuses on the way, it holds them in the
-   * end, copied; only pages that it left unmapped make this throw.
-   */
-  restore(saved: SavedMemory, keeping: Keeping): void {
-    const hasMoved = this.#refresh();
-    if (this.#saved === saved && !hasMoved) {
+  #restore(saved: SavedMemory, keeping: Keeping, isKnown: boolean): void {
+    if (this.#saved === saved && isKnown) {
       const restorer = this.#restorerOf(saved, keeping);
       if (restorer === undefined) copyBack(this.#bytes, saved);
       else this.#restoreWatched(restorer, saved);
       return;
     }
-    if (!hasMoved && this.#goTo(saved, keeping)) return;
+    if (isKnown && this.#goTo(saved, keeping)) return;
     this.#dropBehind(saved, keeping);
     copyBack(this.#bytes, saved);
-    this.watch(saved, keeping);
-  }
-
-  /** As {@link MemoryKeeper.restore}, but the pages are shared with the saved ones until they are written. */
-  fork(saved: SavedMemory, keeping: Keeping): void {
-    const hasMoved = this.#refresh();
-    const { method, virtualMemory } = keeping;
-    const range = this.#rangeFor(keeping);
-    const isKept = this.#saved === saved && !hasMoved;
-    if (isKept || this.#shared || method === 'copy' || range === undefined || virtualMemory === undefined) {
-      return this.restore(saved, keeping);
-    }
-    this.#stop();
-    this.#layAndWatch(range, saved, virtualMemory);
-  }
-
-  /** Pages whose bytes are not the saved ones. */
-  differences(saved: SavedMemory, keeping: Keeping): PageRun[] {
-    const hasMoved = this.#refresh();
-    const isKept = this.#saved === saved && !hasMoved;
-    const candidates = isKept ? this.#restorerOf(saved, keeping)?.changedRanges() : undefined;
-    return differences(this.#bytes, saved, saved.pageSize, candidates);
-  }
-
-  /** A snapshot was closed: its bytes are gone. */
-  forget(saved: SavedMemory): void {
-    this.#distances.forget(saved);
-    this.#isClosed ||= this.#saved === saved;
-    if (!this.#isClosed || !this.#distances.isEmpty) return;
-    this.#refresh();
-    this.#stop();
+    this.#watch(saved, keeping);
   }
 
   /** A snapshot was taken just now: the watch goes on for it, and what was written so far is where it differs from the last one. */
@@ -219,25 +262,30 @@ export class MemoryKeeper {
     this.#distances.clear();
   }
 
-  /** Reads buffer and address anew where V8 has made others. Returns whether watching has ended by that. */
+  /**
+   * Reads buffer and address anew where V8 has made others. Returns whether watching has ended by that. What was read is kept last, so
+   * that one that was cut off is done again.
+   */
   #refresh(): boolean {
     const buffer = webAssembly().bufferOf(this.#memory);
     const { byteLength } = buffer;
     if (buffer === this.#buffer && byteLength === this.#bytes.byteLength) return false;
-    this.#buffer = buffer;
     // Of a fixed length: a resizable buffer would lengthen it behind our back.
-    this.#bytes = new Uint8Array(buffer, 0, byteLength);
+    const bytes = new Uint8Array(buffer, 0, byteLength);
     const before = this.#address;
-    this.#address = undefined;
-    if (before === undefined) return true;
-    if (this.#bytes.byteLength > 0) this.#address = addressOf(this.#bytes);
-    if (this.#address !== before) {
-      // Moved: the new pages are plain. The old ones may be somebody else's already, so nothing is called off there.
-      this.#laid = undefined;
-      this.#mappings?.change(0);
-      this.#restorer = undefined;
+    const address = before === undefined || byteLength === 0 ? undefined : addressOf(bytes);
+    if (before !== undefined) {
+      if (address !== before) {
+        // Moved: the new pages are plain. The old ones may be somebody else's already, so nothing is called off there.
+        this.#laid = undefined;
+        this.#mappings?.change(0);
+        this.#restorer = undefined;
+      }
+      this.#stop();
     }
-    this.#stop();
+    this.#buffer = buffer;
+    this.#bytes = bytes;
+    this.#address = address;
     return true;
   }
 
@@ -272,15 +320,17 @@ export class MemoryKeeper {
 
   #layAndWatch(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
     this.#mappings ??= new LaidMappings(this.#memory);
-    if (!this.#mappings.change(saved.maxMappings)) return this.#copyAndWatch(range, saved, virtualMemory);
+    if (!saved.isLayable || !this.#mappings.change(saved.maxMappings))
+      return this.#copyAndWatch(range, saved, virtualMemory);
     const before = this.#laid;
+    this.#layer = virtualMemory;
     this.#laid = 'partly';
     const isLaid = layOver(range, saved, before, virtualMemory);
     if (isLaid) this.#laid = saved;
     this.#start(saved, isLaid && canWatch('laid', virtualMemory) ? 'laid' : 'copy');
   }
 
-  /** For a fork that there are no mappings for. */
+  /** For a fork that there are no mappings for, or no file. */
   #copyAndWatch(range: Range, saved: SavedMemory, virtualMemory: VirtualMemory): void {
     copyBack(range.bytes, saved);
     const isPlain = this.#unlay(range, saved, virtualMemory);

@@ -7,7 +7,7 @@ import type { VirtualMemory } from '@guardstripe/mmap';
 import { copyBack } from './pages.js';
 import type { SavedMemory } from './saved-memory.js';
 
-/** Stands for a descriptor where nothing is to be mapped. */
+/** Stands for a descriptor where no run is mapped. */
 const NO_FILE = -1;
 
 /** A memory's bytes and where they are. */
@@ -31,7 +31,6 @@ export type Laid = SavedMemory | 'partly' | undefined;
  */
 export function layOver(range: Range, saved: SavedMemory, laid: Laid, virtualMemory: VirtualMemory): boolean {
   const { fd = NO_FILE } = saved;
-  if (fd === NO_FILE && saved.runs.length > 0) return false;
   try {
     if (laid !== saved) removeLaid(range, laid, virtualMemory);
     let end = 0;

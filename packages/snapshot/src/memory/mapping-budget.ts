@@ -41,8 +41,10 @@ export class LaidMappings {
       limit ??= (host().maxMapCount ?? Infinity) * LIMIT_PART;
       if (used() + more > limit) return false;
     }
-    this.#held.mappings = mappings;
+    // What is given back is never more than what was counted, wherever this is cut off.
+    this.#held.mappings = Math.min(this.#held.mappings, mappings);
     add(more);
+    this.#held.mappings = mappings;
     return true;
   }
 }

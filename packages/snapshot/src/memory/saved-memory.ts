@@ -60,6 +60,11 @@ export class SavedMemory implements Contents {
     return this.#image?.fd;
   }
 
+  /** Whether there is anything to lay: a file, or nothing but zeros. */
+  get isLayable(): boolean {
+    return this.#image !== undefined || this.runs.length === 0;
+  }
+
   /** Gives file and mapping back. Pages of forks that are mapped to the file keep it for as long as they live. */
   close(): void {
     try {

@@ -4,6 +4,7 @@
  * first one's memory.
  */
 import { WrongTargetError } from '../errors.js';
+import { ExactNaN } from './float-bits.js';
 import type { Target } from './target.js';
 
 /**
@@ -33,8 +34,14 @@ export function describer(target: Target): (value: unknown) => Reference {
         ? { kind: 'numbered', number: value.name, length: value.length }
         : FOREIGN;
     }
-    return typeof value === 'number' || typeof value === 'bigint' ? { kind: 'plain', value } : FOREIGN;
+    const isPlain = typeof value === 'number' || typeof value === 'bigint' || value instanceof ExactNaN;
+    return isPlain ? { kind: 'plain', value } : FOREIGN;
   };
+}
+
+/** Whether an entry or a global need not be written. A NaN need: its bits are not seen. */
+export function isSame(current: unknown, saved: unknown): boolean {
+  return Object.is(current, saved) && !Number.isNaN(saved);
 }
 
 /**

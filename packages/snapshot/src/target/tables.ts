@@ -1,6 +1,6 @@
 /** Exported tables. A table never shrinks; entries that came later are cleared. */
 import { SnapshotUnsupportedError, WrongTargetError } from '../errors.js';
-import { translate, type Reference } from './references.js';
+import { isSame, translate, type Reference } from './references.js';
 import type { Target } from './target.js';
 import { webAssembly } from './webassembly.js';
 
@@ -35,7 +35,7 @@ export function writeTables({ tables }: Target, entries: readonly (readonly unkn
     const length = Number(lengthOf(table));
     for (let index = 0; index < length; index++) {
       const value = index < saved.length ? saved[index] : null;
-      if (getEntry(table, at(index)) !== value) setEntry(table, at(index), value);
+      if (!isSame(getEntry(table, at(index)), value)) setEntry(table, at(index), value);
     }
   });
 }
@@ -45,7 +45,7 @@ export function areTables({ tables }: Target, entries: readonly (readonly unknow
   return tables.every((table, i) => {
     const saved = entries[i]!;
     const current = readTable(table);
-    return current.length === saved.length && current.every((value, index) => value === saved[index]);
+    return current.length === saved.length && current.every((value, index) => isSame(value, saved[index]));
   });
 }
 

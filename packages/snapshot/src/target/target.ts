@@ -2,6 +2,7 @@
 import { invalidArgType, invalidArgValue } from '@guardstripe/common';
 
 import { SharedMemoryError } from '../errors.js';
+import { floatAccess } from './float-bits.js';
 import {
   kindOf,
   processObstacle,
@@ -174,6 +175,8 @@ function isWritable(global: object): boolean {
       `a global is exported that JavaScript cannot read: ${(error as Error).message}`,
     );
   }
+  // Written as JavaScript has it, a NaN would lose its bits.
+  if (Number.isNaN(value) && floatAccess(global) !== undefined) return true;
   return messageOf(() => setValue(global, value)) === '';
 }
 

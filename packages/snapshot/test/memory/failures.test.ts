@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { snapshot, SnapshotIncompleteError, type Snapshot } from '../../src/index.js';
+import { createInstancePool, snapshot, SnapshotIncompleteError, type Snapshot } from '../../src/index.js';
 import { FaultyMemory } from '../support/faulty.js';
 import { bytesOf, instantiate, type TestInstance } from '../support/wasm.js';
 import { WAYS } from '../support/ways.js';
@@ -144,6 +144,58 @@ describe.each(WAYS)('after a refusal, %s', (method) => {
       full.restoreInto(instance);
       expect(bytesOf(exports.memory).equals(bytesOf(first.exports.memory))).toBe(true);
     });
+  });
+});
+
+describe.each(WAYS)('a snapshot for which there was no memory file, %s', (method) => {
+  const withoutFiles = (): FaultyMemory => {
+    const system = new FaultyMemory();
+    snapshot(instantiate().instance, { method, virtualMemory: system.virtualMemory }).close();
+    system.fail('createImage');
+    return system;
+  };
+
+  it('is forked all the same, over whatever the other instance holds', () => {
+    const system = withoutFiles();
+    const first = filled();
+    const before = bytesOf(first.exports.memory);
+    using state = snapshot(first.instance, { method, virtualMemory: system.virtualMemory });
+    system.heal();
+    // One of the forks is laid with another snapshot's pages.
+    using laid = snapshot(instantiate().instance, { method, virtualMemory: system.virtualMemory });
+    const others = Array.from({ length: 3 }, () => instantiate());
+    laid.restoreInto(others[2]!.instance);
+    for (let round = 0; round < 3; round++) {
+      for (const { instance, exports } of others) {
+        exports.fill(0, 9 + round, 4 * WASM_PAGE);
+        state.restoreInto(instance);
+        expect(bytesOf(exports.memory).equals(before)).toBe(true);
+        exports.poke(round, 1);
+      }
+    }
+    first.exports.fill(0, 9, 4 * WASM_PAGE);
+    state.restore();
+    expect(bytesOf(first.exports.memory).equals(before)).toBe(true);
+  });
+
+  it('is what a pool of forks hands out', async () => {
+    const system = withoutFiles();
+    await using pool = createInstancePool({
+      create: () => instantiate(),
+      target: ({ instance }) => instance,
+      prepare: ({ exports }) => exports.fill(0, 5, 4 * WASM_PAGE),
+      size: 3,
+      fork: true,
+      snapshot: { method, virtualMemory: system.virtualMemory },
+    });
+    for (let round = 0; round < 3; round++) {
+      const leases = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()]);
+      for (const { instance } of leases) {
+        expect(bytesOf(instance.exports.memory).every((byte) => byte === 5)).toBe(true);
+        instance.exports.fill(100, round, WASM_PAGE);
+      }
+      for (const lease of leases) lease.release();
+    }
   });
 });
 

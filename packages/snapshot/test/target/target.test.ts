@@ -78,6 +78,16 @@ describe('what a snapshot is taken of', () => {
     expect(exports.peek(1)).toBe(1);
   });
 
+  it('tells -0 from 0 in a table', () => {
+    const table = new WebAssembly.Table({ element: 'externref', initial: 2 });
+    table.set(0, -0);
+    using state = snapshot({ memory: new WebAssembly.Memory({ initial: 1 }), table });
+    table.set(0, 0);
+    table.set(1, -0);
+    state.restore();
+    expect([table.get(0), table.get(1)]).toEqual([-0, undefined]);
+  });
+
   it('saves NaN, -0 and references of globals as they are', () => {
     const float = new WebAssembly.Global({ value: 'f64', mutable: true }, NaN);
     const zero = new WebAssembly.Global({ value: 'f32', mutable: true }, -0);
