@@ -1,6 +1,8 @@
 /** One instance of a pool, and how it gets back to where it began. */
+import { SnapshotIncompleteError } from '../errors.js';
 import { snapshot, type Snapshot } from '../snapshot.js';
-import { resolveTarget, type SnapshotTarget } from '../target/target.js';
+import { tableLengths } from '../target/tables.js';
+import { resolveTarget, type SnapshotTarget, type Target } from '../target/target.js';
 import { Holding } from './holding.js';
 import type { PoolSettings } from './options.js';
 
@@ -66,7 +68,7 @@ export class MemberMaker<T> {
   }
 
   /** Makes an instance that nobody else has. */
-  async #make<R extends object>(
+  async #make<R extends Pick<Member<T>, 'restore'>>(
     prepare: PoolSettings<T>['prepare'],
     begin: (target: SnapshotTarget) => R,
   ): Promise<R & { readonly instance: T; readonly holding: Holding }> {
@@ -77,12 +79,28 @@ export class MemberMaker<T> {
       holding.add(instance);
       await prepare(instance);
       const target = targetOf(instance);
-      const { memories } = resolveTarget(target, 'target', options?.threadsAtRest === true);
-      for (const memory of memories) holding.add(memory);
-      return { ...begin(target), instance, holding };
+      const parts = resolveTarget(target, 'target', options?.threadsAtRest === true);
+      for (const memory of parts.memories) holding.add(memory);
+      const begun = begin(target);
+      const lengths = tableLengths(parts);
+      const restore = (): void => {
+        begun.restore();
+        assertNoLonger(parts, lengths);
+      };
+      return { ...begun, restore, instance, holding };
     } catch (error) {
       holding.letGo();
       throw error;
     }
   }
+}
+
+/** A table never shrinks: the next user would see how far the last one has grown it, and may find no room to grow it again. */
+function assertNoLonger(parts: Target, lengths: readonly number[]): void {
+  tableLengths(parts).forEach((length, i) => {
+    if (length > lengths[i]!)
+      throw new SnapshotIncompleteError(
+        new Error(`table ${i} has ${length} entries, not ${lengths[i]}, and tables do not shrink`),
+      );
+  });
 }

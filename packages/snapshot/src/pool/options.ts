@@ -33,7 +33,10 @@ export interface InstancePoolOptions<T> {
   readonly fork?: boolean;
   /** How the snapshots are taken. */
   readonly snapshot?: SnapshotOptions;
-  /** Told of each instance that is handed out no more, because taking it back failed. Default: a process warning. */
+  /**
+   * Told of each instance that is handed out no more, because taking it back failed or an exported table became longer, which no table
+   * takes back. Default: a process warning.
+   */
   readonly onDiscard?: (error: unknown, instance: T) => void;
 }
 

@@ -40,6 +40,12 @@ export function writeTables({ tables }: Target, entries: readonly (readonly unkn
   });
 }
 
+/** Entries of each table now. */
+export function tableLengths({ tables }: Target): number[] {
+  const { lengthOf } = webAssembly();
+  return tables.map((table) => Number(lengthOf(table)));
+}
+
 /** Whether tables hold just these entries. */
 export function areTables({ tables }: Target, entries: readonly (readonly unknown[])[]): boolean {
   return tables.every((table, i) => {

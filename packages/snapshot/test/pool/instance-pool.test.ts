@@ -133,6 +133,35 @@ describe('a pool of instances', () => {
     another.release();
   });
 
+  it.each([false, true])('gives up an instance whose table became longer, fork: %s', async (fork) => {
+    const discarded: unknown[] = [];
+    await using pool = createInstancePool({
+      create,
+      target,
+      prepare: ({ exports }) => void exports.table.grow(1),
+      size: 2,
+      fork,
+      onDiscard: (error, instance) => discarded.push([error, instance]),
+    });
+    const leases = [await pool.acquire(), await pool.acquire()];
+    const grown = leases.map(({ instance }) => instance);
+    for (const { exports } of grown) exports.table.set(8, exports.ten);
+    for (const lease of leases) lease.release();
+    expect(discarded).toEqual([]);
+    for (let round = 0; round < 3; round++) {
+      const lease = await pool.acquire();
+      const { exports } = lease.instance;
+      expect([exports.table.length, exports.table.get(8)]).toEqual([9, null]);
+      exports.table.grow(round);
+      lease.release();
+    }
+    expect(discarded.map((each) => (each as unknown[])[0])).toEqual([
+      code('ERR_SNAPSHOT_INCOMPLETE'),
+      code('ERR_SNAPSHOT_INCOMPLETE'),
+    ]);
+    expect(pool.stats).toMatchObject({ leased: 0, discarded: 2 });
+  });
+
   it('gives up an instance that its user discards', async () => {
     const discarded: unknown[] = [];
     await using pool = createInstancePool({
