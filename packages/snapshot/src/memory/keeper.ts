@@ -23,11 +23,8 @@ export interface Keeping {
 }
 
 /**
- * Whether what a keeper knows is so.
- *
- * - `'known'`: everything is as its fields say.
- * - `'changing'`: from before the first of them changes until the last has. A call that finds it so follows one that was cut off in
- *   between: by an error, or by the end of a script's time (`timeout` of `node:vm`), which runs no `catch` and no `finally`.
+ * Whether what a keeper knows is so. It is `'changing'` from before the first field changes until the last has: a call that finds it so
+ * follows one that was cut off, by an error or by `timeout` of `node:vm`, which runs no `catch` and no `finally`.
  */
 type Certainty = 'known' | 'changing';
 
