@@ -25,6 +25,7 @@ export const PRIMITIVES = [
   'decommit',
   'decommitMany',
   'scanPages',
+  'scanOwnPages',
   'scanWrittenPages',
   'watchWrites',
   'unwatchWrites',
@@ -46,6 +47,7 @@ export const SLOT_PRIMITIVES = [
   'decommit',
   'decommitMany',
   'scanPages',
+  'scanOwnPages',
 ] as const satisfies readonly Primitive[];
 
 /** A refusal, by the kernel's name. */

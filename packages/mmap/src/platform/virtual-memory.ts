@@ -108,6 +108,11 @@ export interface VirtualMemory {
    */
   scanPages(address: number, byteLength: number, into: PageRuns): void;
   /**
+   * The same where no file is mapped, and without the pages of zeros: all that is found is the pages' own. Cheaper where many were
+   * only read.
+   */
+  scanOwnPages(address: number, byteLength: number, into: PageRuns): void;
+  /**
    * Whether this process can have first writes noted by the kernel: `userfaultfd` in asynchronous write-protect mode, Linux 6.7,
    * where no sandbox refuses it.
    */

@@ -134,6 +134,13 @@ export class Contents {
     return part !== undefined && part.start < end;
   }
 
+  /** Where the next image behind `offset` begins or, if one holds it, where that ends. */
+  boundBehind(offset: number): number {
+    const part = this.#parts[this.#firstBehind(offset)];
+    if (part === undefined) return Infinity;
+    return part.start > offset ? part.start : part.end;
+  }
+
   /** Index of the first image that ends behind `offset`; their number if none does. */
   #firstBehind(offset: number): number {
     let low = 0;

@@ -15,6 +15,7 @@
 import { imageDetached, type SystemError } from '../errors.js';
 import { pageRuns, type PageRuns } from '../platform/page-runs.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
+import { ApartScan } from './apart.js';
 import { eachChanged, type VisitRun } from './changed.js';
 import type { Contents } from './contents.js';
 import { COPY } from './costs.js';
@@ -62,6 +63,7 @@ export class Engine {
   readonly #policy = new RestorePolicy();
   /** Where the next walk's runs go. */
   #runs = fewRuns;
+  readonly #apart = new ApartScan();
 
   constructor(range: Range, contents: Contents, { virtualMemory, allowed, onRefusal }: EngineOptions) {
     this.target = new Target(range, contents, virtualMemory, onRefusal);
@@ -132,6 +134,7 @@ export class Engine {
   /** Other pages, or start bytes, or both. */
   retarget(range: Range, contents: Contents): void {
     this.watch.end();
+    this.#apart.forget();
     this.target.range = range;
     this.target.contents = contents;
     this.#policy.retargeted();
@@ -184,6 +187,7 @@ export class Engine {
   #dropFrom(base: number, from: number): void {
     // Dropped pages lose their protection and would count as written.
     this.watch.end();
+    this.#apart.forget();
     this.target.dropFrom(base, from);
   }
 
@@ -226,14 +230,15 @@ export class Engine {
         const upTo = Math.min(end, byteLength);
         gaps.open(base + start);
         for (let at = start; at < upTo; at = runs.walkEnd - base) {
-          virtualMemory.scanPages(base + at, upTo - at, runs);
-          if (runs === fewRuns && runs.count === FEW_RUNS) {
+          const isApart = decision === undefined && this.#apart.scan(virtualMemory, contents, base, byteLength, runs);
+          if (!isApart) virtualMemory.scanPages(base + at, upTo - at, runs);
+          if (!isApart && runs === fewRuns && runs.count === FEW_RUNS) {
             // Too many for this one: the walk begins again.
             runs = this.#runs = manyRuns;
             virtualMemory.scanPages(base + at, upTo - at, runs);
           }
           if (decision === undefined) {
-            decision = this.#decide(base, runs);
+            decision = this.#decide(base, runs, isApart);
             if (decision === 'drop') {
               result.strategy = 'drop';
               this.#dropFrom(base, 0);
@@ -264,7 +269,7 @@ export class Engine {
   }
 
   /** What to do beyond writing back what the first scan found. */
-  #decide(base: number, runs: PageRuns): Decision {
+  #decide(base: number, runs: PageRuns, isApart: boolean): Decision {
     const allowed = this.#allowed;
     if (!allowed.drop && !allowed.watch) return 'keep';
     if (!allowed.scan) return 'watch';
@@ -272,14 +277,17 @@ export class Engine {
     const { byteLength } = this.target.range;
     const rangePages = byteLength / this.#pageBytes;
     const isWhole = runs.walkEnd === base + byteLength;
-    if (runs.count === 0 && isWhole && policy.foundNothing(rangePages, this.#unseen)) return 'keep';
+    if (!isApart && runs.count === 0 && isWhole && policy.foundNothing(rangePages, this.#unseen)) return 'keep';
     if (runs.count < FEW_RUNS / 2) this.#runs = fewRuns;
     count(runs, this.#pageBytes, found);
+    if (isApart) found.zero = this.#apart.zeroPages;
     const probes = policy.probesFor(found.own);
     let stale = probes === 0 ? undefined : this.#staleness(base, runs, probes);
     if (stale !== undefined && stale > 0 && probes < MAX_PROBES)
       stale = this.#staleness(base, runs, MAX_PROBES);
     const decision = policy.decide(found, stale, rangePages, this.#unseen);
+    if (decision !== 'keep') this.#apart.forget();
+    else if (!isApart && isWhole) this.#apart.counted(found.zero, this.target.contents, byteLength);
     if (decision === 'watch') return this.watch.isPossible ? 'watch' : 'keep';
     return allowed.drop ? decision : 'keep';
   }

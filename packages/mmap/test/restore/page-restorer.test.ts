@@ -377,6 +377,7 @@ describe.runIf(PageRestorer.isSupported('watch'))(
 describe('a PageRestorer that the system refuses', () => {
   const CALLS = [
     'scanPages',
+    'scanOwnPages',
     'scanWrittenPages',
     'protectWrittenPages',
     'watchWrites',

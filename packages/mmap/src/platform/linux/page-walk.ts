@@ -59,6 +59,11 @@ export function mistakesSwapped(release: string): boolean {
 export interface PageWalks {
   /** Reports what is present or swapped out and not write-protected, by kind. */
   readonly present: (address: number, byteLength: number, into: PageRuns) => void;
+  /**
+   * The same without pages of zeros, where no file is mapped: all is {@link PageKind.OWN}. For each page that it passes, the kernel
+   * neither looks for a file nor makes a record: a third less where many are.
+   */
+  readonly presentOwn: (address: number, byteLength: number, into: PageRuns) => void;
   /** Reports what is in memory, write-protected or not. */
   readonly resident: (address: number, byteLength: number, into: PageRuns) => void;
   /**
@@ -121,25 +126,36 @@ export function pageWalks(kernelRelease = release()): PageWalks {
   };
   return {
     present(address, byteLength, into) {
+      words[16] = 0;
       words[18] = 0;
       // Which of the two does not matter, and a page that was swapped out is not present.
       words[20] = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
       words[22] = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO;
       report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
     },
+    presentOwn(address, byteLength, into) {
+      words[16] = PAGE_IS_PFNZERO;
+      words[18] = PAGE_IS_PFNZERO;
+      words[20] = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+      words[22] = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN;
+      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+    },
     resident(address, byteLength, into) {
+      words[16] = 0;
       words[18] = PAGE_IS_PRESENT;
       words[20] = 0;
       words[22] = PAGE_IS_PRESENT;
       report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
     },
     written(address, byteLength, into) {
+      words[16] = 0;
       words[18] = PAGE_IS_WRITTEN;
       words[20] = 0;
       words[22] = returned;
       report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
     },
     protect(address, byteLength) {
+      words[16] = 0;
       words[18] = PAGE_IS_WRITTEN;
       words[20] = 0;
       words[22] = 0;

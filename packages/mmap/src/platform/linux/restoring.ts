@@ -16,6 +16,7 @@ export type RestorePrimitives = MovePrimitives &
   Pick<
     VirtualMemory,
     | 'scanPages'
+    | 'scanOwnPages'
     | 'scanResident'
     | 'watchWrites'
     | 'unwatchWrites'
@@ -40,6 +41,7 @@ export function restorePrimitives(
   return {
     scanPages: (address, byteLength, into) =>
       (declaredWalks ??= pageWalks()).present(address, byteLength, into),
+    scanOwnPages: (address, byteLength, into) => walks().presentOwn(address, byteLength, into),
     scanResident: (address, byteLength, into) => walks().resident(address, byteLength, into),
     canWatch: () => watcher() !== null,
     watchWrites: (address, byteLength) => watching(address, byteLength).watch(address, byteLength),
