@@ -230,7 +230,8 @@ export class Engine {
         const upTo = Math.min(end, byteLength);
         gaps.open(base + start);
         for (let at = start; at < upTo; at = runs.walkEnd - base) {
-          const isApart = decision === undefined && this.#apart.scan(virtualMemory, contents, base, byteLength, runs);
+          const isApart =
+            decision === undefined && this.#apart.scan(virtualMemory, contents, base, byteLength, runs);
           if (!isApart) virtualMemory.scanPages(base + at, upTo - at, runs);
           if (!isApart && runs === fewRuns && runs.count === FEW_RUNS) {
             // Too many for this one: the walk begins again.
@@ -277,7 +278,8 @@ export class Engine {
     const { byteLength } = this.target.range;
     const rangePages = byteLength / this.#pageBytes;
     const isWhole = runs.walkEnd === base + byteLength;
-    if (!isApart && runs.count === 0 && isWhole && policy.foundNothing(rangePages, this.#unseen)) return 'keep';
+    if (!isApart && runs.count === 0 && isWhole && policy.foundNothing(rangePages, this.#unseen))
+      return 'keep';
     if (runs.count < FEW_RUNS / 2) this.#runs = fewRuns;
     count(runs, this.#pageBytes, found);
     if (isApart) found.zero = this.#apart.zeroPages;
