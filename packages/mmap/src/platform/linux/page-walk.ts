@@ -106,59 +106,36 @@ export function pageWalks(kernelRelease = release()): PageWalks {
     if (count < 0) throw new SystemError(c.errno(), { syscall: 'ioctl', address, byteLength });
     return count;
   };
-  const report = (count: number, into: PageRuns) => {
-    let reported = 0;
-    const end = PM_SCAN_ARG_BYTES / 4 + count * (PAGE_REGION_BYTES / 4);
-    for (let at = PM_SCAN_ARG_BYTES / 4; at < end; at += PAGE_REGION_BYTES / 4) {
-      const categories = words[at + 4]!;
-      if (isProtected(categories)) continue;
-      into.starts[reported] = words[at]! + words[at + 1]! * WORD;
-      into.ends[reported] = words[at + 2]! + words[at + 3]! * WORD;
-      into.kinds[reported++] =
-        (categories & PAGE_IS_PFNZERO) !== 0
-          ? PageKind.ZERO
-          : (categories & PAGE_IS_FILE) !== 0
-            ? PageKind.FILE
-            : PageKind.OWN;
-    }
-    into.count = reported;
-    into.walkEnd = words[8]! + words[9]! * WORD;
+  const ask = (inverted: number, all: number, any: number, told: number) => {
+    words[16] = inverted;
+    words[18] = all;
+    words[20] = any;
+    words[22] = told;
   };
+  const find = (address: number, byteLength: number, into: PageRuns) =>
+    report(words, walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+  // Which of the two does not matter, and a page that was swapped out is not present.
+  const there = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+  const watched = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN;
   return {
     present(address, byteLength, into) {
-      words[16] = 0;
-      words[18] = 0;
-      // Which of the two does not matter, and a page that was swapped out is not present.
-      words[20] = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
-      words[22] = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO;
-      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+      ask(0, 0, there, watched | PAGE_IS_FILE | PAGE_IS_PFNZERO);
+      find(address, byteLength, into);
     },
     presentOwn(address, byteLength, into) {
-      words[16] = PAGE_IS_PFNZERO;
-      words[18] = PAGE_IS_PFNZERO;
-      words[20] = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
-      words[22] = PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN;
-      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+      ask(PAGE_IS_PFNZERO, PAGE_IS_PFNZERO, there, watched);
+      find(address, byteLength, into);
     },
     resident(address, byteLength, into) {
-      words[16] = 0;
-      words[18] = PAGE_IS_PRESENT;
-      words[20] = 0;
-      words[22] = PAGE_IS_PRESENT;
-      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+      ask(0, PAGE_IS_PRESENT, 0, PAGE_IS_PRESENT);
+      find(address, byteLength, into);
     },
     written(address, byteLength, into) {
-      words[16] = 0;
-      words[18] = PAGE_IS_WRITTEN;
-      words[20] = 0;
-      words[22] = returned;
-      report(walk(address, byteLength, Math.min(into.starts.length, MAX_RUNS), 0), into);
+      ask(0, PAGE_IS_WRITTEN, 0, returned);
+      find(address, byteLength, into);
     },
     protect(address, byteLength) {
-      words[16] = 0;
-      words[18] = PAGE_IS_WRITTEN;
-      words[20] = 0;
-      words[22] = 0;
+      ask(0, PAGE_IS_WRITTEN, 0, 0);
       walk(address, byteLength, 0, PM_SCAN_WP_MATCHING);
     },
   };
@@ -167,4 +144,24 @@ export function pageWalks(kernelRelease = release()): PageWalks {
 function put(words: Uint32Array, index: number, value: number): void {
   words[index] = value; // modulo 2^32
   words[index + 1] = Math.floor(value / WORD);
+}
+
+/** Takes over what a walk found. */
+function report(words: Uint32Array, count: number, into: PageRuns): void {
+  let reported = 0;
+  const end = PM_SCAN_ARG_BYTES / 4 + count * (PAGE_REGION_BYTES / 4);
+  for (let at = PM_SCAN_ARG_BYTES / 4; at < end; at += PAGE_REGION_BYTES / 4) {
+    const categories = words[at + 4]!;
+    if (isProtected(categories)) continue;
+    into.starts[reported] = words[at]! + words[at + 1]! * WORD;
+    into.ends[reported] = words[at + 2]! + words[at + 3]! * WORD;
+    into.kinds[reported++] =
+      (categories & PAGE_IS_PFNZERO) !== 0
+        ? PageKind.ZERO
+        : (categories & PAGE_IS_FILE) !== 0
+          ? PageKind.FILE
+          : PageKind.OWN;
+  }
+  into.count = reported;
+  into.walkEnd = words[8]! + words[9]! * WORD;
 }
