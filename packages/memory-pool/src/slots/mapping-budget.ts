@@ -33,6 +33,29 @@ export interface MappingHolder {
   relieve(mappings: number): number;
 }
 
+/** The pools of a thread, whichever way each counts. */
+export class MappingHolders implements Iterable<MappingHolder> {
+  /** Weakly, so that a pool that nobody has any more is still collected. */
+  #holders: WeakRef<MappingHolder>[] = [];
+
+  add(holder: MappingHolder): void {
+    this.delete(holder);
+    this.#holders.push(new WeakRef(holder));
+  }
+
+  /** Forgets a holder, and those that were collected. */
+  delete(holder: MappingHolder): void {
+    this.#holders = this.#holders.filter((each) => ![undefined, holder].includes(each.deref()));
+  }
+
+  *[Symbol.iterator](): Generator<MappingHolder> {
+    for (const each of this.#holders) {
+      const holder = each.deref();
+      if (holder !== undefined) yield holder;
+    }
+  }
+}
+
 /** Counts mappings against a limit. */
 export class MappingBudget {
   /** Most mappings that the pools of the process may hold together with all others; `Infinity` without a limit. */
@@ -40,15 +63,20 @@ export class MappingBudget {
   readonly #maxMapCount: number;
   readonly #counts: MappingCounts;
   readonly #countMappings: () => number | undefined;
-  /** Weakly, so that a pool that nobody has any more is still collected. */
-  #holders: WeakRef<MappingHolder>[] = [];
+  readonly #holders: MappingHolders;
 
   /** @param maxMapCount - Linux's `vm.max_map_count`; `undefined` for no limit */
-  constructor(maxMapCount: number | undefined, counts: MappingCounts, count = countMappings) {
+  constructor(
+    maxMapCount: number | undefined,
+    counts: MappingCounts,
+    count = countMappings,
+    holders = new MappingHolders(),
+  ) {
     this.#maxMapCount = maxMapCount ?? Infinity;
     // What else there is in the process is counted.
     this.limit = mappingsForPools(this.#maxMapCount, 0);
     this.#counts = counts;
+    this.#holders = holders;
     this.#countMappings = count;
   }
 
@@ -72,7 +100,7 @@ export class MappingBudget {
     for (const holder of this.#holders) {
       const missing = this.#missing();
       if (missing <= 0) return;
-      holder.deref()?.relieve(missing + RELIEF_MAPPINGS);
+      holder.relieve(missing + RELIEF_MAPPINGS);
     }
     if (this.#missing() <= 0) return;
     this.#counts.add(-mappings);
@@ -86,13 +114,11 @@ export class MappingBudget {
 
   /** Whom to ask for mappings near the limit. */
   register(holder: MappingHolder): void {
-    this.unregister(holder);
-    this.#holders.push(new WeakRef(holder));
+    this.#holders.add(holder);
   }
 
-  /** Forgets a holder, and those that were collected. */
   unregister(holder: MappingHolder): void {
-    this.#holders = this.#holders.filter((each) => ![undefined, holder].includes(each.deref()));
+    this.#holders.delete(holder);
   }
 
   /** How many mappings there are too many; less than 0 for room. */
@@ -132,11 +158,13 @@ function now(): number {
   return (Date.now() & 0x7fff_ffff) | 1;
 }
 
+/** Pools of this thread, shared ones and others: near the limit all are asked, whoever wants mappings. */
+const holders = new MappingHolders();
 let shared: MappingBudget | undefined;
 
 /** The process's one budget, as this thread sees it. */
 export function mappingBudget(): MappingBudget {
-  shared ??= new MappingBudget(host().maxMapCount, processMappings());
+  shared ??= new MappingBudget(host().maxMapCount, processMappings(), countMappings, holders);
   return shared;
 }
 
@@ -144,6 +172,6 @@ let sharedPools: MappingBudget | undefined;
 
 /** The same budget for pools that threads share. */
 export function sharedMappingBudget(state: ProcessState): MappingBudget {
-  sharedPools ??= new MappingBudget(host().maxMapCount, sharedMappings(state));
+  sharedPools ??= new MappingBudget(host().maxMapCount, sharedMappings(state), countMappings, holders);
   return sharedPools;
 }

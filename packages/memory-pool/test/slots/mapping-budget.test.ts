@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
+import { processState } from '@guardstripe/mmap';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PoolMappingsError } from '../../src/index.js';
-import { MappingBudget, mappingBudget, type MappingHolder } from '../../src/slots/mapping-budget.js';
+import {
+  MappingBudget,
+  MappingHolders,
+  mappingBudget,
+  sharedMappingBudget,
+  type MappingHolder,
+} from '../../src/slots/mapping-budget.js';
 import { countMappings, type MappingCounts } from '../../src/slots/process-mappings.js';
 import { mappingsOf } from '../support/mappings.js';
 import { imageModule, smallPool, zeroModule } from '../support/memories.js';
@@ -21,7 +28,7 @@ class Process {
   }
 
   /** A thread's budget; `hidden` is a process without `/proc`. */
-  budget(maxMapCount: number | undefined, hidden = false): MappingBudget {
+  budget(maxMapCount: number | undefined, hidden = false, holders = new MappingHolders()): MappingBudget {
     const thread = this.held.push(0) - 1;
     const { words } = this;
     const sum = () => this.held.reduce((total, each) => total + each, 0);
@@ -32,10 +39,11 @@ class Process {
       },
       add: (mappings) => void (this.held[thread]! += mappings),
     };
-    return new MappingBudget(maxMapCount, counts, () => {
+    const count = () => {
       this.counts++;
       return hidden ? undefined : this.mappings;
-    });
+    };
+    return new MappingBudget(maxMapCount, counts, count, holders);
   }
 }
 
@@ -203,5 +211,45 @@ describe('a pool', () => {
     }
     pool.close({ force: true });
     expect(mappingBudget().held).toBe(before.held);
+  });
+});
+
+describe('budgets of both kinds in one thread', () => {
+  it('ask the same holders, whoever wants mappings', () => {
+    const one = new Process();
+    const holders = new MappingHolders();
+    const [own, shared] = [one.budget(10_000, true, holders), one.budget(10_000, true, holders)];
+    const asked: string[] = [];
+    const holder = (name: string, budget: MappingBudget): MappingHolder => ({
+      relieve() {
+        asked.push(name);
+        budget.add(-3000);
+        return 3000;
+      },
+    });
+    const [first, second] = [holder('own', own), holder('shared', shared)];
+    own.register(first);
+    shared.register(second);
+    own.take(3000);
+    shared.take(4952);
+    own.take(4);
+    expect(asked).toEqual(['own']);
+    shared.take(6000);
+    expect(asked).toEqual(['own', 'own', 'shared']);
+    own.unregister(first);
+    shared.unregister(second);
+    expect(() => shared.take(10_000)).toThrow(PoolMappingsError);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('hold what real pools of both kinds have', () => {
+    const before = mappingBudget().held;
+    using privately = smallPool({});
+    using together = smallPool({ shared: true });
+    for (const pool of [privately, together]) pool.openStore().allocate({ module: imageModule(1) });
+    const [own, shared] = [privately, together].map((pool) => pool.metrics().mappings);
+    expect(Math.min(own!, shared!)).toBeGreaterThan(0);
+    expect(mappingBudget().held - before).toBe(own! + shared!);
+    expect(sharedMappingBudget(processState()!).held).toBe(mappingBudget().held);
   });
 });
