@@ -214,7 +214,9 @@ export class Store implements Disposable {
 
   /** Frees every memory that the store holds, and rejects its waiting allocations. Disposing again does nothing. */
   dispose(): void {
-    if (this.#tenancy.state !== 'open') return;
+    // Disposed already, unless it was cut short.
+    const { state, length } = this.#tenancy;
+    if (state === 'released' || (state === 'disposed' && length === 0)) return;
     this.#tenancy.state = 'disposed';
     const { pending, tenancies } = this.#host.core;
     if (tenancies.closed) return;

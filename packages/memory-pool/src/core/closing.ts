@@ -7,7 +7,6 @@
  * From the end on nothing can be had any more; only the slab may still be there.
  */
 import type { KeyLease } from '@guardstripe/mpk';
-import type { SlabLayout } from '@guardstripe/layout';
 import { onFree, reportFailure } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { Images } from '../slots/image-table.js';
@@ -20,7 +19,6 @@ import type { Tenancy } from './tenancy.js';
 export interface ClosingParts extends TenanciesParts {
   readonly slab: SlabPages;
   readonly keys: KeyLease;
-  readonly layout: SlabLayout;
   readonly pages: SlotPages;
   readonly images: Images;
   readonly tenancies: Tenancies;

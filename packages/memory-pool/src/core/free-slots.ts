@@ -1,5 +1,9 @@
 /** Which slots are free, and who waits for one. */
-import { ModuleAffinityIndexAllocator, type MemoryKey } from '@guardstripe/index-allocator';
+import {
+  InconsistentStateError,
+  ModuleAffinityIndexAllocator,
+  type MemoryKey,
+} from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Lease } from './tenancy.js';
 import { WaitQueue, type WaitRequest } from './wait-queue.js';
@@ -28,6 +32,12 @@ export interface FreeSlots {
   /** At most so many slots of the part were used before and are free. */
   warmSlots(part: number): number;
   capacity(stripe: number): number;
+  /** Mends what calls left that were cut short. `isHeld` says of a slot whether somebody has it. */
+  mend(isHeld: (slot: number) => boolean): void;
+  /** Whether slots are on their way to waiters: taken, and nobody was told of them. */
+  readonly isHandingOut: boolean;
+  /** Whether this thread has taken the slot, and not given it back. */
+  isTaken(slot: number): boolean;
   /** Takes a free slot of the stripe, if there is one: by preference one that has the key's image. */
   take(stripe: number, key: MemoryKey | undefined): number | undefined;
   /** Takes a free slot that has the key's image, and makes it anybody's. */
@@ -51,7 +61,7 @@ export interface FreeSlots {
  */
 export class OwnFreeSlots implements FreeSlots {
   /** One a stripe. */
-  readonly allocators: readonly ModuleAffinityIndexAllocator[];
+  readonly allocators: ModuleAffinityIndexAllocator[];
   readonly numParts: number;
   readonly #numStripes: number;
   /** Stripes in which something came free for somebody who waits. */
@@ -93,6 +103,33 @@ export class OwnFreeSlots implements FreeSlots {
 
   capacity(stripe: number): number {
     return this.allocators[stripe]!.capacity;
+  }
+
+  /** Allocators whose lists were cut are made anew: what they knew of modules and of bytes in RAM is lost, and no slot is. */
+  mend(isHeld: (slot: number) => boolean): void {
+    for (const [stripe, allocator] of this.allocators.entries()) {
+      try {
+        allocator.checkConsistency();
+      } catch (error) {
+        if (!(error instanceof InconsistentStateError)) throw error;
+        const { capacity, maxUnusedWarmSlots } = allocator;
+        const fresh = new ModuleAffinityIndexAllocator(capacity, maxUnusedWarmSlots);
+        for (let index = 0; index < capacity; index++) fresh.alloc();
+        for (let index = 0; index < capacity; index++) {
+          if (!isHeld(index * this.#numStripes + stripe)) fresh.free(index, 0);
+        }
+        this.allocators[stripe] = fresh;
+      }
+    }
+  }
+
+  get isHandingOut(): boolean {
+    return this.#serving;
+  }
+
+  isTaken(slot: number): boolean {
+    const stripe = slot % this.#numStripes;
+    return this.allocators[stripe]!.isUsed((slot - stripe) / this.#numStripes);
   }
 
   /** Takes a free slot of the stripe, if there is one: by preference one that has the key's image. */

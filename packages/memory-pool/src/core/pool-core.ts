@@ -177,28 +177,29 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** Drops what the decommit queue holds and gives its slots back. */
   flush(): void {
-    this.#recycler.flush();
+    this.tenancies.finish();
+    this.tenancies.keepHouse(() => this.#recycler.flush());
     this.tenancies.settle();
   }
 
   /** Has free slots keep at most `maxBytes` in RAM, and at 0 neither mappings nor images. Returns how many bytes were given back. */
   trim(maxBytes: number): number {
     this.flush();
-    const trimmed = this.#recycler.trim(maxBytes);
+    const trimmed = this.tenancies.keepHouse(() => this.#recycler.trim(maxBytes));
     if (maxBytes === 0) this.relieve(Infinity);
     return trimmed;
   }
 
   /** Forgets a module: slots that keep its image for it lose the image and become anybody's. Returns how many. */
   purge(key: MemoryKey): number {
-    this.#recycler.flush();
-    const purged = this.#housekeeping.purge(key);
+    this.flush();
+    const purged = this.tenancies.keepHouse(() => this.#housekeeping.purge(key));
     this.tenancies.settle();
     return purged;
   }
 
   relieve(mappings: number): number {
-    return this.#housekeeping.relieve(mappings);
+    return this.tenancies.keepHouse(() => this.#housekeeping.relieve(mappings));
   }
 
   /** The image's module was closed: nobody will start from it, so no free slot keeps it. Live ones let go when they are freed. */
@@ -208,6 +209,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
   checkConsistency(): void {
+    this.tenancies.finish();
     const { queue } = this.#recycler;
     const books = { ...this.#closing, queue, pageBytes: this.#pageBytes };
     const { free } = this;
@@ -222,6 +224,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
    * all the same, and calling this again tries again.
    */
   close(reason: () => unknown): void {
+    if (!this.closed) this.tenancies.finish();
     if (this.#shared !== undefined) {
       this.#leave(reason);
       return;
@@ -303,6 +306,8 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** The last view of a slot was collected: nobody reaches its bytes any more. */
   #cooled(slot: number): void {
+    // While it still cools: a change that was cut short would put it there again.
+    if (!this.closed) this.tenancies.finish();
     if (!this.withheld.cooled(slot)) return;
     this.counters.add('cooledMemories', 1);
     if (this.closed && this.#shared !== undefined) this.#leaveLate();

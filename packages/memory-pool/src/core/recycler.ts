@@ -6,7 +6,13 @@
  *                   └── anything failed ───────────────────────────────▶ unknown, free
  */
 import type { SlabLayout } from '@guardstripe/layout';
-import type { PageRange, RestoreResult, RestoreStrategy, VirtualMemory } from '@guardstripe/mmap';
+import {
+  SystemError,
+  type PageRange,
+  type RestoreResult,
+  type RestoreStrategy,
+  type VirtualMemory,
+} from '@guardstripe/mmap';
 import type { Counters } from '../slots/counters.js';
 import { DecommitQueue } from '../slots/decommit-queue.js';
 import { reportFailure, type FailureEvent } from '../diagnostics.js';
@@ -87,7 +93,8 @@ export class SlotRecycler {
       // Only a guest of a striped slab can have called the host back with stripes closed.
       reset = this.#striped ? asHost(() => this.#reset.run(slot)) : this.#reset.run(slot);
     } catch (error) {
-      this.#giveBackFailed(slot, error);
+      this.giveBackUnknown(slot);
+      this.#note(slot, error);
       return;
     }
     if (reset === undefined) this.#layOver(slot);
@@ -96,6 +103,13 @@ export class SlotRecycler {
       if (reset.leftBytes > 0) this.#dropLeft(slot, reset);
       else this.#giveBackClean(slot, reset.strategy, reset.bytesWritten, reset.bytesResident);
     }
+  }
+
+  /** Gives a slot back of whose pages nothing is known, or that could not be reset: it is laid over before its next use. */
+  giveBackUnknown(slot: number): void {
+    this.#counters.add('failedResets', 1);
+    this.#records.putUnknown(slot);
+    this.#free.giveBack(slot, 0);
   }
 
   /** Puts a live slot back to its start, as far as it is accessible. @throws `SystemError` */
@@ -146,9 +160,9 @@ export class SlotRecycler {
         throw new PoolCorruptedError(`slot ${slot} was dropped while a tenant has it`);
       if (failure === undefined) {
         this.#giveBackClean(slot, strategies[i]!, written[i]!, resident[i]!);
-      } else this.#giveBackFailed(slot);
+      } else this.giveBackUnknown(slot);
     }
-    if (failure !== undefined) this.failures.push({ slot: freed[0]!, error: failure });
+    if (failure !== undefined) this.#note(freed[0]!, failure);
   }
 
   /**
@@ -162,7 +176,7 @@ export class SlotRecycler {
         this.#reset.drop(slot);
       } catch (error) {
         // Locked pages, for one. The slot is as clean as before.
-        this.failures.push({ slot, error });
+        this.#note(slot, error);
         return bytesResident;
       }
       trimmed += bytesResident;
@@ -200,7 +214,8 @@ export class SlotRecycler {
     try {
       this.#pages.drop(slot, reset.leftOffset, reset.leftBytes);
     } catch (error) {
-      this.#giveBackFailed(slot, error);
+      this.giveBackUnknown(slot);
+      this.#note(slot, error);
       return;
     }
     this.#counters.addDecommit();
@@ -210,14 +225,15 @@ export class SlotRecycler {
   /** Lays fresh pages over a slot that is not to be reset: now if only its image has to go, else before its next use. */
   #layOver(slot: number): void {
     if (this.#records.isTainted(slot)) {
-      this.#giveBackFailed(slot);
+      this.giveBackUnknown(slot);
       return;
     }
     try {
       // Nobody will want the image again, and as long as a slot has it mapped its bytes stay in memory.
       this.#memory.surrender(slot);
     } catch (error) {
-      this.#giveBackFailed(slot, error);
+      this.giveBackUnknown(slot);
+      this.#note(slot, error);
       return;
     }
     this.#counters.addReset('drop', 0);
@@ -237,16 +253,14 @@ export class SlotRecycler {
     this.trim(this.#maxUnusedBytesResident - slack);
   }
 
+  /** What the system refuses is told of last. Anything else, as the end of the stack, is for whoever called. */
+  #note(slot: number, error: unknown): void {
+    if (!(error instanceof SystemError)) throw error;
+    this.failures.push({ slot, error });
+  }
+
   #assertLive(slot: number, what: string): void {
     if (!this.#records.isLive(slot))
       throw new PoolCorruptedError(`slot ${slot} is ${what}, and nobody has it`);
-  }
-
-  #giveBackFailed(slot: number, error?: unknown): void {
-    if (error !== undefined) this.failures.push({ slot, error });
-    this.#counters.add('failedResets', 1);
-    // It is laid over before its next use.
-    this.#records.putUnknown(slot);
-    this.#free.giveBack(slot, 0);
   }
 }

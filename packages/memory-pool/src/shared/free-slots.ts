@@ -12,6 +12,8 @@ export interface SharedFreeSlotsParts {
   /** One a stripe. */
   readonly allocators: readonly SlotAllocator[];
   readonly records: SlotRecords;
+  /** The calling one, as the allocator knows it. */
+  readonly thread: number;
   /** A slot's bytes in RAM while it is free. Written by who frees it, before it does. */
   readonly resident: Float64Array;
   readonly counters: Pick<Counters, 'add' | 'set'>;
@@ -73,6 +75,19 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
   warmSlots(part: number): number {
     const { allocator } = this.#shards[part]!;
     return Math.min(allocator.unusedWarmSlots, Math.ceil(allocator.capacity / allocator.numShards));
+  }
+
+  mend(): void {
+    // Whoever takes a lock mends what it finds.
+    for (const { length } of this.#allocators) void length;
+  }
+
+  get isHandingOut(): boolean {
+    return this.#lines.some((line) => line.isBusy);
+  }
+
+  isTaken(slot: number): boolean {
+    return this.holder(slot) === this.#parts.thread;
   }
 
   capacity(stripe: number): number {

@@ -31,6 +31,7 @@ export class SharedLine<T> {
   readonly #allocator: SlotAllocator;
   readonly #gate: SlotGate;
   readonly #onLength: () => void;
+  #standing = 0;
 
   /** @param onLength - told of each change of the length */
   constructor(allocator: SlotAllocator, gate: SlotGate, onLength: () => void) {
@@ -49,7 +50,10 @@ export class SharedLine<T> {
       this.#waiters.add(waiter);
       this.#count();
       signal?.addEventListener('abort', onAbort, { once: true });
-      void this.#stand(waiter, request, resolve).catch((error: unknown) => this.#reject(waiter, error));
+      this.#standing++;
+      void this.#stand(waiter, request, resolve)
+        .catch((error: unknown) => this.#reject(waiter, error))
+        .finally(() => this.#standing--);
     });
   }
 
@@ -61,6 +65,11 @@ export class SharedLine<T> {
   /** Rejects everybody. */
   rejectAll(reason: () => unknown): void {
     for (const waiter of this.#waiters) this.#reject(waiter, reason());
+  }
+
+  /** Whether somebody waits here, or has been given a slot that nobody has been told of. */
+  get isBusy(): boolean {
+    return this.#standing > 0;
   }
 
   async #stand(waiter: Waiter, request: WaitRequest<T>, resolve: (value: T) => void): Promise<void> {

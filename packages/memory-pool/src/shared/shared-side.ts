@@ -86,9 +86,9 @@ export class SharedSide {
 
   free(withhold: (slot: number) => void): SharedFreeSlots {
     const { resident } = this.#state;
-    const { records, counters } = this;
+    const { records, counters, thread } = this;
     const allocators = this.#byStripe;
-    return new SharedFreeSlots({ allocators, records, counters, resident, withhold });
+    return new SharedFreeSlots({ allocators, records, thread, counters, resident, withhold });
   }
 
   /**

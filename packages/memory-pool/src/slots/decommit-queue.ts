@@ -35,6 +35,10 @@ export class DecommitQueue {
     return this.#length === this.capacity;
   }
 
+  has(slot: number): boolean {
+    return this.slots.subarray(0, this.#length).includes(slot);
+  }
+
   /** Adds what `reset` leaves to drop, at `address`; the queue must not be full. */
   push(slot: number, address: number, reset: RestoreResult): void {
     const at = this.#length;

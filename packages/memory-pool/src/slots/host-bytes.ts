@@ -75,7 +75,10 @@ export class HostBytes {
     if (view !== undefined && end <= view.byteLength) return view;
     const accessibleBytes = this.#records.accessiblePages(slot) * this.#pageBytes;
     if (!(end <= accessibleBytes)) throw new PoolCorruptedError(`slot ${slot} has no byte ${end}`);
-    if (view !== undefined) detachView(view.buffer as ArrayBuffer);
+    if (view !== undefined) {
+      this.#views.delete(slot);
+      detachView(view.buffer as ArrayBuffer);
+    }
     const fresh = new Bytes(createView(this.#pages.addressOf(slot), accessibleBytes));
     this.#views.set(slot, fresh);
     return fresh;

@@ -198,10 +198,11 @@ export class SlotMemory {
     const records = this.#records;
     this.#assertFree(slot, 'is laid over');
     this.#reset.unwatch(slot);
+    const before = this.mappingsOf(slot);
     this.#pages.blank(slot);
-    this.#account(-this.mappingsOf(slot));
     records.setAccessiblePages(slot, 0);
     this.#forgetImage(slot);
+    this.#account(-before);
     records.setTainted(slot, false);
   }
 
@@ -309,9 +310,11 @@ export class SlotMemory {
       throw new PoolCorruptedError(`slot ${slot} ${what} while a tenant has it`);
   }
 
+  /** In this order: cut short, it leaves an image that is kept too long, never a record of one that is not kept. */
   #forgetImage(slot: number): void {
-    this.#images.release(this.#records.imageId(slot));
+    const imageId = this.#records.imageId(slot);
     this.#records.clearImage(slot);
+    this.#images.release(imageId);
   }
 
   /** Maps an image, over what is left of the one before. */
@@ -319,13 +322,14 @@ export class SlotMemory {
     // It was open when the allocation was asked for; the slot was waited for since.
     if (image.closed) throw new ModuleClosedError('allocate a memory');
     this.#pages.mapImage(slot, image);
+    const before = this.#records.imageId(slot);
     this.#images.retain(image);
-    this.#images.release(this.#records.imageId(slot));
     this.#records.setImage(
       slot,
       image.id,
       image.offsetBytes / this.#pageBytes,
       image.byteLength / this.#pageBytes,
     );
+    this.#images.release(before);
   }
 }

@@ -68,13 +68,14 @@ export class SlotViews {
   end(slot: number): ViewsLeft {
     const ledger = this.#ledgers.get(slot);
     if (ledger === undefined || !ledger.isUsed) return 'none';
-    const { isSafe, isStolen } = ledger;
     const whenCollected = () => this.#whenCollected(slot);
+    const { views, isSafe, isStolen } = ledger;
+    const left = isSafe ? views.end(whenCollected) : views.endUnsafe(whenCollected);
+    // Not before: cut short, it must not look as if no view had been handed out.
     ledger.current = undefined;
     ledger.isUsed = false;
     ledger.isSafe = false;
     ledger.isStolen = false;
-    const left = isSafe ? ledger.views.end(whenCollected) : ledger.views.endUnsafe(whenCollected);
     return isStolen ? 'stolen' : left;
   }
 

@@ -120,9 +120,7 @@ export class ViewLedger {
   end(whenCollected: () => void): ViewsLeft {
     const cohort = this.#detachAll();
     if (cohort === undefined) return 'none';
-    if (cohort.stolen) return 'stolen';
-    collected.register(cohort, whenCollected);
-    return 'held';
+    return this.#endCohort(cohort, whenCollected);
   }
 
   /**
@@ -131,13 +129,20 @@ export class ViewLedger {
    */
   endUnsafe(whenCollected: () => void): ViewsLeft {
     const cohort = this.#detachAll();
-    if (cohort === undefined || !(cohort.stolen || cohort.undetachable)) return 'none';
-    if (cohort.stolen) return 'stolen';
-    collected.register(cohort, whenCollected);
-    return 'held';
+    if (cohort !== undefined && (cohort.stolen || cohort.undetachable))
+      return this.#endCohort(cohort, whenCollected);
+    this.#cohort = undefined;
+    return 'none';
   }
 
-  /** The cohort that ended, if any bytes were shown. */
+  /** Lets go of a cohort when it is known who hears of its end, and not before: the stack may end at any call. */
+  #endCohort(cohort: Cohort, whenCollected: () => void): 'held' | 'stolen' {
+    if (!cohort.stolen) collected.register(cohort, whenCollected);
+    this.#cohort = undefined;
+    return cohort.stolen ? 'stolen' : 'held';
+  }
+
+  /** Takes all views away. Returns whose they were, if any bytes were shown. */
   #detachAll(): Cohort | undefined {
     const cohort = this.#cohort;
     for (const view of this.#strong) this.#takeBack(view);
@@ -146,7 +151,6 @@ export class ViewLedger {
       for (const view of this.#weak.values()) this.#takeBack(view.deref());
       this.#weak = undefined;
     }
-    this.#cohort = undefined;
     return cohort;
   }
 
