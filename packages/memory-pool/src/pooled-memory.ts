@@ -6,6 +6,7 @@ import {
   checkInteger,
   hex,
   invalidArgType,
+  invalidArgValue,
   outOfRange,
   readOptions,
   showAs,
@@ -17,7 +18,7 @@ import { MemoryFreedError, StoreReleasedError } from './errors.js';
 import { hintOfPages } from './hints.js';
 import { ask, askNow, tellFailed, tellShrunk, type Growth, type MemoryLimiter } from './limiter.js';
 import type { PoolCore } from './core/pool-core.js';
-import { byteLengthOf } from './slots/host-bytes.js';
+import { areGone, byteLengthOf } from './slots/host-bytes.js';
 import type { PoolModule } from './module/module.js';
 import type { MemoryTemplate } from './module/template.js';
 import type { Lease } from './core/tenancy.js';
@@ -127,7 +128,7 @@ export class PooledMemory implements Disposable {
   /**
    * Fills `target` with bytes from `offset` on.
    *
-   * @throws as {@link PooledMemory.read}
+   * @throws as {@link PooledMemory.read}; also `TypeError` `ERR_INVALID_ARG_VALUE` for bytes that were detached
    */
   readInto(target: Uint8Array, offset: number): void {
     const byteLength = lengthOf('target', target, offset, 'readInto(target, offset)');
@@ -138,7 +139,7 @@ export class PooledMemory implements Disposable {
   /**
    * Copies `bytes` into the memory, from `offset` on.
    *
-   * @throws as {@link PooledMemory.read}
+   * @throws as {@link PooledMemory.readInto}
    */
   write(offset: number, bytes: Uint8Array): void {
     const byteLength = lengthOf('bytes', bytes, offset, 'write(offset, bytes)');
@@ -334,7 +335,11 @@ export class PooledMemory implements Disposable {
 
 /** @param other - the argument beside it: bytes there are two that changed places */
 function lengthOf(name: string, bytes: unknown, other: unknown, call: string): number {
-  if (types.isUint8Array(bytes)) return byteLengthOf(bytes);
+  if (types.isUint8Array(bytes)) {
+    const byteLength = byteLengthOf(bytes);
+    if (byteLength === 0 && areGone(bytes)) throw invalidArgValue(name, 'must not be detached', bytes);
+    return byteLength;
+  }
   const hint = types.isUint8Array(other) ? `Did you mean ${call}?` : undefined;
   throw invalidArgType(name, 'an instance of Uint8Array', bytes, hint);
 }

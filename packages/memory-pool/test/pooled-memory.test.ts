@@ -85,6 +85,23 @@ describe('read, readInto, write and fill', () => {
     expect(() => memory.write(0, new Uint8Array(0))).toThrow(MemoryFreedError);
   });
 
+  it('refuse bytes that were transferred away, or lie behind the end of their buffer', () => {
+    using pool = smallPool();
+    const memory = pool.openStore().allocate({ module: zeroModule() });
+    const detached = new Uint8Array(8);
+    structuredClone(detached.buffer, { transfer: [detached.buffer] });
+    const shrunk = new ArrayBuffer(16, { maxByteLength: 16 });
+    const behind = new Uint8Array(shrunk, 8, 8);
+    shrunk.resize(4);
+    const wrongValue = expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' });
+    for (const bytes of [detached, behind]) {
+      expect(() => memory.write(0, bytes)).toThrow(wrongValue);
+      expect(() => memory.readInto(bytes, 0)).toThrow(wrongValue);
+    }
+    memory.write(0, new Uint8Array(0));
+    memory.readInto(new Uint8Array(shrunk, 4, 0), 0);
+  });
+
   it('believe the array, not its properties, and give no buffer to a species', () => {
     using pool = smallPool();
     const memory = pool.openStore().allocate({ module: zeroModule() });

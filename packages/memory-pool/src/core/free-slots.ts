@@ -63,6 +63,8 @@ export class OwnFreeSlots implements FreeSlots {
   /** One a stripe. */
   readonly allocators: ModuleAffinityIndexAllocator[];
   readonly numParts: number;
+  /** An attempt takes its slot itself. */
+  readonly isHandingOut = false;
   readonly #numStripes: number;
   /** Stripes in which something came free for somebody who waits. */
   readonly due = new Set<number>();
@@ -107,6 +109,7 @@ export class OwnFreeSlots implements FreeSlots {
 
   /** Allocators whose lists were cut are made anew: what they knew of modules and of bytes in RAM is lost, and no slot is. */
   mend(isHeld: (slot: number) => boolean): void {
+    this.#serving = false;
     for (const [stripe, allocator] of this.allocators.entries()) {
       try {
         allocator.checkConsistency();
@@ -121,10 +124,6 @@ export class OwnFreeSlots implements FreeSlots {
         this.allocators[stripe] = fresh;
       }
     }
-  }
-
-  get isHandingOut(): boolean {
-    return this.#serving;
   }
 
   isTaken(slot: number): boolean {

@@ -101,6 +101,9 @@ function partOf(fd: number, name: string, offset: unknown, byteLength: unknown):
   const fileBytes = Number(before.size);
   checkBytes(offset, 'description.offset', 0, fileBytes);
   const restBytes = fileBytes - offset;
+  // As files of procfs and sysfs are.
+  if (fileBytes === 0 && readSync(fd, new Uint8Array(1), 0, 1, 0) > 0)
+    throw invalidArgValue('description.file', 'must be a file whose size is known', name);
   if (byteLength === undefined) return { fd, name, offset, byteLength: restBytes, before };
   checkBytes(byteLength, 'description.byteLength', 0, restBytes);
   return { fd, name, offset, byteLength, before };

@@ -23,7 +23,18 @@ const copyInto = taken<[source: Uint8Array, offset?: number], void>(TYPED_ARRAY,
 const fillWith = taken<[value: number, start: number, end: number], void>(TYPED_ARRAY, 'fill');
 /** How many bytes there are, whatever a property says that a caller put over the real one. */
 export const byteLengthOf = taken<[], number>(TYPED_ARRAY, 'byteLength');
+const keysOf = taken<[], unknown>(TYPED_ARRAY, 'keys');
 const Bytes = Uint8Array;
+
+/** Whether the bytes were transferred away, or lie behind the end of a buffer that became shorter. The engine says so by throwing. */
+export function areGone(bytes: Uint8Array): boolean {
+  try {
+    keysOf(bytes);
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 /** Copies to and from slots' memories. Ranges were checked: they lie inside the memory's size. */
 export class HostBytes {

@@ -241,6 +241,7 @@ describe('what is no file', () => {
     ['ERR_INVALID_ARG_VALUE', { file: directory }],
     ['ERR_INVALID_ARG_VALUE', { file: pipe }],
     ['ERR_INVALID_ARG_VALUE', { file: '/dev/zero', byteLength: 1 }],
+    ['ERR_INVALID_ARG_VALUE', { file: '/proc/self/maps' }],
     ['ENOENT', { file: join(folder, 'nothing') }],
     ['EBADF', { file: 100_000 }],
     ['ERR_OUT_OF_RANGE', { file: -1 }],
