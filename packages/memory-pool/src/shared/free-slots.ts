@@ -79,7 +79,7 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
 
   mend(): void {
     // Whoever takes a lock mends what it finds.
-    for (const { length } of this.#allocators) void length;
+    for (const { unusedWarmSlots } of this.#allocators) void unusedWarmSlots;
   }
 
   get isHandingOut(): boolean {
