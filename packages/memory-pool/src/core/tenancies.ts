@@ -340,8 +340,7 @@ export class Tenancies {
 
   /** Gives the slot back if nobody has it, and nobody will get it. It may be half reset. */
   #giveBackLost(slot: number): void {
-    const isLost =
-      !this.#records.isLive(slot) && !this.#isSomewhere(slot) && this.#free.isTaken(slot);
+    const isLost = !this.#records.isLive(slot) && !this.#isSomewhere(slot) && this.#free.isTaken(slot);
     if (isLost) this.#recycler.giveBackUnknown(slot);
   }
 
