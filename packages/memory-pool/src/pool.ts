@@ -273,7 +273,7 @@ export class MemoryPool implements Disposable {
 
   /** The pool's numbers now. */
   metrics(): PoolMetrics {
-    if (!this.#core.closed) this.#core.tenancies.finish();
+    if (!this.#core.closed) this.#core.tenancies.change.finish();
     const { counters, free, queued, waiting, withheld } = this.#core;
     return {
       liveMemories: counters.get('liveMemories'),
@@ -317,7 +317,7 @@ export class MemoryPool implements Disposable {
     const { force = false } = readOptions(options, ['force']);
     checkBoolean(force, 'options.force');
     const core = this.#core;
-    if (!core.closed) core.tenancies.finish();
+    if (!core.closed) core.tenancies.change.finish();
     const liveMemories = core.closed ? 0 : core.counters.get('liveMemories');
     if (liveMemories > 0 && !force)
       throw new PoolBusyError(liveMemories, core.liveByThread(), core.mover?.inFlightMemories);

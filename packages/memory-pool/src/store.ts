@@ -214,7 +214,7 @@ export class Store implements Disposable {
 
   /** Frees every memory that the store holds, and rejects its waiting allocations. Disposing again does nothing. */
   dispose(): void {
-    this.#host.core.tenancies.finish();
+    this.#host.core.tenancies.change.finish();
     // Disposed already, unless it was cut short.
     const { state, length } = this.#tenancy;
     if (state === 'released' || (state === 'disposed' && length === 0)) return;

@@ -177,15 +177,15 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** Drops what the decommit queue holds and gives its slots back. */
   flush(): void {
-    this.tenancies.finish();
-    this.tenancies.keepHouse(() => this.#recycler.flush());
+    this.tenancies.change.finish();
+    this.tenancies.change.keepHouse(() => this.#recycler.flush());
     this.tenancies.settle();
   }
 
   /** Has free slots keep at most `maxBytes` in RAM, and at 0 neither mappings nor images. Returns how many bytes were given back. */
   trim(maxBytes: number): number {
     this.flush();
-    const trimmed = this.tenancies.keepHouse(() => this.#recycler.trim(maxBytes));
+    const trimmed = this.tenancies.change.keepHouse(() => this.#recycler.trim(maxBytes));
     if (maxBytes === 0) this.relieve(Infinity);
     return trimmed;
   }
@@ -193,13 +193,13 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** Forgets a module: slots that keep its image for it lose the image and become anybody's. Returns how many. */
   purge(key: MemoryKey): number {
     this.flush();
-    const purged = this.tenancies.keepHouse(() => this.#housekeeping.purge(key));
+    const purged = this.tenancies.change.keepHouse(() => this.#housekeeping.purge(key));
     this.tenancies.settle();
     return purged;
   }
 
   relieve(mappings: number): number {
-    return this.tenancies.keepHouse(() => this.#housekeeping.relieve(mappings));
+    return this.tenancies.change.keepHouse(() => this.#housekeeping.relieve(mappings));
   }
 
   /** The image's module was closed: nobody will start from it, so no free slot keeps it. Live ones let go when they are freed. */
@@ -209,7 +209,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /** Checks that no slot is lost, nor in two hands; {@link checkBooks}. */
   checkConsistency(): void {
-    this.tenancies.finish();
+    this.tenancies.change.finish();
     const { queue } = this.#recycler;
     const books = { ...this.#closing, queue, pageBytes: this.#pageBytes };
     const { free } = this;
@@ -224,7 +224,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
    * all the same, and calling this again tries again.
    */
   close(reason: () => unknown): void {
-    if (!this.closed) this.tenancies.finish();
+    if (!this.closed) this.tenancies.change.finish();
     if (this.#shared !== undefined) {
       this.#leave(reason);
       return;
@@ -307,7 +307,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** The last view of a slot was collected: nobody reaches its bytes any more. */
   #cooled(slot: number): void {
     // While it still cools: a change that was cut short would put it there again.
-    if (!this.closed) this.tenancies.finish();
+    if (!this.closed) this.tenancies.change.finish();
     if (!this.withheld.cooled(slot)) return;
     this.counters.add('cooledMemories', 1);
     if (this.closed && this.#shared !== undefined) this.#leaveLate();

@@ -11,7 +11,6 @@
 import type { AbortSignalLike } from '@guardstripe/common';
 import { onAllocate, onFree, type AllocateEvent } from '../diagnostics.js';
 import {
-  MemoryFreedError,
   PoolClosedError,
   PoolCorruptedError,
   StoreDisposedError,
@@ -29,7 +28,7 @@ import type { SlotRecords } from '../slots/records.js';
 import type { SlotViews } from '../slots/views.js';
 import { sayGoodbye } from './farewell.js';
 import type { FreeSlots } from './free-slots.js';
-import { InHand, Step } from './in-hand.js';
+import { ChangeOfHands } from './hand/change-of-hands.js';
 import type { PendingAnswers } from './pending-answers.js';
 import type { SlotRecycler } from './recycler.js';
 import type { Shortage } from './nets/shortage.js';
@@ -66,30 +65,24 @@ export class Tenancies {
   closed = false;
   /** Those whose limiters want to hear of the end, and that hold something. */
   readonly limited = new Set<Tenancy>();
+  /** What is in hand now. */
+  readonly change: ChangeOfHands;
   readonly #records: SlotRecords;
   readonly #counters: Counters;
   readonly #memory: SlotMemory;
   readonly #bytes: HostBytes;
-  readonly #views: SlotViews;
   readonly #free: FreeSlots;
   readonly #recycler: SlotRecycler;
-  readonly #withheld: WithheldSlots;
-  readonly #pending: PendingAnswers;
   readonly #shortage: Shortage;
-  readonly #numSlots: number;
-  readonly #hand = new InHand();
 
   constructor(parts: TenanciesParts) {
-    this.#numSlots = parts.layout.numSlots;
+    this.change = new ChangeOfHands(parts, this.limited);
     this.#records = parts.records;
     this.#counters = parts.counters;
     this.#memory = parts.memory;
     this.#bytes = parts.bytes;
-    this.#views = parts.views;
     this.#free = parts.free;
     this.#recycler = parts.recycler;
-    this.#withheld = parts.withheld;
-    this.#pending = parts.pending;
     this.#shortage = parts.shortage;
   }
 
@@ -148,17 +141,14 @@ export class Tenancies {
    * Returns whether it did.
    */
   release(lease: Lease): boolean {
-    this.finish();
+    this.change.finish();
     const { tenancy, slot } = lease;
     if (!this.#records.isCurrent(slot, lease.generation)) return false;
     const { stripe } = tenancy;
     const byteLength = this.#records.byteLength(slot);
-    const hand = this.#hand;
-    hand.lease = lease;
-    hand.step = Step.ENDING;
     let left: ViewsLeft | undefined;
     try {
-      left = this.#end(lease);
+      left = this.change.end(lease);
     } finally {
       if (onFree.hasSubscribers || tenancy.limiter !== undefined) {
         sayGoodbye({ tenancy, slot, stripe, byteLength });
@@ -167,21 +157,6 @@ export class Tenancies {
       this.settle();
     }
     return true;
-  }
-
-  /** Finishes what was cut short, if anything was: first in every operation. Takes time in proportion to the slots then. */
-  finish(): void {
-    if (this.#hand.step !== Step.NOTHING) this.#finish();
-  }
-
-  /** Runs what takes, changes and puts back free slots by itself; perhaps in the middle of an allocation, to make room. */
-  keepHouse<T>(work: () => T): T {
-    const hand = this.#hand;
-    if (hand.step !== Step.NOTHING) return work();
-    hand.step = Step.BUSY;
-    const result = work();
-    hand.step = Step.NOTHING;
-    return result;
   }
 
   /** What a store holds now. */
@@ -203,7 +178,7 @@ export class Tenancies {
   takeBack(slot: number): void {
     if (this.closed || this.#records.isLive(slot))
       throw new PoolCorruptedError(`slot ${slot} comes back while it is in use`);
-    this.keepHouse(() => this.#recycler.recycle(slot));
+    this.change.keepHouse(() => this.#recycler.recycle(slot));
     this.settle();
   }
 
@@ -217,16 +192,14 @@ export class Tenancies {
   #take(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
     // Who was told of something may have ended everything since.
     if (tenancy.state !== 'open' || this.closed) throw overError(tenancy, 'allocate a memory');
-    this.finish();
-    const hand = this.#hand;
-    hand.step = Step.TAKING;
+    this.change.finish();
+    this.change.take();
     const slot = this.#free.take(tenancy.stripe, template.key) ?? this.#takeFlushed(tenancy, template);
     if (slot === undefined) {
-      hand.step = Step.NOTHING;
+      this.change.done();
       return undefined;
     }
-    hand.slot = slot;
-    hand.step = Step.TAKEN;
+    this.change.taken(slot);
     const { initialBytes, image, writes } = template;
     try {
       this.#memory.occupy(slot, initialBytes, image);
@@ -234,12 +207,12 @@ export class Tenancies {
     } catch (error) {
       // The record says UNKNOWN: whatever half was done is laid over before the slot's next use.
       this.#free.giveBack(slot, 0);
-      hand.step = Step.NOTHING;
+      this.change.done();
       throw explainRefusal(`allocate a memory in slot ${slot}`, error);
     }
     const generation = this.#records.startTenancy(slot, initialBytes, tenancy);
     this.#counters.addLive(1);
-    hand.step = Step.NOTHING;
+    this.change.done();
     if (tenancy.limiter !== undefined) this.limited.add(tenancy);
     if (onAllocate.hasSubscribers) {
       onAllocate.publish({
@@ -249,104 +222,6 @@ export class Tenancies {
       } satisfies AllocateEvent);
     }
     return { tenancy, slot, generation };
-  }
-
-  /** Ends the tenancy in hand, from where it stands, and says what its views leave. */
-  #end(lease: Lease): ViewsLeft {
-    try {
-      const left = this.#takeOff(lease);
-      // Who was told of it may have done something with the pool, and finished this first.
-      if (this.#hand.lease === lease) {
-        this.#putAway(lease.slot, left);
-        this.#putDown(lease);
-      }
-      return left;
-    } catch (error) {
-      // Not cut short: it would end like this each time.
-      if (error instanceof PoolCorruptedError) this.#putDown(lease);
-      throw error;
-    }
-  }
-
-  /** Everything but where the slot goes. */
-  #takeOff(lease: Lease): ViewsLeft {
-    const { tenancy, slot } = lease;
-    const hand = this.#hand;
-    if (hand.step === Step.ENDING) {
-      hand.left = this.#views.end(slot);
-      hand.step = Step.VIEWS_ENDED;
-    }
-    const { left } = hand;
-    if (hand.step === Step.VIEWS_ENDED) {
-      // Before the record forgets that there was a view: the thread may end at any call.
-      if (left === 'stolen') this.#records.setRetired(slot);
-      this.#records.endTenancy(slot, tenancy);
-      hand.step = Step.OFF_LIST;
-    }
-    if (hand.step === Step.OFF_LIST) {
-      this.#counters.addLive(-1);
-      hand.step = Step.COUNTED;
-    }
-    tenancy.notes?.delete(slot);
-    if (tenancy.limiter !== undefined && tenancy.length === 0) this.limited.delete(tenancy);
-    if (this.#pending.size > 0) {
-      this.#pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
-    }
-    return left;
-  }
-
-  #putAway(slot: number, left: ViewsLeft): void {
-    if (left === 'none') this.#recycler.recycle(slot);
-    else if (left === 'held') this.#withheld.cool(slot);
-    else this.#withheld.retire(slot);
-  }
-
-  #putDown(lease: Lease | undefined): void {
-    const hand = this.#hand;
-    if (hand.lease !== lease) return;
-    hand.lease = undefined;
-    hand.step = Step.NOTHING;
-  }
-
-  #finish(): void {
-    const hand = this.#hand;
-    const { lease, step, slot } = hand;
-    // First: where views are out, the slot must not look free.
-    if (lease !== undefined) this.#finishRelease(lease);
-    this.#free.mend((each) => this.#records.isLive(each) || this.#isSomewhere(each));
-    if (lease !== undefined) this.#giveBackLost(lease.slot);
-    else if (step === Step.TAKEN) {
-      // Its store has it on its list, though whoever asked was never told.
-      if (this.#records.isLive(slot) && this.#free.isTaken(slot)) this.#counters.addLive(1);
-      else this.#giveBackLost(slot);
-    }
-    hand.lease = undefined;
-    hand.step = Step.BUSY;
-    // What is on its way to a waiter looks lost: later, then.
-    if (this.#free.isHandingOut) return;
-    for (let each = 0; each < this.#numSlots; each++) this.#giveBackLost(each);
-    hand.step = Step.NOTHING;
-  }
-
-  #finishRelease(lease: Lease): void {
-    try {
-      const left = this.#takeOff(lease);
-      if (left !== 'none' && !this.#isSomewhere(lease.slot)) this.#putAway(lease.slot, left);
-    } catch (error) {
-      if (error instanceof PoolCorruptedError) this.#putDown(lease);
-      throw error;
-    }
-  }
-
-  /** Gives the slot back if nobody has it, and nobody will get it. It may be half reset. */
-  #giveBackLost(slot: number): void {
-    const isLost = !this.#records.isLive(slot) && !this.#isSomewhere(slot) && this.#free.isTaken(slot);
-    if (isLost) this.#recycler.giveBackUnknown(slot);
-  }
-
-  #isSomewhere(slot: number): boolean {
-    const { cooling, retired } = this.#withheld;
-    return cooling.has(slot) || retired.has(slot) || this.#recycler.queue.has(slot);
   }
 
   /** Takes one of those that wait for their pages to be dropped. */

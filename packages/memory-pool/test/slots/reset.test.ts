@@ -120,6 +120,7 @@ describe('a reset', () => {
       const { strategy, written, drops } = expectedReset(which);
       expect(pool.metrics()).toEqual({
         coolingMemories: 0,
+        inFlightMemories: 0,
         retiredMemories: 0,
         collections: 0,
         liveMemories: 0,

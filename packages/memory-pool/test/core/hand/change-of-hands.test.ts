@@ -17,7 +17,7 @@ interface Report {
 }
 
 async function cutShort(what: object): Promise<Report> {
-  const fixture = join(import.meta.dirname, '..', 'fixtures', 'cut-short.mjs');
+  const fixture = join(import.meta.dirname, '..', '..', 'fixtures', 'cut-short.mjs');
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--stack-size=200',
     fixture,

@@ -1,0 +1,183 @@
+/**
+ * The change of hands that is under way. It may be cut short: the stack may end at any call, and `vm`'s timeout ends one without
+ * running `catch` or `finally`, and the thread lives on. So each change says here what it has in hand before it does anything that
+ * cannot be undone, step by step, and forgets it when the slot is somebody's again: what the next change finds here was cut
+ * short, and is finished first.
+ *
+ *     take:      NOTHING ──▶ TAKING ──▶ TAKEN ──occupied, on the store's list, counted──▶ NOTHING
+ *     release:   NOTHING ──▶ ENDING ──▶ VIEWS_ENDED ──▶ OFF_LIST ──▶ COUNTED ──recycled, cooling or retired──▶ NOTHING
+ *     others:    NOTHING ──▶ BUSY ──free slots were taken, changed and put back──▶ NOTHING
+ *
+ * The engine stops a thread at a call or in a loop, and nowhere else: a step is noted in the statement behind the call that does it.
+ */
+import type { ViewsLeft } from '@guardstripe/mmap';
+import { MemoryFreedError, PoolCorruptedError } from '../../errors.js';
+import type { TenanciesParts } from '../tenancies.js';
+import type { Lease, Tenancy } from '../tenancy.js';
+
+/** How far the change has come. */
+const Step = {
+  NOTHING: 0,
+  BUSY: 1,
+  TAKING: 2,
+  TAKEN: 3,
+  ENDING: 4,
+  VIEWS_ENDED: 5,
+  OFF_LIST: 6,
+  COUNTED: 7,
+} as const;
+type Step = (typeof Step)[keyof typeof Step];
+
+/** What a thread has in hand, and how that ends. */
+export class ChangeOfHands {
+  readonly #parts: TenanciesParts;
+  readonly #limited: Set<Tenancy>;
+  #step: Step = Step.NOTHING;
+  /** Taken for a tenant. */
+  #slot = 0;
+  /** Ending. */
+  #lease: Lease | undefined;
+  /** What its views leave. */
+  #left: ViewsLeft = 'none';
+
+  /** @param limited - those whose limiters want to hear of the end, and that hold something */
+  constructor(parts: TenanciesParts, limited: Set<Tenancy>) {
+    this.#parts = parts;
+    this.#limited = limited;
+  }
+
+  /** A slot is about to be taken. */
+  take(): void {
+    this.#step = Step.TAKING;
+  }
+
+  /** It was, for a tenant. */
+  taken(slot: number): void {
+    this.#slot = slot;
+    this.#step = Step.TAKEN;
+  }
+
+  /** The slot is somebody's, or free, or there was none. */
+  done(): void {
+    this.#step = Step.NOTHING;
+  }
+
+  /** Ends a tenancy that has not ended, and says what its views leave. */
+  end(lease: Lease): ViewsLeft {
+    this.#lease = lease;
+    this.#step = Step.ENDING;
+    try {
+      const left = this.#takeOff(lease);
+      // Who was told of it may have done something with the pool, and finished this first.
+      if (this.#lease === lease) {
+        this.#putAway(lease.slot, left);
+        this.#putDown(lease);
+      }
+      return left;
+    } catch (error) {
+      this.#giveUpIfCorrupted(lease, error);
+      throw error;
+    }
+  }
+
+  /** Runs what takes, changes and puts back free slots by itself; perhaps in the middle of an allocation, to make room. */
+  keepHouse<T>(work: () => T): T {
+    if (this.#step !== Step.NOTHING) return work();
+    this.#step = Step.BUSY;
+    const result = work();
+    this.#step = Step.NOTHING;
+    return result;
+  }
+
+  /** Finishes what was cut short, if anything was: first in every operation. Takes time in proportion to the slots then. */
+  finish(): void {
+    if (this.#step !== Step.NOTHING) this.#finish();
+  }
+
+  #finish(): void {
+    const { free, records, counters, layout } = this.#parts;
+    const lease = this.#lease;
+    const slot = this.#slot;
+    const step = this.#step;
+    // First: where views are out, the slot must not look free.
+    if (lease !== undefined) this.#finishEnd(lease);
+    free.mend((each) => records.isLive(each) || this.#isSomewhere(each));
+    if (lease !== undefined) this.#giveBackLost(lease.slot);
+    else if (step === Step.TAKEN) {
+      // Its store has it on its list, though whoever asked was never told.
+      if (records.isLive(slot) && free.isTaken(slot)) counters.addLive(1);
+      else this.#giveBackLost(slot);
+    }
+    this.#lease = undefined;
+    this.#step = Step.BUSY;
+    // What is on its way to a waiter looks lost: later, then.
+    if (free.isHandingOut) return;
+    for (let each = 0; each < layout.numSlots; each++) this.#giveBackLost(each);
+    this.#step = Step.NOTHING;
+  }
+
+  #finishEnd(lease: Lease): void {
+    try {
+      const left = this.#takeOff(lease);
+      if (left !== 'none' && !this.#isSomewhere(lease.slot)) this.#putAway(lease.slot, left);
+    } catch (error) {
+      this.#giveUpIfCorrupted(lease, error);
+      throw error;
+    }
+  }
+
+  /** Everything but where the slot goes, from where it stands. */
+  #takeOff(lease: Lease): ViewsLeft {
+    const { views, records, counters, pending } = this.#parts;
+    const { tenancy, slot } = lease;
+    if (this.#step === Step.ENDING) {
+      this.#left = views.end(slot);
+      this.#step = Step.VIEWS_ENDED;
+    }
+    const left = this.#left;
+    if (this.#step === Step.VIEWS_ENDED) {
+      // Before the record forgets that there was a view: the thread may end at any call.
+      if (left === 'stolen') records.setRetired(slot);
+      records.endTenancy(slot, tenancy);
+      this.#step = Step.OFF_LIST;
+    }
+    if (this.#step === Step.OFF_LIST) {
+      counters.addLive(-1);
+      this.#step = Step.COUNTED;
+    }
+    tenancy.notes?.delete(slot);
+    if (tenancy.limiter !== undefined && tenancy.length === 0) this.#limited.delete(tenancy);
+    if (pending.size > 0) pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
+    return left;
+  }
+
+  #putAway(slot: number, left: ViewsLeft): void {
+    const { recycler, withheld } = this.#parts;
+    if (left === 'none') recycler.recycle(slot);
+    else if (left === 'held') withheld.cool(slot);
+    else withheld.retire(slot);
+  }
+
+  #putDown(lease: Lease): void {
+    if (this.#lease !== lease) return;
+    this.#lease = undefined;
+    this.#step = Step.NOTHING;
+  }
+
+  /** That was not cut short: it would end like this each time. */
+  #giveUpIfCorrupted(lease: Lease, error: unknown): void {
+    if (error instanceof PoolCorruptedError) this.#putDown(lease);
+  }
+
+  /** Gives the slot back if nobody has it, and nobody will get it. It may be half reset. */
+  #giveBackLost(slot: number): void {
+    const { records, free, recycler } = this.#parts;
+    const isLost = !records.isLive(slot) && !this.#isSomewhere(slot) && free.isTaken(slot);
+    if (isLost) recycler.giveBackUnknown(slot);
+  }
+
+  #isSomewhere(slot: number): boolean {
+    const { withheld, recycler } = this.#parts;
+    return withheld.cooling.has(slot) || withheld.retired.has(slot) || recycler.queue.has(slot);
+  }
+}
