@@ -18,22 +18,18 @@ import {
   type PoolConcurrencyLimitError,
 } from '../errors.js';
 import type { MemoryTemplate } from '../module/template.js';
-import type { SlabLayout } from '@guardstripe/layout';
 import type { ViewsLeft } from '@guardstripe/mmap';
 import { explainRefusal } from '../slab/host-bounds.js';
 import type { Counters } from '../slots/counters.js';
 import type { HostBytes } from '../slots/host-bytes.js';
 import type { SlotMemory } from '../slots/memory.js';
 import type { SlotRecords } from '../slots/records.js';
-import type { SlotViews } from '../slots/views.js';
 import { sayGoodbye } from './farewell.js';
 import type { FreeSlots } from './free-slots.js';
-import { ChangeOfHands } from './hand/change-of-hands.js';
-import type { PendingAnswers } from './pending-answers.js';
+import { ChangeOfHands, type HandParts } from './hand/change-of-hands.js';
 import type { SlotRecycler } from './recycler.js';
 import type { Shortage } from './nets/shortage.js';
 import type { Lease, Tenancy } from './tenancy.js';
-import type { WithheldSlots } from './withheld-slots.js';
 
 /** An allocation that waits its turn. */
 export interface Turn {
@@ -45,17 +41,9 @@ export interface Turn {
 }
 
 /** What is worked on. */
-export interface TenanciesParts {
-  readonly layout: SlabLayout;
-  readonly records: SlotRecords;
-  readonly counters: Counters;
+export interface TenanciesParts extends HandParts {
   readonly memory: SlotMemory;
   readonly bytes: HostBytes;
-  readonly views: SlotViews;
-  readonly free: FreeSlots;
-  readonly recycler: SlotRecycler;
-  readonly withheld: WithheldSlots;
-  readonly pending: PendingAnswers;
   readonly shortage: Shortage;
 }
 

@@ -10,10 +10,29 @@
  *
  * The engine stops a thread at a call or in a loop, and nowhere else: a step is noted in the statement behind the call that does it.
  */
+import type { SlabLayout } from '@guardstripe/layout';
 import type { ViewsLeft } from '@guardstripe/mmap';
 import { MemoryFreedError, PoolCorruptedError } from '../../errors.js';
-import type { TenanciesParts } from '../tenancies.js';
+import type { Counters } from '../../slots/counters.js';
+import type { SlotRecords } from '../../slots/records.js';
+import type { SlotViews } from '../../slots/views.js';
+import type { FreeSlots } from '../free-slots.js';
+import type { PendingAnswers } from '../pending-answers.js';
+import type { SlotRecycler } from '../recycler.js';
 import type { Lease, Tenancy } from '../tenancy.js';
+import type { WithheldSlots } from '../withheld-slots.js';
+
+/** What is worked on. */
+export interface HandParts {
+  readonly layout: SlabLayout;
+  readonly records: SlotRecords;
+  readonly counters: Counters;
+  readonly views: SlotViews;
+  readonly free: FreeSlots;
+  readonly recycler: SlotRecycler;
+  readonly withheld: WithheldSlots;
+  readonly pending: PendingAnswers;
+}
 
 /** How far the change has come. */
 const Step = {
@@ -30,7 +49,7 @@ type Step = (typeof Step)[keyof typeof Step];
 
 /** What a thread has in hand, and how that ends. */
 export class ChangeOfHands {
-  readonly #parts: TenanciesParts;
+  readonly #parts: HandParts;
   readonly #limited: Set<Tenancy>;
   #step: Step = Step.NOTHING;
   /** Taken for a tenant. */
@@ -41,7 +60,7 @@ export class ChangeOfHands {
   #left: ViewsLeft = 'none';
 
   /** @param limited - those whose limiters want to hear of the end, and that hold something */
-  constructor(parts: TenanciesParts, limited: Set<Tenancy>) {
+  constructor(parts: HandParts, limited: Set<Tenancy>) {
     this.#parts = parts;
     this.#limited = limited;
   }
