@@ -49,7 +49,14 @@ type Step = (typeof Step)[keyof typeof Step];
 
 /** What a thread has in hand, and how that ends. */
 export class ChangeOfHands {
-  readonly #parts: HandParts;
+  readonly #numSlots: number;
+  readonly #records: SlotRecords;
+  readonly #counters: Counters;
+  readonly #views: SlotViews;
+  readonly #free: FreeSlots;
+  readonly #recycler: SlotRecycler;
+  readonly #withheld: WithheldSlots;
+  readonly #pending: PendingAnswers;
   readonly #limited: Set<Tenancy>;
   #step: Step = Step.NOTHING;
   /** Taken for a tenant. */
@@ -61,7 +68,14 @@ export class ChangeOfHands {
 
   /** @param limited - those whose limiters want to hear of the end, and that hold something */
   constructor(parts: HandParts, limited: Set<Tenancy>) {
-    this.#parts = parts;
+    this.#numSlots = parts.layout.numSlots;
+    this.#records = parts.records;
+    this.#counters = parts.counters;
+    this.#views = parts.views;
+    this.#free = parts.free;
+    this.#recycler = parts.recycler;
+    this.#withheld = parts.withheld;
+    this.#pending = parts.pending;
     this.#limited = limited;
   }
 
@@ -114,24 +128,23 @@ export class ChangeOfHands {
   }
 
   #finish(): void {
-    const { free, records, counters, layout } = this.#parts;
     const lease = this.#lease;
     const slot = this.#slot;
     const step = this.#step;
     // First: where views are out, the slot must not look free.
     if (lease !== undefined) this.#finishEnd(lease);
-    free.mend((each) => records.isLive(each) || this.#isSomewhere(each));
+    this.#free.mend((each) => this.#records.isLive(each) || this.#isSomewhere(each));
     if (lease !== undefined) this.#giveBackLost(lease.slot);
     else if (step === Step.TAKEN) {
       // Its store has it on its list, though whoever asked was never told.
-      if (records.isLive(slot) && free.isTaken(slot)) counters.addLive(1);
+      if (this.#records.isLive(slot) && this.#free.isTaken(slot)) this.#counters.addLive(1);
       else this.#giveBackLost(slot);
     }
     this.#lease = undefined;
     this.#step = Step.BUSY;
     // What is on its way to a waiter looks lost: later, then.
-    if (free.isHandingOut) return;
-    for (let each = 0; each < layout.numSlots; each++) this.#giveBackLost(each);
+    if (this.#free.isHandingOut) return;
+    for (let each = 0; each < this.#numSlots; each++) this.#giveBackLost(each);
     this.#step = Step.NOTHING;
   }
 
@@ -147,34 +160,32 @@ export class ChangeOfHands {
 
   /** Everything but where the slot goes, from where it stands. */
   #takeOff(lease: Lease): ViewsLeft {
-    const { views, records, counters, pending } = this.#parts;
     const { tenancy, slot } = lease;
     if (this.#step === Step.ENDING) {
-      this.#left = views.end(slot);
+      this.#left = this.#views.end(slot);
       this.#step = Step.VIEWS_ENDED;
     }
     const left = this.#left;
     if (this.#step === Step.VIEWS_ENDED) {
       // Before the record forgets that there was a view: the thread may end at any call.
-      if (left === 'stolen') records.setRetired(slot);
-      records.endTenancy(slot, tenancy);
+      if (left === 'stolen') this.#records.setRetired(slot);
+      this.#records.endTenancy(slot, tenancy);
       this.#step = Step.OFF_LIST;
     }
     if (this.#step === Step.OFF_LIST) {
-      counters.addLive(-1);
+      this.#counters.addLive(-1);
       this.#step = Step.COUNTED;
     }
     tenancy.notes?.delete(slot);
     if (tenancy.limiter !== undefined && tenancy.length === 0) this.#limited.delete(tenancy);
-    if (pending.size > 0) pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
+    if (this.#pending.size > 0) this.#pending.end(slot, () => new MemoryFreedError('grow the memory', slot));
     return left;
   }
 
   #putAway(slot: number, left: ViewsLeft): void {
-    const { recycler, withheld } = this.#parts;
-    if (left === 'none') recycler.recycle(slot);
-    else if (left === 'held') withheld.cool(slot);
-    else withheld.retire(slot);
+    if (left === 'none') this.#recycler.recycle(slot);
+    else if (left === 'held') this.#withheld.cool(slot);
+    else this.#withheld.retire(slot);
   }
 
   #putDown(lease: Lease): void {
@@ -190,13 +201,13 @@ export class ChangeOfHands {
 
   /** Gives the slot back if nobody has it, and nobody will get it. It may be half reset. */
   #giveBackLost(slot: number): void {
-    const { records, free, recycler } = this.#parts;
-    const isLost = !records.isLive(slot) && !this.#isSomewhere(slot) && free.isTaken(slot);
-    if (isLost) recycler.giveBackUnknown(slot);
+    const isLost = !this.#records.isLive(slot) && !this.#isSomewhere(slot) && this.#free.isTaken(slot);
+    if (isLost) this.#recycler.giveBackUnknown(slot);
   }
 
   #isSomewhere(slot: number): boolean {
-    const { withheld, recycler } = this.#parts;
-    return withheld.cooling.has(slot) || withheld.retired.has(slot) || recycler.queue.has(slot);
+    return (
+      this.#withheld.cooling.has(slot) || this.#withheld.retired.has(slot) || this.#recycler.queue.has(slot)
+    );
   }
 }
