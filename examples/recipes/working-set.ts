@@ -14,7 +14,7 @@ const MIB = 2 ** 20;
 const SET_BYTES = 64 * MIB;
 const WASM_PAGE_BYTES = 65_536;
 const DIRTY_PAGES = 16;
-const ROUNDS = 30;
+const ROUNDS = 10;
 const { pageSize } = host();
 
 /** Stands for what took long to build: an index, a parsed model, the heap of an interpreter. */

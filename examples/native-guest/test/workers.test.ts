@@ -47,7 +47,7 @@ describeGuests('worker threads', () => {
   });
 
   it('take with them what they had', async () => {
-    const times = laps(30, 12);
+    const times = laps(30, 8);
     // Without running out of stack: that makes the 2 MiB resident which koffi leaves behind.
     for (let n = 0; n < 5; n++) await work(10, false);
     const before = processState();

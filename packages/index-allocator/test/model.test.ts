@@ -1,5 +1,6 @@
 /** Random commands, given to the allocator and to the model; the answers and the books are compared after each. */
 import fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { ModuleAffinityIndexAllocator, stateBytes } from '../src/index.js';
@@ -149,7 +150,7 @@ describe('the allocator does what the model does', () => {
       fc.property(fc.array(choices, { maxLength: 200, size: 'max' }), (steps) =>
         compareAll(capacity, limit, steps),
       ),
-      { numRuns: 100 },
+      { numRuns: laps(100, 40) },
     );
   });
 
@@ -161,7 +162,7 @@ describe('the allocator does what the model does', () => {
         fc.array(choices, { maxLength: 120, size: 'max' }),
         compareAll,
       ),
-      { numRuns: 300 },
+      { numRuns: laps(300, 100) },
     );
   });
 });

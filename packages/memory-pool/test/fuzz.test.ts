@@ -9,7 +9,7 @@ import { Random } from '../fuzz/random.js';
 import { fuzz, makeCase, type Tally } from '../fuzz/run.js';
 
 const FIRST_SEED = 11;
-const NUM_MODULES = laps(3000);
+const NUM_MODULES = laps(3000, 400);
 
 describe('modules that are generated, damaged and adversarial', () => {
   it('start as in V8, or are refused by both', () => {

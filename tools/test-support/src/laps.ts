@@ -6,9 +6,9 @@ const THOROUGH = Number(process.env['GUARDSTRIPE_THOROUGH'] ?? 0);
 if (!(THOROUGH >= 0)) throw new RangeError(`GUARDSTRIPE_THOROUGH must be a number, not below 0`);
 
 /** A short while is this part of the laps in CI. */
-const SHARE = 1 / 5;
+const SHARE = 1 / 10;
 
-/** How many laps a test goes that does `thorough` of them in CI: a fifth without the switch, or `short` where that is too few. */
+/** How many laps a test goes that does `thorough` of them in CI: a tenth without the switch, or `short` where that is too few. */
 export function laps(thorough: number, short = Math.ceil(thorough * SHARE)): number {
   return THOROUGH === 0 ? short : Math.ceil(thorough * THOROUGH);
 }

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { rules } from '../rules/index.ts';
@@ -16,11 +15,5 @@ describe('in this workspace', () => {
 
   it.each(Object.entries(rules))('%s', (_, rule) => {
     expect(rule(files)).toEqual([]);
-  });
-
-  it('every file, export and dependency has a user', () => {
-    const knip = join(ROOT, 'node_modules', 'knip', 'bin', 'knip.js');
-    const run = (): string => execFileSync(process.execPath, [knip], { cwd: ROOT, encoding: 'utf8' });
-    expect(run).not.toThrow();
   });
 });

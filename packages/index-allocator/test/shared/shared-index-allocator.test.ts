@@ -1,5 +1,6 @@
 /** The shared allocator as one thread sees it, and as several do that the test plays. */
 import fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { SharedIndexAllocator } from '../../src/index.js';
@@ -63,7 +64,7 @@ describe('with one shard', () => {
         }
       },
     );
-    fc.assert(property, { numRuns: 300 });
+    fc.assert(property, { numRuns: laps(300, 100) });
   });
 });
 
@@ -219,7 +220,7 @@ describe('with several shards', () => {
         }
       },
     );
-    fc.assert(property, { numRuns: 150 });
+    fc.assert(property, { numRuns: laps(150, 50) });
   });
 });
 

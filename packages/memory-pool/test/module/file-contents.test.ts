@@ -22,6 +22,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { describeMemory, FileChangedError, type MemoryDescription } from '../../src/index.js';
 import { faultyMemory } from '../support/fault-injection.js';
@@ -127,7 +128,7 @@ describe('a file', () => {
           Buffer.concat([expected, Buffer.alloc((8 - initial) * PAGE)]),
         );
       }),
-      { numRuns: 60 },
+      { numRuns: laps(60, 20) },
     );
   });
 

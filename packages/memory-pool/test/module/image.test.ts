@@ -4,6 +4,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { memoryImage } from '@guardstripe/mmap';
 import { encodeModule, type MemoryShape, type SegmentShape } from '@guardstripe/wasm-builder';
+import { laps } from '@guardstripe/test-support';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { describeMemory, describeModule, InvalidModuleError, type PoolModule } from '../../src/index.js';
 import { faultyMemory } from '../support/fault-injection.js';
@@ -32,7 +33,7 @@ function imageFiles(): number {
   }).length;
 }
 
-const NUM_MEMORIES = 3000;
+const NUM_MEMORIES = laps(3000, 600);
 
 /** Memory `i` has one page at page `i` modulo 8, filled with a value of its own; two in three have none. */
 function manyMemories(): PoolModule {
@@ -57,31 +58,34 @@ function expectedBytes(memoryIndex: number): Buffer {
   return memoryIndex % 3 === 0 ? bytes.fill(memoryIndex % 256, start, start + HOST_PAGE) : bytes;
 }
 
-describe.each([0, 4 * PAGE])('the images of 3,000 memories, %d bytes kept', (linearMemoryKeepResident) => {
-  it('share one file and one descriptor, made at the first allocation', () => {
-    using pool = smallPool({ maxMemoriesPerModule: NUM_MEMORIES, linearMemoryKeepResident });
-    using store = pool.openStore();
-    const before = imageFiles();
-    using module = manyMemories();
-    expect(imageFiles()).toBe(before);
-    for (let memoryIndex = 0; memoryIndex < NUM_MEMORIES; memoryIndex += 7) {
-      for (let tenant = 0; tenant < 2; tenant++) {
-        const memory = store.allocate({ module, memoryIndex });
-        expect(contents(memory).equals(expectedBytes(memoryIndex))).toBe(true);
-        scribble(memory);
-        memory.free();
+describe.each([0, 4 * PAGE])(
+  `the images of ${NUM_MEMORIES} memories, %d bytes kept`,
+  (linearMemoryKeepResident) => {
+    it('share one file and one descriptor, made at the first allocation', () => {
+      using pool = smallPool({ maxMemoriesPerModule: NUM_MEMORIES, linearMemoryKeepResident });
+      using store = pool.openStore();
+      const before = imageFiles();
+      using module = manyMemories();
+      expect(imageFiles()).toBe(before);
+      for (let memoryIndex = 0; memoryIndex < NUM_MEMORIES; memoryIndex += 7) {
+        for (let tenant = 0; tenant < 2; tenant++) {
+          const memory = store.allocate({ module, memoryIndex });
+          expect(contents(memory).equals(expectedBytes(memoryIndex))).toBe(true);
+          scribble(memory);
+          memory.free();
+        }
       }
-    }
-    expect(imageFiles()).toBe(before + 1);
-    checkBooks(pool);
-    const kept = [0, 3, 6].map((memoryIndex) => store.allocate({ module, memoryIndex }));
-    module.close();
-    expect(imageFiles()).toBe(before);
-    for (const [i, memory] of kept.entries()) {
-      expect(contents(memory).equals(expectedBytes(3 * i))).toBe(true);
-    }
-  });
-});
+      expect(imageFiles()).toBe(before + 1);
+      checkBooks(pool);
+      const kept = [0, 3, 6].map((memoryIndex) => store.allocate({ module, memoryIndex }));
+      module.close();
+      expect(imageFiles()).toBe(before);
+      for (const [i, memory] of kept.entries()) {
+        expect(contents(memory).equals(expectedBytes(3 * i))).toBe(true);
+      }
+    });
+  },
+);
 
 describe('the memory file', () => {
   const withData = (data: number): PoolModule =>

@@ -2,6 +2,7 @@
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { platform } from '@guardstripe/mmap';
 import fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import {
   describeMemory,
@@ -124,7 +125,7 @@ describe.each(Object.keys(WAYS))('a snapshot in a pool %s', (way) => {
         }
         for (const { module } of known) module.close();
       }),
-      { numRuns: 60 },
+      { numRuns: laps(60, 20) },
     );
     expect(pool.metrics().failedResets).toBe(0);
   });

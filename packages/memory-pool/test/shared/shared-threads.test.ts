@@ -148,7 +148,7 @@ describe('threads with one pool', () => {
   });
 });
 
-const KILLS = laps(50);
+const KILLS = laps(50, 4);
 
 interface Storm {
   readonly seed: number;
@@ -200,7 +200,7 @@ describe('workers that look for strangers in every memory', () => {
     },
   ])('find none: $what', async ({ config }) => {
     const slots = config.totalMemories;
-    expect(await storm({ seed: 11, workers: 4, rounds: 400, kills: 0, config })).toEqual({
+    expect(await storm({ seed: 11, workers: 4, rounds: laps(400, 100), kills: 0, config })).toEqual({
       ...QUIET,
       killed: 0,
       slots,

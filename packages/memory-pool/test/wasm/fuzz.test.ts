@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { expect, it } from 'vitest';
 import { InvalidModuleError, parseModule, planImages, type ParsedModule } from '../../src/wasm/index.js';
 import { encodeModule } from '@guardstripe/wasm-builder';
@@ -61,7 +62,7 @@ it('gives an exported memory the size that its instance has', () => {
       const byUs = parseModule(bytes).memories.map((memory) => Number(memory.minimumPages) * memory.pageSize);
       expect([...(exportedSizes(bytes)?.values() ?? [])]).toEqual(byUs);
     }),
-    { numRuns: 50 },
+    { numRuns: laps(50, 20) },
   );
 });
 
@@ -74,7 +75,7 @@ it('reads a damaged module or says that it is invalid, and takes what V8 takes',
       seen[parsed === undefined ? 'rejected' : 'accepted']++;
       expect(!v8.validate(bytes) || isDeepStrictEqual(view(parsed), viewByV8(bytes))).toBe(true);
     }),
-    { numRuns: 20_000 },
+    { numRuns: laps(20_000) },
   );
   expect(seen.accepted).toBeGreaterThan(1000);
   expect(seen.rejected).toBeGreaterThan(1000);

@@ -63,12 +63,12 @@ it('addresses stay taken while a view of them is held, and come back when none i
       expect(await collect(() => withheldAddresses().coolingRanges === 0)).toBe(true);
       expect(withheldAddresses().retiredRanges).toBe(0);
     }),
-    { numRuns: laps(40) },
+    { numRuns: laps(40, 8) },
   );
 });
 
 const VIEWS_PER_TURN = 10_000;
-const NUM_TURNS = laps(20);
+const NUM_TURNS = laps(20, 4);
 
 it(`${NUM_TURNS * VIEWS_PER_TURN} small views of one map do not stay until it closes`, async () => {
   using map = Mmap.anonymous(MAX_PAGES * pageSize);

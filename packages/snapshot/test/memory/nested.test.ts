@@ -1,5 +1,6 @@
 /** Several snapshots of one memory: going from one to another looks only at pages that may differ. */
 import fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
 import { isSupported, snapshot, SnapshotIncompleteError, type Snapshot } from '../../src/index.js';
@@ -83,7 +84,7 @@ describe('snapshots of one memory', () => {
       fc.property(fc.array(step, { minLength: 4, maxLength: 40 }), (steps) =>
         live(steps, new FaultyMemory()),
       ),
-      { numRuns: 150 },
+      { numRuns: laps(150, 50) },
     );
   });
 
@@ -101,7 +102,7 @@ describe('snapshots of one memory', () => {
           live(steps, system);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: laps(100, 30) },
     );
   });
 

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { PoolCorruptedError } from '../../../src/errors.js';
 import { parseModule, planImages, type ImagePlan, type ImagePlans } from '../../../src/wasm/index.js';
@@ -101,7 +102,7 @@ describe("against V8's own memories", () => {
           expect(planned.offsetBytes + planned.byteLength).toBeLessThanOrEqual(actual.length);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: laps(300, 100) },
     );
     expect(seen.same).toBeGreaterThan(20);
     expect(seen.traps).toBeGreaterThan(20);
