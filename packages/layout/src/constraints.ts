@@ -4,7 +4,6 @@ import {
   checkBoolean,
   checkInteger,
   checkObject,
-  checkPageSize,
   parseBytes,
   size,
 } from '@guardstripe/common';
@@ -94,7 +93,6 @@ export function slabConstraints(
   checkObject(limits, 'limits');
   checkObject(tunables, 'tunables');
   checkInteger(numPkeysAvailable, 'numPkeysAvailable');
-  checkPageSize(pageSize);
   const {
     totalMemories = DEFAULT_SLAB_SETTINGS.totalMemories,
     maxMemorySize = DEFAULT_SLAB_SETTINGS.maxMemorySize,

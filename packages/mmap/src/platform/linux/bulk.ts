@@ -15,6 +15,7 @@ import { probed } from '../probe.js';
 import { lazily } from './lazily.js';
 import { moves } from './moves.js';
 import {
+  get,
   isProtected,
   MAX_RUNS,
   PAGE_IS_FILE,
@@ -23,14 +24,13 @@ import {
   PAGE_IS_SWAPPED,
   PAGE_IS_WPALLOWED,
   PAGE_IS_WRITTEN,
-} from './page-walk.js';
+  PAGE_REGION_BYTES,
+  PAGEMAP_SCAN,
+  PM_SCAN_ARG_BYTES,
+  put,
+} from './pagemap-scan.js';
 import { openForThread } from './proc.js';
 import type { DirtyPages } from '../virtual-memory.js';
-
-/** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h; Linux 6.7. */
-const PAGEMAP_SCAN = 0xc060_6610;
-const PM_SCAN_ARG_BYTES = 96;
-const PAGE_REGION_BYTES = 24;
 
 // x86-64 and arm64 share these numbers (asm-generic/unistd.h).
 const SYS_PIDFD_OPEN = 434;
@@ -43,7 +43,6 @@ const IOVEC_BYTES = 16;
 const MAX_RANGES_PER_CALL = 1024;
 
 const SCRATCH_BYTES = MAX_RANGES_PER_CALL * IOVEC_BYTES;
-const WORD = 2 ** 32;
 
 /** Bytes for the kernel to read and write structures in. No pages of our own: those would outlive a worker thread. */
 interface Scratch {
@@ -87,15 +86,6 @@ export function bulkCalls(withPage: WithPage): BulkCalls {
 function scratch(): Scratch {
   const words = new Uint32Array(SCRATCH_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   return { address: ffi().addressOf(words.buffer), words };
-}
-
-function put(words: Uint32Array, index: number, value: number): void {
-  words[index] = value; // modulo 2^32
-  words[index + 1] = Math.floor(value / WORD);
-}
-
-function get(words: Uint32Array, index: number): number {
-  return words[index]! + words[index + 1]! * WORD;
 }
 
 function scanner({ address: scratchAddress, words }: Scratch, withPage: WithPage): Scan {

@@ -5,8 +5,6 @@
  * goes on, and nobody is asked. So the pages that are not protected any more are those that were written. Ranges that
  * were never registered know no protection: what is present there was written, which is the plain scan. Up to Linux 7.2 the kernel
  * says so (PAGE_IS_WRITTEN); 7.3 says it of registered ranges only. So nobody asks for that of what may not be registered.
- *
- * Structures are built and read as 32-bit halves, as in `bulk.ts`.
  */
 
 import { release } from 'node:os';
@@ -15,33 +13,25 @@ import { SystemError } from '../../errors.js';
 import { ffi } from '../ffi.js';
 import { lazily } from './lazily.js';
 import { PageKind, type PageRuns } from '../page-runs.js';
+import {
+  isProtected,
+  MAX_RUNS,
+  PAGE_IS_FILE,
+  PAGE_IS_PFNZERO,
+  PAGE_IS_PRESENT,
+  PAGE_IS_SWAPPED,
+  PAGE_IS_WPALLOWED,
+  PAGE_IS_WRITTEN,
+  PAGE_REGION_BYTES,
+  PAGEMAP_SCAN,
+  PM_SCAN_ARG_BYTES,
+  put,
+  WORD,
+} from './pagemap-scan.js';
 import { openForThread } from './proc.js';
 
-/** `_IOWR('f', 16, struct pm_scan_arg)`, linux/fs.h. */
-const PAGEMAP_SCAN = 0xc060_6610;
-const PM_SCAN_ARG_BYTES = 96;
-const PAGE_REGION_BYTES = 24;
-/** The range is registered for asynchronous write protection. */
-export const PAGE_IS_WPALLOWED = 1 << 0;
-export const PAGE_IS_WRITTEN = 1 << 1;
-export const PAGE_IS_FILE = 1 << 2;
-export const PAGE_IS_PRESENT = 1 << 3;
-export const PAGE_IS_SWAPPED = 1 << 4;
-export const PAGE_IS_PFNZERO = 1 << 5;
+/** Protects what is reported. */
 const PM_SCAN_WP_MATCHING = 1 << 0;
-
-/** Whether pages are write-protected, by what a walk that asked for both says of them. */
-export function isProtected(categories: number): boolean {
-  return (categories & (PAGE_IS_WPALLOWED | PAGE_IS_WRITTEN)) === PAGE_IS_WPALLOWED;
-}
-
-/**
- * Most runs that one call reports. The kernel collects as many as a page table has entries, 512 or more, and begins again where there is
- * room for others; where the walk then comes to its end, the kernel still says that it ended where the first of them were full
- * (fs/proc/task_mmu.c, up to Linux 6.18 at least). Who goes on from there meets pages twice.
- */
-export const MAX_RUNS = 512;
-const WORD = 2 ** 32;
 
 type Ioctl = (fd: number, request: number, argument: number) => number;
 
@@ -141,11 +131,6 @@ export function pageWalks(kernelRelease = release()): PageWalks {
   };
 }
 
-function put(words: Uint32Array, index: number, value: number): void {
-  words[index] = value; // modulo 2^32
-  words[index + 1] = Math.floor(value / WORD);
-}
-
 /** Takes over what a walk found. */
 function report(words: Uint32Array, count: number, into: PageRuns): void {
   let reported = 0;
@@ -153,8 +138,8 @@ function report(words: Uint32Array, count: number, into: PageRuns): void {
   for (let at = PM_SCAN_ARG_BYTES / 4; at < end; at += PAGE_REGION_BYTES / 4) {
     const categories = words[at + 4]!;
     if (isProtected(categories)) continue;
-    into.starts[reported] = words[at]! + words[at + 1]! * WORD;
-    into.ends[reported] = words[at + 2]! + words[at + 3]! * WORD;
+    into.starts[reported] = get(words, at);
+    into.ends[reported] = get(words, at + 2);
     into.kinds[reported++] =
       (categories & PAGE_IS_PFNZERO) !== 0
         ? PageKind.ZERO
@@ -163,5 +148,5 @@ function report(words: Uint32Array, count: number, into: PageRuns): void {
           : PageKind.OWN;
   }
   into.count = reported;
-  into.walkEnd = words[8]! + words[9]! * WORD;
+  into.walkEnd = get(words, 8);
 }
