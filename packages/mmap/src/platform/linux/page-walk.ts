@@ -14,6 +14,7 @@ import { ffi } from '../ffi.js';
 import { lazily } from './lazily.js';
 import { PageKind, type PageRuns } from '../page-runs.js';
 import {
+  get,
   isProtected,
   MAX_RUNS,
   PAGE_IS_FILE,
