@@ -12,7 +12,7 @@ import { PlainLineReporter } from './tools/plain-line-reporter.ts';
 
 const WORKSPACE = import.meta.dirname;
 /** Packages without state of the process: their test files share one, which saves its start and the imports for each. */
-const STATELESS: readonly string[] = ['common', 'index-allocator', 'layout'];
+const STATELESS: ReadonlySet<string> = new Set(['common', 'index-allocator', 'layout']);
 /** Runs once before a project's tests, where there is one. */
 const setupOf = (folder: string): string => join(WORKSPACE, folder, 'test', 'support', 'setup.ts');
 
@@ -41,7 +41,7 @@ export default defineConfig({
       root: join(WORKSPACE, folder),
       test: {
         name: basename(folder),
-        isolate: !STATELESS.includes(basename(folder)),
+        isolate: !STATELESS.has(basename(folder)),
         globalSetup: [setupOf(folder)].filter((file) => existsSync(file)),
       },
     })),
