@@ -142,6 +142,8 @@ export class InstancePool<T> implements AsyncDisposable {
 
   async #make(): Promise<void> {
     this.#making += 1;
+    // `create` and `prepare` run on a turn of their own: cut off with the script of whoever asks, they would be counted for ever.
+    await undefined;
     try {
       const member = await this.#maker.make();
       if (this.#closed) this.#end(member);

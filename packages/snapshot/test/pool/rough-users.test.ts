@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { createInstancePool } from '../../src/index.js';
+import { inTime } from '../support/cut-off.js';
 import { bytesOf, instantiate, type TestInstance } from '../support/wasm.js';
 
 const code = (value: string) => expect.objectContaining({ code: value });
@@ -65,6 +66,24 @@ describe.each([false, true])('with fork: %s', (fork) => {
       else (await waiting).release();
       expect(pool.stats).toEqual({ idle: 1, leased: 0, making: 0, waiting: 0, discarded: 0 });
     }
+  });
+
+  it('the end of the time of a script that asks does not cut off `create`', async () => {
+    await using pool = createInstancePool({
+      create: () => {
+        const end = performance.now() + 30;
+        while (performance.now() < end);
+        return instantiate();
+      },
+      target,
+      size: 1,
+      fork,
+    });
+    const asked: Promise<Disposable>[] = [];
+    inTime(() => asked.push(pool.acquire()), 10);
+    (await asked[0]!)[Symbol.dispose]();
+    (await pool.acquire()).release();
+    expect(pool.stats).toEqual({ idle: 1, leased: 0, making: 0, waiting: 0, discarded: 0 });
   });
 
   it('a close refuses all who wait, and what is being made then is handed out to nobody', async () => {
