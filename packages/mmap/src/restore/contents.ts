@@ -159,8 +159,9 @@ let zeros: Uint8Array<ArrayBuffer> | undefined;
 let addressOfZeros = 0;
 
 function zerosAddress(pageBytes: number): number {
-  if (zeros === undefined) {
+  if (addressOfZeros === 0) {
     zeros = new Uint8Array(pageBytes);
+    // Last: a call that is cut short in between must not leave an address of nothing.
     addressOfZeros = ffi().addressOf(zeros.buffer);
   }
   return addressOfZeros;

@@ -143,7 +143,7 @@ export class InstancePool<T> implements AsyncDisposable {
   async #make(): Promise<void> {
     this.#making += 1;
     // `create` and `prepare` run on a turn of their own: cut off with the script of whoever asks, they would be counted for ever.
-    await undefined;
+    await Promise.resolve();
     try {
       const member = await this.#maker.make();
       if (this.#closed) this.#end(member);
