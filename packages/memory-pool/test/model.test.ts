@@ -165,8 +165,7 @@ function takeSettled(model: Model, real: Real): number {
 }
 
 function tenantOf(model: Model, memory: PooledMemory, store: number, kind: number): Tenant {
-  const { initial } = model.kinds[kind]!;
-  return { memory, store, bytes: Buffer.from(initial), views: [], isStolen: false };
+  return { memory, store, bytes: Buffer.from(model.kinds[kind]!.initial), views: [], isStolen: false };
 }
 
 /** A tenant's memory was freed. */
@@ -195,9 +194,8 @@ function check(model: Model, real: Real): void {
   // Nobody waits while a slot is free, or could be.
   if (waitingAllocations > 0) expect(isFull(model, real)).toBe(true);
   expect(new Set(model.tenants.map(({ memory }) => memory.slot)).size).toBe(model.tenants.length);
-  for (const [i, store] of real.stores.entries()) {
+  for (const [i, store] of real.stores.entries())
     expect(store.liveMemories).toBe(model.tenants.filter((tenant) => tenant.store === i).length);
-  }
   for (const { memory, bytes } of model.tenants) expect(contents(memory).equals(bytes)).toBe(true);
 }
 
@@ -206,8 +204,7 @@ type Action = (model: Model, real: Real) => void | Promise<void>;
 const allocate =
   (store: number, kind: number): Action =>
   (model, real) => {
-    const { module } = model.kinds[kind]!;
-    const action = () => real.stores[store]!.allocate({ module });
+    const action = () => real.stores[store]!.allocate({ module: model.kinds[kind]!.module });
     if (isFull(model, real)) {
       // The limiter is asked first.
       expect(action).toThrow(real.limit.allows ? PoolConcurrencyLimitError : MemoryLimitError);

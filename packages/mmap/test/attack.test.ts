@@ -11,7 +11,7 @@ it.each([1, 2, 3])(
   (seed) => {
     const found = fixtureJson(
       'attack.mjs',
-      [String(seed), String(laps(600, 200))],
+      [String(seed), String(laps(600, 600))],
       ['--expose-gc'],
     ) as Record<string, number>;
     expect(found).toMatchObject({ seen: 0, damaged: 0, unexpected: [], ended: 2 });
