@@ -10,12 +10,14 @@ export const TESTED_FOLDERS: readonly string[] = ['packages/mpk', 'packages/memo
 
 /** Test files that are the same on any processor, and take minutes on an emulated one. */
 const SAME_ANYWHERE: readonly string[] = [
-  // memory-pool: reading modules, counting to a million, pools of one stripe, and what starts a process for each test.
+  // memory-pool: reading modules, counting to a million, trying every order of steps, pools of one stripe, and what starts a process for
+  // each test.
   'test/{wasm,module}/**',
   'test/{fuzz,config,plan-and-pool,what-comes-back}.test.ts',
   'test/slots/views.test.ts',
   'test/**/{soak,every-call-fails,in-place-failures,short-of-memory,slab,leak-net,guards}.test.ts',
-  'test/cli/**',
+  'test/{cli,core/hand}/**',
+  'test/moving/{every-order,mistakes}.test.ts',
   // native-guest: what compares with V8, and what starts many processes and threads.
   'test/{argon2-browser,generated-c,hashes,like-v8,source-map}.test.ts',
   'test/{leaks,living-together,shown,workers}.test.ts',
