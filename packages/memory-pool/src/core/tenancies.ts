@@ -26,7 +26,7 @@ import type { SlotMemory } from '../slots/memory.js';
 import type { SlotRecords } from '../slots/records.js';
 import { sayGoodbye } from './farewell.js';
 import type { FreeSlots } from './free-slots.js';
-import { ChangeOfHands, type HandParts } from './hand/change-of-hands.js';
+import { ChangeOfHands, Step, type HandParts } from './hand/change-of-hands.js';
 import type { SlotRecycler } from './recycler.js';
 import type { Shortage } from './nets/shortage.js';
 import type { Lease, Tenancy } from './tenancy.js';
@@ -181,13 +181,14 @@ export class Tenancies {
     // Who was told of something may have ended everything since.
     if (tenancy.state !== 'open' || this.closed) throw overError(tenancy, 'allocate a memory');
     this.change.finish();
-    this.change.take();
+    this.change.step = Step.TAKING;
     const slot = this.#free.take(tenancy.stripe, template.key) ?? this.#takeFlushed(tenancy, template);
     if (slot === undefined) {
-      this.change.done();
+      this.change.step = Step.NOTHING;
       return undefined;
     }
-    this.change.taken(slot);
+    this.change.slot = slot;
+    this.change.step = Step.TAKEN;
     const { initialBytes, image, writes } = template;
     try {
       this.#memory.occupy(slot, initialBytes, image);
@@ -195,12 +196,12 @@ export class Tenancies {
     } catch (error) {
       // The record says UNKNOWN: whatever half was done is laid over before the slot's next use.
       this.#free.giveBack(slot, 0);
-      this.change.done();
+      this.change.step = Step.NOTHING;
       throw explainRefusal(`allocate a memory in slot ${slot}`, error);
     }
     const generation = this.#records.startTenancy(slot, initialBytes, tenancy);
     this.#counters.addLive(1);
-    this.change.done();
+    this.change.step = Step.NOTHING;
     if (tenancy.limiter !== undefined) this.limited.add(tenancy);
     if (onAllocate.hasSubscribers) {
       onAllocate.publish({

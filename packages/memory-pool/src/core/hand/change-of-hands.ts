@@ -35,7 +35,7 @@ export interface HandParts {
 }
 
 /** How far the change has come. */
-const Step = {
+export const Step = {
   NOTHING: 0,
   BUSY: 1,
   TAKING: 2,
@@ -45,7 +45,8 @@ const Step = {
   OFF_LIST: 6,
   COUNTED: 7,
 } as const;
-type Step = (typeof Step)[keyof typeof Step];
+/** One of {@link Step}. */
+export type Step = (typeof Step)[keyof typeof Step];
 
 /** What a thread has in hand, and how that ends. */
 export class ChangeOfHands {
@@ -58,9 +59,10 @@ export class ChangeOfHands {
   readonly #withheld: WithheldSlots;
   readonly #pending: PendingAnswers;
   readonly #limited: Set<Tenancy>;
-  #step: Step = Step.NOTHING;
+  /** Set by whoever takes a slot, for a call that notes it may be cut short itself. */
+  step: Step = Step.NOTHING;
   /** Taken for a tenant. */
-  #slot = 0;
+  slot = 0;
   /** Ending. */
   #lease: Lease | undefined;
   /** What its views leave. */
@@ -79,26 +81,10 @@ export class ChangeOfHands {
     this.#limited = limited;
   }
 
-  /** A slot is about to be taken. */
-  take(): void {
-    this.#step = Step.TAKING;
-  }
-
-  /** It was, for a tenant. */
-  taken(slot: number): void {
-    this.#slot = slot;
-    this.#step = Step.TAKEN;
-  }
-
-  /** The slot is somebody's, or free, or there was none. */
-  done(): void {
-    this.#step = Step.NOTHING;
-  }
-
   /** Ends a tenancy that has not ended, and says what its views leave. */
   end(lease: Lease): ViewsLeft {
     this.#lease = lease;
-    this.#step = Step.ENDING;
+    this.step = Step.ENDING;
     try {
       const left = this.#takeOff(lease);
       // Who was told of it may have done something with the pool, and finished this first.
@@ -115,22 +101,22 @@ export class ChangeOfHands {
 
   /** Runs what takes, changes and puts back free slots by itself; perhaps in the middle of an allocation, to make room. */
   keepHouse<T>(work: () => T): T {
-    if (this.#step !== Step.NOTHING) return work();
-    this.#step = Step.BUSY;
+    if (this.step !== Step.NOTHING) return work();
+    this.step = Step.BUSY;
     const result = work();
-    this.#step = Step.NOTHING;
+    this.step = Step.NOTHING;
     return result;
   }
 
   /** Finishes what was cut short, if anything was: first in every operation. Takes time in proportion to the slots then. */
   finish(): void {
-    if (this.#step !== Step.NOTHING) this.#finish();
+    if (this.step !== Step.NOTHING) this.#finish();
   }
 
   #finish(): void {
     const lease = this.#lease;
-    const slot = this.#slot;
-    const step = this.#step;
+    const slot = this.slot;
+    const step = this.step;
     // First: where views are out, the slot must not look free.
     if (lease !== undefined) this.#finishEnd(lease);
     this.#free.mend((each) => this.#records.isLive(each) || this.#isSomewhere(each));
@@ -141,11 +127,11 @@ export class ChangeOfHands {
       else this.#giveBackLost(slot);
     }
     this.#lease = undefined;
-    this.#step = Step.BUSY;
+    this.step = Step.BUSY;
     // What is on its way to a waiter looks lost: later, then.
     if (this.#free.isHandingOut) return;
     for (let each = 0; each < this.#numSlots; each++) this.#giveBackLost(each);
-    this.#step = Step.NOTHING;
+    this.step = Step.NOTHING;
   }
 
   #finishEnd(lease: Lease): void {
@@ -161,20 +147,20 @@ export class ChangeOfHands {
   /** Everything but where the slot goes, from where it stands. */
   #takeOff(lease: Lease): ViewsLeft {
     const { tenancy, slot } = lease;
-    if (this.#step === Step.ENDING) {
+    if (this.step === Step.ENDING) {
       this.#left = this.#views.end(slot);
-      this.#step = Step.VIEWS_ENDED;
+      this.step = Step.VIEWS_ENDED;
     }
     const left = this.#left;
-    if (this.#step === Step.VIEWS_ENDED) {
+    if (this.step === Step.VIEWS_ENDED) {
       // Before the record forgets that there was a view: the thread may end at any call.
       if (left === 'stolen') this.#records.setRetired(slot);
       this.#records.endTenancy(slot, tenancy);
-      this.#step = Step.OFF_LIST;
+      this.step = Step.OFF_LIST;
     }
-    if (this.#step === Step.OFF_LIST) {
+    if (this.step === Step.OFF_LIST) {
       this.#counters.addLive(-1);
-      this.#step = Step.COUNTED;
+      this.step = Step.COUNTED;
     }
     tenancy.notes?.delete(slot);
     if (tenancy.limiter !== undefined && tenancy.length === 0) this.#limited.delete(tenancy);
@@ -191,7 +177,7 @@ export class ChangeOfHands {
   #putDown(lease: Lease): void {
     if (this.#lease !== lease) return;
     this.#lease = undefined;
-    this.#step = Step.NOTHING;
+    this.step = Step.NOTHING;
   }
 
   /** That was not cut short: it would end like this each time. */

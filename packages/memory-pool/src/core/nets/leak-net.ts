@@ -34,19 +34,21 @@ export class LeakNet {
     tenancy.watched = true;
     this.#freshStores[this.#numFresh] = store;
     this.#freshTenancies[this.#numFresh] = tenancy;
-    if (++this.#numFresh === MAX_FRESH) this.#registerFresh();
+    if (++this.#numFresh >= MAX_FRESH) this.#registerFresh();
     if (this.#registersAtTurnEnd) return;
-    this.#registersAtTurnEnd = true;
     queueMicrotask(() => {
       this.#registersAtTurnEnd = false;
       this.#registerFresh();
     });
+    this.#registersAtTurnEnd = true;
   }
 
   /** Registers those that hold something; the others are watched anew when they do. */
   #registerFresh(): void {
     for (let i = 0; i < this.#numFresh; i++) {
-      const tenancy = this.#freshTenancies[i]!;
+      const tenancy = this.#freshTenancies[i];
+      // Done, by a call that was cut short.
+      if (tenancy === undefined) continue;
       if (tenancy.length === 0) tenancy.watched = false;
       else this.#stores.register(this.#freshStores[i]!, tenancy);
       this.#freshStores[i] = undefined;
