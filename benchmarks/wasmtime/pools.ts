@@ -1,9 +1,13 @@
 /** Pools as a whole: making them, filling them, sharing them between threads, and modules that come and go. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describeModule, MemoryPool } from '@guardstripe/memory-pool';
 import { median } from '../support/measure.ts';
 import { duration, printTable } from '../support/table.ts';
 import { imageContents, moduleBytes } from '../support/wasm-module.ts';
 import { samePages } from './patterns.ts';
+import type { TenantThread } from './tenant-thread.ts';
+import type { Pattern } from './tenants.ts';
 import type { Wasmtime } from './program.ts';
 import { forWasmtime, type SharedSettings } from './settings.ts';
 
@@ -75,7 +79,38 @@ export async function filling(wasmtime: Wasmtime): Promise<PoolRow> {
   };
 }
 
-/** Tenants a second on one thread and on two, each with the same module. Ours is one thread's pool. */
+/** Tenants a second in one pool that so many workers share, each with the same module. */
+async function sharedPerSecond(
+  threads: number,
+  iterations: number,
+  pattern: Pattern,
+  settings: SharedSettings,
+): Promise<number> {
+  using pool = MemoryPool.create({ ...settings, shared: true });
+  using module = describeModule(pattern.modules[0]!);
+  const data: TenantThread = {
+    pool: pool.share(),
+    module: module.handle,
+    writes: pattern.tenants[0]!.writes,
+    memoryBytes: pattern.memoryBytes,
+    iterations,
+  };
+  const file = new URL('tenant-thread.ts', import.meta.url);
+  const workers = Array.from({ length: threads }, () => new Worker(file, { workerData: data }));
+  const all = (event: string) => Promise.all(workers.map((worker) => once(worker, event)));
+  await all('message');
+  const done = all('message');
+  const start = process.hrtime.bigint();
+  for (const worker of workers) worker.postMessage('go');
+  await done;
+  const ns = Number(process.hrtime.bigint() - start);
+  const gone = all('exit');
+  for (const worker of workers) worker.postMessage('end');
+  await gone;
+  return (threads * iterations * 1e9) / ns;
+}
+
+/** Tenants a second on one thread and on two, each with the same module. */
 export async function onThreads(wasmtime: Wasmtime, iterations: number): Promise<readonly PoolRow[]> {
   const pattern = samePages(4);
   const settings: SharedSettings = {
@@ -94,11 +129,16 @@ export async function onThreads(wasmtime: Wasmtime, iterations: number): Promise
   };
   await perSecond(2);
   const [one, two] = [await perSecond(1), await perSecond(2)];
+  const ours = (threads: number) => sharedPerSecond(threads, iterations, pattern, settings);
+  await ours(2);
+  const [ourOne, ourTwo] = [await ours(1), await ours(2)];
+  const inWords = (twoThreads: number, oneThread: number) =>
+    `${Math.round(twoThreads).toLocaleString('en-US')}, ${(twoThreads / oneThread).toFixed(2)} times`;
   return [
     {
       what: 'tenants a second on two threads, times one thread',
-      wasmtime: `${Math.round(two).toLocaleString('en-US')}, ${(two / one).toFixed(2)} times`,
-      pool: 'not measured here',
+      wasmtime: inWords(two, one),
+      pool: inWords(ourTwo, ourOne),
     },
   ];
 }
