@@ -34,7 +34,7 @@ export const USAGE = `usage: node tools/mpk-machine/main.ts [options] [part of a
   --memory <MiB>          memory of the machine (default 3072)
   --swap <MiB>            a disk to swap to (default 512; 0 for none)
   --cpus <n>              processors of the machine (default 2)
-  --time-limit <seconds>  switch the machine off after this time (default 900)
+  --time-limit <seconds>  switch the machine off after this time (default 1800)
   --sysctl <name=value>   set a kernel parameter inside; may be repeated
   --env <NAME=value>      set an environment variable inside; may be repeated`;
 
@@ -52,7 +52,7 @@ export function parseOptions(argv: readonly string[]): { job: Job; machine: Mach
       memory: { type: 'string', default: '3072' },
       swap: { type: 'string', default: '512' },
       cpus: { type: 'string', default: '2' },
-      'time-limit': { type: 'string', default: '900' },
+      'time-limit': { type: 'string', default: '1800' },
       sysctl: { type: 'string', multiple: true, default: [] },
       env: { type: 'string', multiple: true, default: [] },
     },

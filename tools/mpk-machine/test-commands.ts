@@ -15,9 +15,9 @@ const SAME_ANYWHERE: readonly string[] = [
   'test/{wasm,module}/**',
   'test/{fuzz,config,plan-and-pool,what-comes-back}.test.ts',
   'test/slots/views.test.ts',
-  'test/**/{soak,every-call-fails,in-place-failures,short-of-memory,slab,leak-net,guards}.test.ts',
+  'test/**/{soak,every-call-fails,in-place-failures,short-of-memory,under-pressure,slab,leak-net,guards}.test.ts',
   'test/{cli,core/hand}/**',
-  'test/moving/{every-order,mistakes}.test.ts',
+  'test/moving/**',
   // native-guest: what compares with V8, and what starts many processes and threads.
   'test/{argon2-browser,generated-c,hashes,like-v8,source-map}.test.ts',
   'test/{leaks,living-together,shown,workers}.test.ts',
