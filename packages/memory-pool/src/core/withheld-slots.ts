@@ -104,7 +104,8 @@ export class WithheldSlots {
     virtualMemory.mapZeros(slab.address, slab.byteLength, 'none');
     for (const slot of [...this.cooling, ...this.retired]) {
       const byteLength = records.accessiblePages(slot) * virtualMemory.pageSize;
-      if (byteLength > 0) virtualMemory.mapZeros(pages.addressOf(slot), byteLength, 'read-write');
+      if (byteLength > 0)
+        virtualMemory.mapZeros(pages.addressFor(slot, byteLength), byteLength, 'read-write');
     }
     this.#laidOver = true;
   }
@@ -133,7 +134,7 @@ export class WithheldSlots {
     keptForGood.add(slab);
     slab.keepForGood?.();
     const byteLength = records.accessiblePages(slot) * virtualMemory.pageSize;
-    if (byteLength > 0) ViewLedger.keepForGood(virtualMemory, pages.addressOf(slot), byteLength);
+    if (byteLength > 0) ViewLedger.keepForGood(virtualMemory, pages.addressFor(slot, byteLength), byteLength);
     if (this.#warned) return;
     this.#warned = true;
     process.emitWarning(

@@ -10,7 +10,7 @@
  * it has ended takes the gate over.
  */
 import type { Threads } from '@guardstripe/index-allocator';
-import { PoolAttachError, PoolClosedError } from '../errors.js';
+import { PoolAttachError, PoolClosedError, PoolCorruptedError } from '../errors.js';
 import { ENDED_WORD, GATE_WORD, MAX_SEATS, SEAT_WORDS, type SharedState } from './state.js';
 
 const OPEN = 0;
@@ -73,6 +73,9 @@ export class Attachments {
   leave(seat: number): boolean {
     if (!this.#takeGate()) return false;
     try {
+      // Another thread may sit there by now: without its seat, its memories would be lost with the slab.
+      if (this.#thread(seat) !== this.#self)
+        throw new PoolCorruptedError(`thread ${this.#self} leaves seat ${seat}, which it has not`);
       Atomics.store(this.#seats, seat * SEAT_WORDS + THREAD, 0);
       if (this.living().length > 0) return false;
       Atomics.store(this.#words, GATE_WORD, CLOSED);
@@ -141,6 +144,8 @@ export class Attachments {
     for (;;) {
       const owner = Atomics.compareExchange(words, GATE_WORD, OPEN, self);
       if (owner === CLOSED) return false;
+      // No thread's number: whoever waits for that one waits for ever.
+      if (owner < CLOSED) throw new PoolCorruptedError(`the gate says ${owner}, which is no thread`);
       // An own one is what a call left that was broken off.
       if (owner === OPEN || owner === self) return true;
       if (Atomics.wait(words, GATE_WORD, owner, PATIENCE_MS) !== 'timed-out' || this.#isAlive(owner))

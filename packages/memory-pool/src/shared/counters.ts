@@ -1,4 +1,5 @@
 /** The numbers of a shared pool: each thread counts for itself, and a sum is made when somebody asks. */
+import { PoolCorruptedError } from '../errors.js';
 import { Counters, NUM_COUNTERS, placeOf, type Counter } from '../slots/counters.js';
 import type { Flights } from '../moving/flights.js';
 import type { Attachments } from './attachments.js';
@@ -14,7 +15,7 @@ export class SharedCounters extends Counters {
   readonly #flights: Flights;
 
   constructor(all: Float64Array, seat: number, attachments: Attachments, flights: Flights) {
-    super(all.subarray(seat * COUNTERS_OF_SEAT, seat * COUNTERS_OF_SEAT + NUM_COUNTERS));
+    super(countersOf(all, seat));
     this.#all = all;
     this.#attachments = attachments;
     this.#flights = flights;
@@ -33,6 +34,18 @@ export class SharedCounters extends Counters {
 
   /** What the thread in a seat has counted. */
   of(seat: number, counter: Counter): number {
-    return this.#all[seat * COUNTERS_OF_SEAT + placeOf(counter)]!;
+    const value = this.#all[seat * COUNTERS_OF_SEAT + placeOf(counter)];
+    // Also for a seat that there is not.
+    if (value === undefined || !(value >= 0))
+      throw new PoolCorruptedError(`seat ${seat} has counted ${value} ${counter}`);
+    return value;
   }
+}
+
+function countersOf(all: Float64Array, seat: number): Float64Array {
+  const values = all.subarray(seat * COUNTERS_OF_SEAT, seat * COUNTERS_OF_SEAT + NUM_COUNTERS);
+  // What is counted elsewhere would be counted for another thread, or nowhere.
+  if (!(seat >= 0) || values.length !== NUM_COUNTERS)
+    throw new PoolCorruptedError(`seat ${seat} has no counters`);
+  return values;
 }

@@ -1,6 +1,7 @@
 /** Which slots of a pool that threads share are free. */
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { FreeSlots } from '../core/free-slots.js';
+import { PoolCorruptedError } from '../errors.js';
 import type { Lease } from '../core/tenancy.js';
 import type { Counters } from '../slots/counters.js';
 import type { SlotRecords } from '../slots/records.js';
@@ -124,6 +125,8 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
         const slot = this.takeOldest(part);
         if (slot === undefined) break;
         const before = this.#parts.resident[slot]!;
+        // Written by the thread that freed it. What is no number would end the loop, or never.
+        if (!(before >= 0)) throw new PoolCorruptedError(`slot ${slot} keeps ${before} bytes`);
         let after = before;
         try {
           if (before > 0) after = release(slot, before);
@@ -157,6 +160,9 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
   }
 
   grant<T>(slot: number, attempt: () => T | undefined = () => undefined): T | undefined {
+    // The first one would be nobody's for good.
+    if (this.#granted !== undefined)
+      throw new PoolCorruptedError(`slot ${slot} is granted while slot ${this.#granted} is`);
     this.#granted = slot;
     try {
       return attempt();

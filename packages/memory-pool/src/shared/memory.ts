@@ -1,4 +1,5 @@
 /** The pages of a pool's slots where several threads take turns with them. */
+import { PoolCorruptedError } from '../errors.js';
 import type { PoolImage } from '../module/image.js';
 import { SlotMemory, type SlotMemoryParts } from '../slots/memory.js';
 import { MAPPINGS_WORD, type SharedState } from './state.js';
@@ -24,6 +25,7 @@ export class SharedSlotMemory extends SlotMemory {
   }
 
   protected override note(mappings: number): void {
-    Atomics.add(this.#words, MAPPINGS_WORD, mappings);
+    const before = Atomics.add(this.#words, MAPPINGS_WORD, mappings);
+    if (before + mappings < 0) throw new PoolCorruptedError(`${-mappings} mappings go, of ${before}`);
   }
 }

@@ -12,7 +12,7 @@
  *
  * All zeros but for the head is the state of a pool that nobody has used, so nothing is filled in when one is made.
  */
-import { checkInstance, invalidArgType, isInstance, readOptions } from '@guardstripe/common';
+import { checkBoolean, checkInstance, invalidArgType, isInstance, readOptions } from '@guardstripe/common';
 import { MAX_PROTECTION_KEYS } from '@guardstripe/layout';
 import { addressOf, type JointMapHandle } from '@guardstripe/mmap';
 import type { JointKey } from '@guardstripe/mpk';
@@ -172,6 +172,7 @@ function readSettings(memoryPool: SharedArrayBuffer, byteLength: number): Shared
     // Decoders take no shared bytes.
     const text = new Uint8Array(memoryPool, CONFIG_AT, CONFIG_BYTES).slice(0, byteLength);
     const { config, guardPages, keys } = JSON.parse(new TextDecoder().decode(text)) as SharedSettings;
+    checkBoolean(guardPages, 'guardPages');
     const jointKeys = keys.map(({ id, generation }) => ({ id, generation }));
     return { config: readConfig(config).resolved, guardPages, keys: jointKeys };
   } catch {

@@ -11,6 +11,7 @@
 import type { SlabLayout } from '@guardstripe/layout';
 import { mappingsOfGuardedSlot } from '@guardstripe/layout';
 import { SystemError, type VirtualMemory } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 import type { ProtectionKey } from '@guardstripe/mpk';
 import { SlotPages, type SlabPages } from './pages.js';
 
@@ -44,13 +45,13 @@ export class GuardedPages extends SlotPages {
   override open(slot: number, offset: number, byteLength: number): void {
     const address = this.range(slot, offset, byteLength);
     if (this.#how[slot] === How.UNMADE) this.#make(slot);
-    if (this.#how[slot] === How.GUARDED) this.virtualMemory.unguardPages(address, byteLength);
+    if (this.#isGuarded(slot)) this.virtualMemory.unguardPages(address, byteLength);
     else super.open(slot, offset, byteLength);
   }
 
   override shut(slot: number, offset: number, byteLength: number): void {
     const address = this.range(slot, offset, byteLength);
-    if (this.#how[slot] === How.GUARDED) this.virtualMemory.guardPages(address, byteLength);
+    if (this.#isGuarded(slot)) this.virtualMemory.guardPages(address, byteLength);
     else super.shut(slot, offset, byteLength);
   }
 
@@ -65,6 +66,15 @@ export class GuardedPages extends SlotPages {
 
   override mappings(accessiblePages: number, _: number, imagePages: number): number {
     return mappingsOfGuardedSlot(accessiblePages, imagePages, this.#striped);
+  }
+
+  /** How a slot is closed that was opened before. In a shared pool another thread has noted it. */
+  #isGuarded(slot: number): boolean {
+    const how = this.#how[slot];
+    if (how === How.GUARDED) return true;
+    if (how !== How.PROTECTED && how !== How.UNMADE)
+      throw new PoolCorruptedError(`slot ${slot} is closed in way ${how}`);
+    return false;
   }
 
   #start(slot: number): number {

@@ -90,7 +90,7 @@ export class HostBytes {
       this.#views.delete(slot);
       detachView(view.buffer as ArrayBuffer);
     }
-    const fresh = new Bytes(createView(this.#pages.addressOf(slot), accessibleBytes));
+    const fresh = new Bytes(createView(this.#pages.addressFor(slot, accessibleBytes), accessibleBytes));
     this.#views.set(slot, fresh);
     return fresh;
   }

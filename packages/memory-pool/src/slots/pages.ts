@@ -59,6 +59,16 @@ export class SlotPages {
     return this.#firstAddress + slot * this.#slotBytes;
   }
 
+  /**
+   * The same, for somebody who goes on from there for so many bytes, none included: in a shared pool another thread has noted how many, and
+   * behind the slot's own pages are the neighbour's.
+   */
+  addressFor(slot: number, byteLength: number): number {
+    if (!(byteLength >= 0 && byteLength <= this.#maxMemoryBytes))
+      throw new PoolCorruptedError(`slot ${slot} has no ${byteLength} bytes at 0`);
+    return this.addressOf(slot);
+  }
+
   /** Lets pages be read and written, by the slot's stripe alone. */
   open(slot: number, offset: number, byteLength: number): void {
     this.allow(slot, this.range(slot, offset, byteLength), byteLength);

@@ -171,6 +171,7 @@ export class SlotReset {
   }
 
   #range(slot: number, accessiblePages: number): { readonly address: number; readonly byteLength: number } {
-    return { address: this.#pages.addressOf(slot), byteLength: accessiblePages * this.#pageBytes };
+    const byteLength = accessiblePages * this.#pageBytes;
+    return { address: this.#pages.addressFor(slot, byteLength), byteLength };
   }
 }

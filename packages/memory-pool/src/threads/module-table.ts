@@ -124,6 +124,8 @@ export class ModuleTable {
    */
   put(hash: Uint8Array, id: number, file: FilePlace | undefined, gone?: FilePlace): KnownModule {
     const wanted = wordsOf(hash);
+    // Stored in 32 bits: a number that wraps there is another module's.
+    if (!(id >= 0 && (id | 0) === id)) throw new PoolCorruptedError(`a module gets the number ${id}`);
     const known = this.#locked(() => {
       let index = this.#indexOf(wanted);
       if (index === -1) {
@@ -196,12 +198,15 @@ export class ModuleTable {
   }
 
   #read(index: number): KnownModule {
+    const id = this.#words[this.#at(index) + MODULE_ID]!;
     const entry = this.#words[this.#at(index) + FILE_ENTRY]! - 1;
+    if (!(id >= 0 && entry >= -1))
+      throw new PoolCorruptedError(`entry ${index} has module ${id}, and its file in entry ${entry}`);
     const doubles = HEAD_DOUBLES + index * ENTRY_DOUBLES;
     const token = this.#doubles[doubles + FILE_TOKEN]!;
     const byteLength = this.#doubles[doubles + FILE_BYTES]!;
     const file = entry === -1 ? undefined : { pid: process.pid, entry, token, byteLength };
-    return { id: this.#words[this.#at(index) + MODULE_ID]!, file };
+    return { id, file };
   }
 
   #writeFile(index: number, file: FilePlace | undefined): void {

@@ -14,7 +14,30 @@ function threads() {
   return { words, dead, as };
 }
 
+const CORRUPTED = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
+
 describe('attachments', () => {
+  it('are given up by who has them alone, and stay as they were where another one tries', () => {
+    const { as } = threads();
+    const [one, two] = [as(1).enter(0), as(2).enter(7)];
+    for (const seat of [one, two + 1]) expect(() => as(2).leave(seat)).toThrow(CORRUPTED);
+    expect(
+      as(1)
+        .living()
+        .map(({ seat }) => seat),
+    ).toEqual([one, two]);
+    expect(as(2).leave(two)).toBe(false);
+    expect(() => as(2).leave(two)).toThrow(CORRUPTED);
+    expect(as(1).leave(one)).toBe(true);
+  });
+
+  it('do not wait for a thread whose number is none', () => {
+    const { as, words } = threads();
+    words[GATE_WORD] = -7;
+    expect(() => as(1).enter(0)).toThrow(CORRUPTED);
+    expect(words[GATE_WORD]).toBe(-7);
+  });
+
   it('tell the last one that leaves, and let nobody in behind it', () => {
     const { as } = threads();
     const [one, two] = [as(1).enter(0), as(2).enter(7)];

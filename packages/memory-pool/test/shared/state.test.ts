@@ -84,6 +84,10 @@ describe('the state of a shared pool', () => {
     ['more than there is room for', 6, 1e9],
     ['no address space', 14, 0],
     ['an address space of another size', 15, 0x4200_0000],
+    ['an address within a page', 12, 1],
+    ['an address below nothing', 13, -0x3d00_0000],
+    ['an address that is no number', 13, 0x7ff8_0000],
+    ['an address that is endless', 13, 0x7ff0_0000],
   ])('is refused where it was written to: %s', (_what, word, value) => {
     const pool = smallPool({ shared: true });
     const words = new Int32Array(pool.share().memoryPool, 0, 32);
@@ -92,6 +96,14 @@ describe('the state of a shared pool', () => {
     expect(() => MemoryPool.attach(pool.share())).toThrow(ATTACH);
     words[word] = before;
     pool.close();
+  });
+
+  it('is refused where its settings say neither yes nor no', () => {
+    using pool = smallPool();
+    const others = otherParts();
+    const settings = { config: pool.config, guardPages: 1 as unknown as boolean, keys: [] };
+    const { buffer } = makeState(3, PLACE, settings, others);
+    expect(() => openState({ ...others, memoryPool: buffer })).toThrow(ATTACH);
   });
 
   it.each([

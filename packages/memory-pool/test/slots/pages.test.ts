@@ -35,6 +35,19 @@ const keysOf = (...ids: number[]) =>
   ids.map((id) => ({ id, protect: () => undefined }) as unknown as ProtectionKey);
 
 describe('SlotPages', () => {
+  it('tells where a slot lies to nobody who goes on into the next', () => {
+    const pages = new SlotPages(reserve(), layout, [], virtualMemory);
+    for (const byteLength of [0, HOST_PAGE, 2 * PAGE])
+      expect(pages.addressFor(1, byteLength)).toBe(pages.addressOf(1));
+    for (const [slot, byteLength] of [
+      [1, -1],
+      [1, 2 * PAGE + 1],
+      [1, Number.NaN],
+      [NUM_SLOTS, 0],
+    ] as const)
+      expect(() => pages.addressFor(slot, byteLength)).toThrow(CORRUPTED);
+  });
+
   it('calls nobody for pages that are not the slot’s', () => {
     const pages = new SlotPages(reserve(), layout, [], virtualMemory);
     pages.open(1, 0, 2 * PAGE);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ModuleTable, type FilePlace } from '../../src/threads/module-table.js';
 
 const LOCK_WORD = 16;
+const CORRUPTED = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
 const alive = new Set([1, 2, 3]);
 
 function threads(self: number) {
@@ -44,6 +45,24 @@ describe('a table of modules', () => {
     for (const [id, bytes] of hashes.entries()) a.put(bytes, id, undefined);
     expect(hashes.map((bytes) => b.find(bytes)?.id)).toEqual([...hashes.keys()]);
     expect(b.find(hash())).toBeUndefined();
+  });
+
+  it.each([-1, 0.5, 2 ** 31, Number.NaN])('gives nobody the number %d', (id) => {
+    const [a, b] = tables() as [ModuleTable, ModuleTable];
+    expect(() => a.put(hash(1), id, undefined)).toThrow(CORRUPTED);
+    expect(b.find(hash(1))).toBeUndefined();
+  });
+
+  it.each([
+    ['number', 1],
+    ["file's entry", 2],
+  ])('does not take what was written over for a %s', (_, word) => {
+    const [a, b] = tables() as [ModuleTable, ModuleTable];
+    a.put(hash(1), 10, file(5));
+    new Int32Array(a.buffer)[32 + word] = -9;
+    expect(() => b.find(hash(1))).toThrow(CORRUPTED);
+    // The lock is free again.
+    expect(b.put(hash(2), 20, undefined)).toEqual({ id: 20, file: undefined });
   });
 
   it('takes another file only in place of the one that was found to be gone', () => {
