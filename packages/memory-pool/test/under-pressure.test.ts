@@ -40,7 +40,7 @@ const noHugeAsked = hugeSetting?.includes('[never]') === true ? 'transparent hug
 
 const noKsm = existsSync('/proc/self/ksm_stat')
   ? undefined
-  : 'this kernel has no KSM that tells what it merged (Linux 6.4)';
+  : 'this kernel has no KSM that tells what it merged of a process (Linux 6.1)';
 
 describe.each(
   Object.entries({ 'mappings without access': KEEPING, ...withGuards({ 'guard markers': KEEPING }) }),
