@@ -1,9 +1,15 @@
 /** Compiles every guest into `dist`. Without tools it says what is missing and changes nothing. */
-import { faultsGuest, faultsGuestWithDataCopies, pluginLibrary, realGuests } from './src/guests.ts';
+import {
+  faultsGuest,
+  faultsGuestWithDataCopies,
+  hostileGuest,
+  pluginLibrary,
+  realGuests,
+} from './src/guests.ts';
 import { MissingToolError } from './src/toolchain.ts';
 
 try {
-  const own = [await faultsGuest(), await faultsGuestWithDataCopies()];
+  const own = [await faultsGuest(), await faultsGuestWithDataCopies(), await hostileGuest()];
   await pluginLibrary();
   const real = await realGuests();
   console.log(`${own.length + real.length} guests and a plugin are in dist`);

@@ -21,6 +21,9 @@
 /* Node's handler, and V8's in it, run on this stack too. */
 enum { ALT_STACK_BYTES = 128 * 1024, PAGE_BYTES = 4096, RED_ZONE_BYTES = 128 };
 
+/* What the FFI pushes before it changes to the script's stack, and what malloc takes, are a fraction of it. */
+enum { HOST_STACK_BYTES = 32 * 1024 };
+
 typedef struct range {
   uint64_t start, end;
 } range;
@@ -151,7 +154,7 @@ static void on_fault(int signal, siginfo_t* info, void* opaque) {
   ucontext_t* context = opaque;
   thread_state* thread = this_thread;
   const int from_kernel = info->si_code > 0;
-  if (from_kernel && thread != NULL && thread->innermost != NULL && thread->innermost->in_host == 0) {
+  if (from_kernel && thread != NULL && thread->innermost != NULL && thread->innermost->in_host == GST_NO_HOST) {
     const uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
     int32_t kind = GST_NONE;
     if (is_watched(thread, address)) kind = GST_FAULT;
@@ -278,7 +281,7 @@ void gst_enter(gst_frame* frame) {
   thread_state* thread = this_thread;
   if (thread == NULL) abort(); /* nobody called gst_thread here: a fault would have nowhere to go */
   frame->outer = thread->innermost;
-  frame->in_host = 0;
+  frame->in_host = GST_NO_HOST;
   frame->pkru = read_rights();
   thread->record.kind = GST_NONE;
   thread->innermost = frame;
@@ -287,19 +290,28 @@ void gst_enter(gst_frame* frame) {
 void gst_leave(gst_frame* frame) {
   thread_state* thread = this_thread;
   thread->innermost = frame->outer;
+  /* The function of the host that made this call goes on, and has not said yet how it ended. */
+  if (frame->outer != NULL) thread->record.host_failed = frame->outer->in_host == GST_HOST_SCRIPT;
   /* The kernel closed every key for the handler, and a jump does not open them again. */
   if (thread->record.kind != GST_NONE) write_rights(frame->pkru);
 }
 
-void gst_host_enter(void) {
+/* Compiled with -fstack-clash-protection, so that each page of the room is touched on the way down: faults as any frame would. */
+__attribute__((noinline)) void gst_require_stack(void) {
+  volatile char room[HOST_STACK_BYTES];
+  room[0] = 0;
+}
+
+void gst_host_enter(uint32_t host) {
+  gst_require_stack();
   thread_state* thread = this_thread;
-  thread->innermost->in_host = 1;
-  thread->record.host_failed = 0;
+  thread->innermost->in_host = host;
+  thread->record.host_failed = host == GST_HOST_SCRIPT;
 }
 
 void gst_host_leave(void) {
   thread_state* thread = this_thread;
-  thread->innermost->in_host = 0;
+  thread->innermost->in_host = GST_NO_HOST;
   /* A guarded call inside the host function may have left its trap here; it was told to its own caller. */
   thread->record.kind = GST_NONE;
   if (thread->record.host_failed == 0) return;

@@ -53,7 +53,7 @@ typedef struct gst_record {
   uint64_t address;  /* at 16: the address that was touched */
   uint64_t pc;       /* at 24: where the guest was */
   uint64_t traps;    /* at 32: traps of this thread so far */
-  int32_t host_failed; /* at 40: the host writes 1 in a function that the guest called: gst_host_leave then ends the guest */
+  int32_t host_failed; /* at 40: read by gst_host_leave, which ends the guest unless it is 0 */
   int32_t reserved;    /* at 44 */
 } gst_record;
 
@@ -61,7 +61,7 @@ typedef struct gst_record {
 typedef struct gst_frame {
   sigjmp_buf jump;
   struct gst_frame* outer;
-  uint32_t in_host; /* 1: a function of the host runs, whose faults are not the guest's */
+  uint32_t in_host; /* gst_host: a function of the host runs, whose faults are not the guest's */
   uint32_t pkru;    /* protection key rights at entry; written back after a trap, for the kernel closes all keys */
 } gst_frame;
 
@@ -80,9 +80,22 @@ GST_API int gst_installed(void);
 GST_API void gst_enter(gst_frame* frame);
 GST_API void gst_leave(gst_frame* frame);
 
-/* Around a call from the guest back into the host. The second does not return if the host wrote `host_failed`. */
-GST_API void gst_host_enter(void);
+/* Who runs on the guest's behalf. */
+enum gst_host {
+  GST_NO_HOST = 0,
+  GST_HOST_C = 1,      /* returns; writes 1 to `host_failed` if it failed */
+  GST_HOST_SCRIPT = 2, /* writes 0 to `host_failed` when it is done: a script can be cut off anywhere, and then says nothing */
+};
+
+/*
+ * Around a call from the guest back into the host. The first ends the guest if its stack has no room left for that, since a
+ * fault in the host is nobody's; the second does not return if the host has failed.
+ */
+GST_API void gst_host_enter(uint32_t host);
 GST_API void gst_host_leave(void);
+
+/* The same test of the stack, before a guest calls what must not be left half-way, such as malloc. */
+GST_API void gst_require_stack(void);
 
 /* Ends the innermost guarded call, from code that the guest called. `code` comes back in the record. */
 GST_API __attribute__((noreturn)) void gst_raise(int32_t code);

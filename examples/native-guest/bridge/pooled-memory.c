@@ -26,6 +26,7 @@ wasm_rt_memory_t* pm_taken(void) {
 
 /* The size is kept in 32 bits, as wasm2c has it: a memory of all 65,536 pages would count as empty. */
 void pm_set_pages(wasm_rt_memory_t* memory, uint32_t pages) {
+  if (pages < memory->pages) return;
   memory->pages = pages;
   memory->size = pages * PAGE_BYTES;
 }
@@ -34,6 +35,7 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t* memory, uint32_t initial_pages, u
   if (prepared_data == NULL || prepared_pages != initial_pages || initial_pages > 65535) gst_raise(PM_NOT_PREPARED);
   memory->data = prepared_data;
   memory->max_pages = max_pages < 65535 ? max_pages : 65535;
+  memory->pages = 0;
   pm_set_pages(memory, initial_pages);
   prepared_data = NULL;
   taken = memory;
@@ -42,9 +44,9 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t* memory, uint32_t initial_pages, u
 uint32_t wasm_rt_grow_memory(wasm_rt_memory_t* memory, uint32_t delta) {
   const uint32_t old_pages = memory->pages;
   if (delta == 0) return old_pages;
-  if (delta > memory->max_pages - old_pages) return (uint32_t)-1;
-  gst_host_enter();
-  const int32_t said = grow_in_host == NULL ? -1 : grow_in_host((double)(uintptr_t)memory->data, delta);
+  if (grow_in_host == NULL || delta > memory->max_pages - old_pages) return (uint32_t)-1;
+  gst_host_enter(GST_HOST_SCRIPT);
+  const int32_t said = grow_in_host((double)(uintptr_t)memory->data, delta);
   gst_host_leave();
   if (said < 0) return (uint32_t)-1;
   pm_set_pages(memory, (uint32_t)said + delta);

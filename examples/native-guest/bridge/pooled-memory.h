@@ -9,8 +9,9 @@
 
 #include "wasm-rt.h"
 
-/* A code of gst_raise beside wasm2c's own (wasm_rt_trap_t): a module asked for another memory than the one it was given. */
-enum { PM_NOT_PREPARED = 100 };
+/* Codes of gst_raise beside wasm2c's own (wasm_rt_trap_t): a module asked for another memory than the one it was given; for a table
+ * that the system has no room for. */
+enum { PM_NOT_PREPARED = 100, PM_NO_ROOM = 101 };
 
 /* Grows the memory at `address` by `pages` of 64 KiB; returns its old size in pages, or -1 for no. */
 typedef int32_t (*pm_grow)(double address, uint32_t pages);
@@ -24,7 +25,7 @@ void pm_prepare(void* data, uint32_t pages);
 /* wasm2c's record of the memory that was prepared last, once its instance was made; else NULL. */
 wasm_rt_memory_t* pm_taken(void);
 
-/* The memory has another size now: the host grew it. */
+/* The memory has this size now: the host grew it. A smaller one is older news, of a growth that another was made in. */
 void pm_set_pages(wasm_rt_memory_t* memory, uint32_t pages);
 
 #endif

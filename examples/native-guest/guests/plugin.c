@@ -39,7 +39,7 @@ GST_API int32_t plugin_read_in_host(const uint8_t* address) {
   int32_t result = -1;
   gst_enter(&frame);
   if (sigsetjmp(frame.jump, 0) == 0) {
-    gst_host_enter();
+    gst_host_enter(GST_HOST_C);
     result = *(const volatile uint8_t*)address;
     gst_host_leave();
   }

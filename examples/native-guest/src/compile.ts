@@ -18,6 +18,7 @@ import { describeModule } from '@guardstripe/memory-pool';
 import { reachBytes, withoutDataCopies } from './generated-c.ts';
 import { glue, GUEST_MODULE_NAME } from './glue.ts';
 import { type GuestFunction, type ImportedFunction, readGuestHeader } from './guest-header.ts';
+import { refuseNames } from './names.ts';
 import { requireTools, runtimeSource, tool } from './toolchain.ts';
 
 /** A module that was compiled. Plain data. */
@@ -46,11 +47,28 @@ export interface CompileOptions {
 
 const BRIDGE = fileURLToPath(new URL('../bridge/', import.meta.url));
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
-const INPUTS = ['guest-trap.h', 'guest-trap.c', 'pooled-memory.h', 'pooled-memory.c', 'runtime-options.h'];
-const GENERATORS = ['./glue.ts', './guest-header.ts', './generated-c.ts', './compile.ts'];
+const INPUTS = [
+  'guest-trap.h',
+  'guest-trap.c',
+  'pooled-memory.h',
+  'pooled-memory.c',
+  'bounded-tables.c',
+  'runtime-options.h',
+];
+const GENERATORS = ['./glue.ts', './guest-header.ts', './generated-c.ts', './names.ts', './compile.ts'];
 
 /** `-U_FORTIFY_SOURCE`: its longjmp check takes a jump off the signal stack for a mistake. */
-const COMMON_FLAGS = ['-O2', '-fPIC', '-fvisibility=hidden', '-U_FORTIFY_SOURCE', `-I${BRIDGE}`];
+const COMMON_FLAGS = [
+  '-O2',
+  '-fPIC',
+  '-fvisibility=hidden',
+  '-U_FORTIFY_SOURCE',
+  // A stack that overflows must hit its guard page, whatever the size of a frame.
+  '-fstack-clash-protection',
+  // All symbols are found when the library is loaded: a guest whose stack ends in the linker would be taken out of it half-way.
+  '-Wl,-z,now',
+  `-I${BRIDGE}`,
+];
 /** No handler and no stack counter of wasm2c's own; loads and stores without checks. */
 const WASM2C_FLAGS = [
   '-DWASM_RT_MEMCHECK_SIGNAL_HANDLER=1',
@@ -59,8 +77,7 @@ const WASM2C_FLAGS = [
 ];
 const GUEST_FLAGS = [
   ...WASM2C_FLAGS,
-  // A stack that overflows must hit its guard page, whatever the size of a frame, and a loop of tail calls must overflow.
-  '-fstack-clash-protection',
+  // A loop of tail calls must overflow.
   '-fno-optimize-sibling-calls',
   // WebAssembly's floating point: no fused operations, rounding and quiet NaNs as IEEE 754 has them.
   '-ffp-contract=off',
@@ -121,7 +138,7 @@ export async function compilePlugin(
     await inScratch(folder, async (scratch) => {
       const made = join(scratch, 'plugin.so');
       const link = ['-shared', '-Wl,-rpath,$ORIGIN', '-Wl,--no-undefined', bridge, '-Wall', '-Wextra'];
-      await tool('cc', [...COMMON_FLAGS, '-fstack-clash-protection', '-o', made, source, ...link]);
+      await tool('cc', [...COMMON_FLAGS, '-o', made, source, ...link]);
       renameSync(made, library);
     });
   }
@@ -152,6 +169,7 @@ async function compileLibrary(
   bridge: string,
   keepDataCopies: boolean,
 ): Promise<void> {
+  refuseNames(bytes);
   requireTools();
   await inScratch(join(stem, '..'), async (scratch) => {
     const at = (name: string): string => join(scratch, name);
@@ -173,7 +191,8 @@ async function compileLibrary(
       at('runtime.o'),
     ];
     await tool('cc', [...COMMON_FLAGS, ...WASM2C_FLAGS, '-w', ...runtime]);
-    const objects = [at('guest.c'), at('glue.c'), join(BRIDGE, 'pooled-memory.c'), at('runtime.o')];
+    const parts = ['pooled-memory.c', 'bounded-tables.c'].map((name) => join(BRIDGE, name));
+    const objects = [at('guest.c'), at('glue.c'), ...parts, at('runtime.o')];
     // The bridge is looked for beside the guest, wherever both are taken.
     const link = ['-shared', '-Wl,-rpath,$ORIGIN', '-Wl,--no-undefined', bridge, '-lm'];
     await tool('cc', [...COMMON_FLAGS, ...GUEST_FLAGS, '-o', at('guest.so'), ...objects, ...link]);

@@ -30,6 +30,7 @@ function frame({ imports, numImportModules }: GuestHeader, headerFile: string): 
 
 typedef struct ng_instance {
   wasm_rt_memory_t* memory;
+  uint32_t calls; /* that are under way */
   ${prefix}_instance_t guest;
 } ng_instance;
 
@@ -49,6 +50,7 @@ GST_API void ng_bind_grow(void* function) {
   pm_set_grow((pm_grow)function);
 }
 
+/* NULL if there is no room, or if the module trapped, which the record says. */
 GST_API void* ng_new(void* data, uint32_t pages) {
   ng_instance* self = calloc(1, sizeof *self);
   if (self == NULL) return NULL;
@@ -57,6 +59,11 @@ GST_API void* ng_new(void* data, uint32_t pages) {
   gst_enter(&frame);
   if (sigsetjmp(frame.jump, 0) == 0) ${prefix}_instantiate(&self->guest${importArguments});
   gst_leave(&frame);
+  if (gst_thread()->kind != GST_NONE) {
+    ${prefix}_free(&self->guest);
+    free(self);
+    return NULL;
+  }
   self->memory = pm_taken();
   return self;
 }
@@ -66,10 +73,13 @@ GST_API void ng_set_pages(void* instance, uint32_t pages) {
   if (self->memory != NULL) pm_set_pages(self->memory, pages);
 }
 
-GST_API void ng_free(void* instance) {
+/* Whether it is freed: not while a call is under way. JavaScript cannot count them, for a script that is cut off counts nothing. */
+GST_API int32_t ng_free(void* instance) {
   ng_instance* self = instance;
+  if (self->calls > 0) return 0;
   ${prefix}_free(&self->guest);
   free(self);
+  return 1;
 }
 `;
 }
@@ -82,7 +92,7 @@ function importWrapper({ symbol, params, result, hostType }: ImportedFunction, i
   const keep = result === undefined ? '' : `${resultType} result = `;
   return `${resultType} ${symbol}(${declared}) {
   (void)host;
-  gst_host_enter();
+  gst_host_enter(GST_HOST_SCRIPT);
   ${keep}((${resultType} (*)(${types.join(', ') || 'void'}))ng_bound[${index}])(${passed});
   gst_host_leave();${result === undefined ? '' : '\n  return result;'}
 }
@@ -97,9 +107,11 @@ function exportWrapper({ symbol, params, result }: GuestFunction, index: number)
   return `GST_API ${resultType} ${exportSymbol(index)}(${declared}) {
   ng_instance* self = instance;
   gst_frame frame;${result === undefined ? '' : `\n  ${resultType} result = 0;`}
+  self->calls++;
   gst_enter(&frame);
   if (sigsetjmp(frame.jump, 0) == 0) ${result === undefined ? call : `result = ${call}`}
-  gst_leave(&frame);${result === undefined ? '' : '\n  return result;'}
+  gst_leave(&frame);
+  self->calls--;${result === undefined ? '' : '\n  return result;'}
 }
 `;
 }

@@ -41,10 +41,9 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
   readonly #striped: boolean;
   #exports: GuestExports | undefined;
   #memory: GuestMemory | undefined;
-  /** Address of the native instance; 0 once it was freed. */
+  /** Address of the native instance; 0 while it is made, whose start function may run, and once it was freed. */
   #native = 0;
-  /** Calls that are under way. */
-  #depth = 0;
+  #freed = false;
 
   /** @internal Instances come from {@link GuestModule.instantiate}. */
   constructor(parts: Parts) {
@@ -52,13 +51,9 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
     this.#striped = parts.pool.layout.numStripes > 1;
     const { memory, library } = parts;
     const native = this.#enter(() => library.create(memory.address, memory.byteLength / WASM_PAGE_BYTES));
+    if (library.bridge.trapped) throw this.#takeTrap();
     if (native === 0) throw new Error(`No room for an instance of ${parts.guest.name}`);
     this.#native = native;
-    if (library.bridge.trapped) {
-      const error = this.#takeTrap();
-      this.#destroy();
-      throw error;
-    }
   }
 
   /** The pooled memory. To grow it, use {@link GuestInstance.grow}: the guest must hear of it. */
@@ -79,7 +74,7 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
 
   /** Whether the instance, its store or its pool is gone. */
   get freed(): boolean {
-    return this.#native === 0 || this.#parts.memory.freed;
+    return this.#freed || this.#parts.memory.freed;
   }
 
   /** Grows the memory as the guest's own `memory.grow` does, and returns the old size in pages. Throws as `PooledMemory.grow`. */
@@ -87,6 +82,7 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
     this.#assertLive();
     const { memory, library } = this.#parts;
     const oldPages = memory.grow(deltaPages);
+    this.#assertLive(); // a limiter, or who listens to the pool, has been called
     library.setPages(this.#native, oldPages + deltaPages);
     return oldPages;
   }
@@ -97,33 +93,32 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
    * @throws {@link TrapError}; what an imported function threw; {@link GuestFreedError}
    */
   call(index: number, args: readonly unknown[]): WasmNumber | undefined {
-    this.#assertLive();
     const { guest, library } = this.#parts;
     const { params, result: resultType } = guest.exports[index]!;
     const native = library.exports[index]!;
     const values = params.map((type, at) => toNative(type, args[at]));
+    this.#assertLive(); // now: an argument's valueOf may have freed it
     const result = this.#enter(() => native(this.#native, ...values));
     if (library.bridge.trapped) throw this.#takeTrap();
     return fromNative(resultType, result);
   }
 
   /** @internal */
-  callImport(index: number, args: readonly (WasmNumber | undefined)[]): unknown {
-    const host = this.#parts.functions[index]!;
+  callImport(index: number, args: readonly (WasmNumber | undefined)[]): WasmNumber | undefined {
+    const { functions, guest } = this.#parts;
+    const host = functions[index]!;
+    const resultType = guest.imports[index]!.result;
     const answer = this.#striped ? this.#asHost(() => host(...args)) : host(...args);
-    // Its slot may be another tenant's by now: the guest must not go on.
-    if (this.freed) throw new GuestFreedError('The guest was freed by a function that it called');
-    return answer;
+    const value = resultType === undefined ? undefined : toNative(resultType, answer);
+    this.#assertMayGoOn();
+    return value;
   }
 
   /** @internal */
   growFromGuest(deltaPages: number): number {
-    try {
-      return this.#asHost(() => this.#parts.memory.grow(deltaPages));
-    } catch (error) {
-      if (isDenial(error)) return -1;
-      throw error;
-    }
+    const oldPages = this.#growOrDeny(deltaPages);
+    this.#assertMayGoOn();
+    return oldPages;
   }
 
   /**
@@ -132,8 +127,11 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
    * @throws {@link GuestRunningError} in a function that the instance has called
    */
   free(): void {
-    if (this.#depth > 0) throw new GuestRunningError('Cannot free a guest from a function that it called');
-    this.#destroy();
+    if (this.#native !== 0 && this.#parts.library.destroy(this.#native) === 0) {
+      throw new GuestRunningError('Cannot free a guest from a function that it called');
+    }
+    this.#native = 0;
+    this.#freed = true;
     this.#parts.memory.free();
   }
 
@@ -142,20 +140,21 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
     this.free();
   }
 
-  #destroy(): void {
-    const native = this.#native;
-    this.#native = 0;
-    if (native !== 0) this.#parts.library.destroy(native);
+  #growOrDeny(deltaPages: number): number {
+    try {
+      return this.#asHost(() => this.#parts.memory.grow(deltaPages));
+    } catch (error) {
+      if (isDenial(error)) return -1;
+      throw error;
+    }
   }
 
   /** Runs guest code: with only the store's stripe open, and as the guest that host functions are called by. */
   #enter<T>(run: () => T): T {
     const outer = setRunning(this);
-    this.#depth++;
     try {
       return this.#striped ? this.#parts.store.enter(run) : run();
     } finally {
-      this.#depth--;
       setRunning(outer);
     }
   }
@@ -163,6 +162,11 @@ export class GuestInstance implements Disposable, RunningGuest, Exporter {
   /** Host functions see every stripe, as the host does everywhere else. */
   #asHost<T>(run: () => T): T {
     return this.#striped ? withMask(ProtectionMask.all, run) : run();
+  }
+
+  /** After the host ran: the guest's slot may be another tenant's by now. */
+  #assertMayGoOn(): void {
+    if (this.freed) throw new GuestFreedError('The guest was freed by a function that it called');
   }
 
   #assertLive(): void {

@@ -3,11 +3,12 @@ import koffi from 'koffi';
 import type { BuiltGuest } from './compile.ts';
 import { exportSymbol } from './glue.ts';
 import { TrapBridge } from './trap-bridge.ts';
-import { ffiSignature, fromNative, toNative, type WasmNumber } from './values.ts';
+import { ffiSignature, fromNative, type WasmNumber } from './values.ts';
 
 /** The instance whose code runs in this thread, which calls of imported functions and growths are meant for. */
 export interface RunningGuest {
-  callImport(index: number, args: readonly (WasmNumber | undefined)[]): unknown;
+  /** The answer as native code has it. */
+  callImport(index: number, args: readonly (WasmNumber | undefined)[]): WasmNumber | undefined;
   /** The old size in pages, or -1. */
   growFromGuest(deltaPages: number): number;
 }
@@ -29,10 +30,11 @@ export function setRunning(guest: RunningGuest | undefined): RunningGuest | unde
 export class GuestLibrary {
   readonly bridge: TrapBridge;
   readonly exports: readonly NativeFunction[];
-  /** Makes an instance in the memory at an address; 0 if there is no room. The bridge's record says whether it trapped. */
+  /** Makes an instance in the memory at an address; 0 if it trapped, which the bridge's record says, or there is no room. */
   readonly create: (memoryAddress: number, pages: number) => number;
   readonly setPages: (instance: number, pages: number) => void;
-  readonly destroy: (instance: number) => void;
+  /** Whether it was: 0 while a call is under way. */
+  readonly destroy: (instance: number) => number;
 
   private constructor(guest: BuiltGuest) {
     this.bridge = TrapBridge.load(guest.bridge);
@@ -41,7 +43,7 @@ export class GuestLibrary {
       library.func(name, result, params) as F;
     this.create = declare('ng_new', 'uintptr_t', ['uintptr_t', 'uint32_t']);
     this.setPages = declare('ng_set_pages', 'void', ['uintptr_t', 'uint32_t']);
-    this.destroy = declare('ng_free', 'void', ['uintptr_t']);
+    this.destroy = declare('ng_free', 'int32_t', ['uintptr_t']);
     this.exports = guest.exports.map((exported, index) => {
       const { result, params } = ffiSignature(exported);
       return declare(exportSymbol(index), result, ['uintptr_t', ...params]);
@@ -81,7 +83,8 @@ export class GuestLibrary {
           if (guest === undefined) throw noGuest();
           const values = areNumbers ? args : types.map((type, at) => fromNative(type, args[at]));
           const answer = guest.callImport(index, values);
-          return resultType === undefined ? undefined : toNative(resultType, answer);
+          this.bridge.hostDone();
+          return answer;
         } catch (error) {
           this.bridge.failHost(error);
           return failed;
@@ -98,7 +101,9 @@ export class GuestLibrary {
     const guest = running;
     try {
       if (guest === undefined) throw noGuest();
-      return run(guest);
+      const answer = run(guest);
+      this.bridge.hostDone();
+      return answer;
     } catch (error) {
       this.bridge.failHost(error);
       return failed;

@@ -1,6 +1,12 @@
 /** A compiled module, ready to be instantiated in a pool. */
 import { readFileSync } from 'node:fs';
-import { describeModule, type MemoryPool, type PoolModule, type Store } from '@guardstripe/memory-pool';
+import {
+  describeModule,
+  type MemoryPool,
+  type PooledMemory,
+  type PoolModule,
+  type Store,
+} from '@guardstripe/memory-pool';
 import type { BuiltGuest } from './compile.ts';
 import { exportsOf, type ExportsOf } from './guest-exports.ts';
 import { UnsupportedGuestError } from './guest-header.ts';
@@ -55,7 +61,7 @@ export class GuestModule implements Disposable {
   /**
    * A new instance with a memory of its own, in the store's stripe.
    *
-   * @throws {@link GuardTooSmallError}; `TypeError` for an import that is missing; `TrapError` if the module's start function
+   * @throws {@link GuardTooSmallError}; `TypeError` for an import that is missing, and for the store of another pool; `TrapError` if the module's start function
    * trapped; what `store.allocate` throws. Nothing is taken then.
    */
   instantiate({ pool, store, imports = {} }: InstantiateOptions): GuestInstance {
@@ -68,6 +74,7 @@ export class GuestModule implements Disposable {
     });
     const memory = store.allocate({ module: this.#poolModule });
     try {
+      assertOfPool(memory, pool);
       const { guest } = this;
       const exportsOf = this.#exportsOf;
       return new GuestInstance({ guest, library: this.#library, pool, store, memory, functions, exportsOf });
@@ -100,5 +107,12 @@ export class GuestModule implements Disposable {
       );
     }
     this.#checked.add(pool);
+  }
+}
+
+/** The guard that was checked, and the slab that is watched, are the pool's. */
+function assertOfPool({ address }: PooledMemory, { slabAddress, layout }: MemoryPool): void {
+  if (address < slabAddress || address >= slabAddress + layout.totalSlabBytes) {
+    throw new TypeError('The "store" must be one of the "pool"');
   }
 }

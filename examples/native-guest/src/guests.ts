@@ -4,13 +4,19 @@ import { assemble, type BuiltGuest, compileGuest, compilePlugin } from './compil
 import { realModules } from './real-modules.ts';
 
 const FAULTS = fileURLToPath(new URL('../guests/faults.wat', import.meta.url));
+const HOSTILE = fileURLToPath(new URL('../guests/hostile.wat', import.meta.url));
 
 /** Our own small guest. */
 export async function faultsGuest(): Promise<BuiltGuest> {
   return compileGuest('faults', await assemble(FAULTS));
 }
 
-/** The same with wasm2c's copies of data segments left in. */
+/** One that does its worst. */
+export async function hostileGuest(): Promise<BuiltGuest> {
+  return compileGuest('hostile', await assemble(HOSTILE));
+}
+
+/** The small guest with wasm2c's copies of data segments left in. */
 export async function faultsGuestWithDataCopies(): Promise<BuiltGuest> {
   return compileGuest('faults', await assemble(FAULTS), { keepDataCopies: true });
 }

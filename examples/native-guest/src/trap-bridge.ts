@@ -39,7 +39,7 @@ export class TrapBridge {
   readonly #words: Int32Array;
   readonly #longs: BigUint64Array;
   readonly #watched = new Map<number, MemoryPool>();
-  #hostErrors: unknown[] = [];
+  readonly #hostErrors: unknown[] = [];
 
   private constructor(path: string) {
     const library = koffi.load(path);
@@ -121,9 +121,13 @@ export class TrapBridge {
     }
   }
 
-  /** In a function that the guest called: the guest ends as soon as the function returns. */
+  /** In a function that the guest called: it is done, and the guest goes on. Without this, the guest ends when the function returns. */
+  hostDone(): void {
+    this.#words[HOST_FAILED] = 0;
+  }
+
+  /** Instead of {@link TrapBridge.hostDone}: why the guest is to end. */
   failHost(error: unknown): void {
     this.#hostErrors.push(error);
-    this.#words[HOST_FAILED] = 1;
   }
 }

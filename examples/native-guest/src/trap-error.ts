@@ -14,6 +14,7 @@ export type TrapReason =
   | 'invalid indirect call'
   | 'uncaught exception'
   | 'memory not prepared'
+  | 'no room for a table'
   | 'unknown trap';
 
 /** By the numbers of `wasm_rt_trap_t` in wasm2c 1.0.32's `wasm-rt.h`. */
@@ -28,8 +29,11 @@ const RAISED: readonly (TrapReason | undefined)[] = [
   'uncaught exception',
   'call stack exhausted',
 ];
-/** `PM_NOT_PREPARED` of `bridge/pooled-memory.h`. */
-const NOT_PREPARED = 100;
+/** Those of `bridge/pooled-memory.h`. */
+const OF_BRIDGE: Readonly<Record<number, TrapReason>> = {
+  100: 'memory not prepared',
+  101: 'no room for a table',
+};
 
 /** A place that the hardware refused. */
 export interface Fault {
@@ -85,7 +89,7 @@ function reasonOf(trap: Exclude<RawTrap, { kind: 'host' }>): TrapReason {
     case 'stack':
       return 'call stack exhausted';
     case 'raised':
-      return trap.code === NOT_PREPARED ? 'memory not prepared' : (RAISED[trap.code] ?? 'unknown trap');
+      return RAISED[trap.code] ?? OF_BRIDGE[trap.code] ?? 'unknown trap';
   }
 }
 

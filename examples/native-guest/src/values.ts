@@ -22,7 +22,7 @@ export function ffiSignature({ params, result }: Pick<GuestFunction, 'params' | 
   };
 }
 
-/** Throws a `TypeError` where WebAssembly does: a bigint for an i32, a number for an i64. */
+/** Throws a `TypeError` where WebAssembly does: a bigint for an i32 or a float, a number for an i64. */
 export function toNative(type: ValueType, value: unknown): WasmNumber {
   switch (type) {
     case 'i32':
@@ -31,7 +31,7 @@ export function toNative(type: ValueType, value: unknown): WasmNumber {
       return BigInt.asIntN(64, value as bigint);
     case 'f32':
     case 'f64':
-      return Number(value);
+      return (value as number) * 1; // not Number(), which takes a bigint
   }
 }
 
