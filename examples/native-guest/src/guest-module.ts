@@ -61,8 +61,8 @@ export class GuestModule implements Disposable {
   /**
    * A new instance with a memory of its own, in the store's stripe.
    *
-   * @throws {@link GuardTooSmallError}; `TypeError` for an import that is missing, and for the store of another pool; `TrapError` if the module's start function
-   * trapped; what `store.allocate` throws. Nothing is taken then.
+   * @throws {@link GuardTooSmallError}; `TypeError` for an import that is missing, and for the store of another pool; `TrapError` if
+   * the module's start function trapped; what `store.allocate` throws. Nothing is taken then.
    */
   instantiate({ pool, store, imports = {} }: InstantiateOptions): GuestInstance {
     if (!this.#checked.has(pool)) this.#check(pool);

@@ -1,7 +1,7 @@
 /** A store on its way, as a message carries it: one array of bytes, which no one can change or make up without being found out. */
 import { createHash, randomBytes } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
-import { checkObject, invalidArgType, isInstance } from '@guardstripe/common';
+import { bytesOf, checkObject } from '@guardstripe/common';
 import { StoreTokenError } from '../errors.js';
 import type { ModuleHandle } from '../module/handle.js';
 import type { MemoryTemplate } from '../module/template.js';
@@ -58,12 +58,8 @@ export function makeToken(flight: number, parcel: Parcel): { token: StoreToken; 
 /** @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link StoreTokenError} for bytes that are too few */
 export function readToken(token: StoreToken): ReadToken {
   checkObject(token, 'token');
-  // Once: reading it may run the caller's code.
-  const { poolStore } = token;
-  if (!isInstance(poolStore, Uint8Array))
-    throw invalidArgType('token.poolStore', 'an instance of Uint8Array', poolStore);
-  // A copy: its bytes may be shared, and change.
-  const bytes = Buffer.from(Uint8Array.prototype.slice.call(poolStore));
+  // Once: reading it may run the caller's code. A copy: its bytes may be shared, and change.
+  const bytes = Buffer.from(bytesOf(token.poolStore, 'token.poolStore'));
   if (bytes.byteLength <= HEAD_BYTES) throw new StoreTokenError();
   return {
     flight: bytes.readInt32LE(),
