@@ -40,6 +40,8 @@ typedef struct thread_state {
 /* Initial-exec, so that the handler can read it in any thread: the usual model may call malloc. */
 static __thread thread_state* this_thread __attribute__((tls_model("initial-exec")));
 
+__thread uintptr_t gst_stack_limit;
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int install_errno;
 static pthread_key_t thread_key;
@@ -273,6 +275,20 @@ void gst_unwatch(uint64_t address) {
       return;
     }
   }
+}
+
+void gst_set_stack(uint64_t low) {
+  gst_stack_limit = (uintptr_t)low + GST_STACK_ROOM;
+}
+
+uint64_t gst_on_stack(void) {
+  return gst_stack_pointer;
+}
+
+void gst_stack_ended(void) {
+  thread_state* thread = this_thread;
+  if (thread == NULL || thread->innermost == NULL) abort(); /* outside of a guarded call: nowhere to go */
+  raise_trap(thread, GST_STACK, 0);
 }
 
 /* ---- guarded calls ---- */

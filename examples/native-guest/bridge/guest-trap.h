@@ -94,7 +94,36 @@ enum gst_host {
 GST_API void gst_host_enter(uint32_t host);
 GST_API void gst_host_leave(void);
 
-/* The same test of the stack, before a guest calls what must not be left half-way, such as malloc. */
+/*
+ * Where the stack of the calling thread's guests ends: `low` is its lowest byte. Guests then stop GST_STACK_ROOM bytes before it. A
+ * signal handler runs on the stack of whom it interrupts, and one that ends there is the end of the process: if not even its frame
+ * fits, or if we took its fault for the guest's and jumped out of it.
+ */
+GST_API void gst_set_stack(uint64_t low);
+/* An address in the stack that the caller runs on. */
+GST_API uint64_t gst_on_stack(void);
+
+/* The handler's frame (12 KiB on a processor with AMX), what a handler does, and the frame of the function that was looked at. */
+enum { GST_STACK_ROOM = 96 * 1024, GST_MAX_FRAME = 32 * 1024 };
+
+/* The lowest stack pointer of the calling thread's guests; 0 if nobody has said where their stack ends. */
+extern GST_API __thread uintptr_t gst_stack_limit __attribute__((tls_model("initial-exec")));
+
+#if defined(__x86_64__)
+register uintptr_t gst_stack_pointer __asm__("rsp");
+#elif defined(__aarch64__)
+register uintptr_t gst_stack_pointer __asm__("sp");
+#endif
+
+GST_API __attribute__((noreturn)) void gst_stack_ended(void);
+
+/* At the start of each function of a guest, whose frames must be at most GST_MAX_FRAME bytes. */
+#define GST_CHECK_STACK() \
+  do { \
+    if (__builtin_expect(gst_stack_pointer < gst_stack_limit, 0)) gst_stack_ended(); \
+  } while (0)
+
+/* The test of the stack that gst_host_enter makes, before a guest calls what must not be left half-way, such as malloc. */
 GST_API void gst_require_stack(void);
 
 /* Ends the innermost guarded call, from code that the guest called. `code` comes back in the record. */

@@ -30,6 +30,17 @@
   (func $recurse_growing (export "recurse_growing") (param i32) (result i32)
     (drop (table.grow $table (ref.null func) (i32.const 1)))
     (i32.add (call $recurse_growing (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
+  ;; Stays at the end of the stack for a while, where a signal may come.
+  (func $recurse_then_spin (export "recurse_then_spin") (param $depth i32) (param $rounds i32) (result i32)
+    (if (i32.eqz (local.get $depth))
+      (then
+        (loop $again
+          (i32.store (i32.const 0) (local.get $rounds))
+          (br_if $again (local.tee $rounds (i32.sub (local.get $rounds) (i32.const 1)))))
+        (return (i32.const 0))))
+    (i32.add
+      (call $recurse_then_spin (i32.sub (local.get $depth) (i32.const 1)) (local.get $rounds))
+      (i32.const 1)))
   (func (export "ask_for_ever")
     (loop $again
       (drop (call $ask (i32.const 1)))

@@ -15,9 +15,14 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeModule } from '@guardstripe/memory-pool';
-import { reachBytes, withoutDataCopies } from './generated-c.ts';
+import { reachBytes, withoutDataCopies, withStackChecks } from './generated-c.ts';
 import { glue, GUEST_MODULE_NAME } from './glue.ts';
-import { type GuestFunction, type ImportedFunction, readGuestHeader } from './guest-header.ts';
+import {
+  type GuestFunction,
+  type ImportedFunction,
+  readGuestHeader,
+  UnsupportedGuestError,
+} from './guest-header.ts';
 import { refuseNames } from './names.ts';
 import { requireTools, runtimeSource, tool } from './toolchain.ts';
 
@@ -83,7 +88,8 @@ const GUEST_FLAGS = [
   '-ffp-contract=off',
   '-frounding-math',
   '-fsignaling-nans',
-  '-w',
+  // What the room that is left at the end of a stack is counted for (guest-trap.h). Other warnings are wasm2c's business.
+  '-Werror=frame-larger-than=32768',
 ];
 
 /**
@@ -179,7 +185,8 @@ async function compileLibrary(
     const header = readGuestHeader(readFileSync(at('guest.h'), 'utf8'));
     const { imports, exports, memoryNames } = header;
     const built = { imports, exports, memoryNames, reachBytes: reachBytes(c) };
-    if (!keepDataCopies && poolWritesData(bytes)) writeFileSync(at('guest.c'), withoutDataCopies(c));
+    const copies = keepDataCopies || !poolWritesData(bytes);
+    writeFileSync(at('guest.c'), withStackChecks(copies ? c : withoutDataCopies(c)));
     writeFileSync(at('glue.c'), glue(header, 'guest.h'));
 
     const runtime = [
@@ -195,7 +202,12 @@ async function compileLibrary(
     const objects = [at('guest.c'), at('glue.c'), ...parts, at('runtime.o')];
     // The bridge is looked for beside the guest, wherever both are taken.
     const link = ['-shared', '-Wl,-rpath,$ORIGIN', '-Wl,--no-undefined', bridge, '-lm'];
-    await tool('cc', [...COMMON_FLAGS, ...GUEST_FLAGS, '-o', at('guest.so'), ...objects, ...link]);
+    await tool('cc', [...COMMON_FLAGS, ...GUEST_FLAGS, '-o', at('guest.so'), ...objects, ...link]).catch(
+      (error: unknown) => {
+        if (!String(error).includes('frame-larger-than')) throw error;
+        throw new UnsupportedGuestError('one of its functions needs more than 32 KiB of stack');
+      },
+    );
     renameSync(at('guest.so'), `${stem}.so`);
     renameSync(at('guest.wasm'), `${stem}.wasm`);
     writeFileSync(at('guest.json'), JSON.stringify(built));

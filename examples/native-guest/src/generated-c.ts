@@ -33,3 +33,13 @@ const DATA_COPY = /^ {2}LOAD_DATA\(instance->\w+, [^\n]*\);\n/gm;
 export function withoutDataCopies(c: string): string {
   return c.replaceAll(DATA_COPY, '');
 }
+
+/** What each function begins with; the other definition, which counts calls, is not compiled. */
+const PROLOGUE = /^#define FUNC_PROLOGUE$/m;
+
+/** With a look at the stack's end in each function: see `guest-trap.h`. */
+export function withStackChecks(c: string): string {
+  if (!PROLOGUE.test(c))
+    throw new UnsupportedGuestError('wasm2c wrote functions that begin in an unknown way');
+  return `#include "guest-trap.h"\n${c.replace(PROLOGUE, '#define FUNC_PROLOGUE GST_CHECK_STACK()')}`;
+}

@@ -1,6 +1,7 @@
 /** The JavaScript side of `bridge/guest-trap.h`: one a thread. */
 import type { MemoryPool } from '@guardstripe/memory-pool';
 import koffi from 'koffi';
+import { lowestOfMap } from './own-maps.ts';
 
 /** What the bridge says of a trap. The kinds are those of `guest-trap.h`. */
 export type RawTrap =
@@ -49,8 +50,12 @@ export class TrapBridge {
       watch: library.func('gst_watch', 'int', ['uint64_t', 'uint64_t']) as BridgeFunctions['watch'],
       unwatch: library.func('gst_unwatch', 'void', ['uint64_t']) as BridgeFunctions['unwatch'],
     };
+    const onStack = library.func('gst_on_stack', 'uint64_t', []) as () => number;
+    const setStack = library.func('gst_set_stack', 'void', ['uint64_t']) as (low: number) => void;
     const record = thread();
     if (record === 0) throw new Error(`Cannot catch faults in this thread: errno ${koffi.errno()}`);
+    // koffi makes all calls of a thread, nested ones too, on one stack.
+    setStack(lowestOfMap(onStack()));
     const view = koffi.view(record, RECORD_BYTES);
     this.#words = new Int32Array(view);
     this.#longs = new BigUint64Array(view);

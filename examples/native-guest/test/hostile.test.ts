@@ -176,7 +176,7 @@ describeGuests('a hostile guest', () => {
     expect(pool.isEmpty).toBe(true);
   });
 
-  // In a child process: a fault of the host is nobody's, and ends it.
+  // In a child process, as what follows: a fault of the host is nobody's, and ends it.
   it.each(['recurse_asking', 'recurse_growing'])('runs out of stack, not the host: %s', (name) => {
     const child = join(import.meta.dirname, 'fixtures', 'end-of-stack.ts');
     const args = [child, JSON.stringify(guests().hostile), name];
@@ -189,6 +189,13 @@ describeGuests('a hostile guest', () => {
       signal: null,
       stderr: '',
     });
+  });
+
+  it('leaves room for signal handlers at the end of its stack', () => {
+    const child = join(import.meta.dirname, 'fixtures', 'signals-at-the-end.ts');
+    const args = [child, JSON.stringify(guests().hostile)];
+    const { stdout, signal } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 110_000 });
+    expect({ stdout, signal }).toEqual({ stdout: 'alive, and signals still arrive\n', signal: null });
   });
 });
 
