@@ -1,4 +1,5 @@
 /** Instances that are handed out one user at a time, each as it was after it was prepared. */
+import { checkFunction } from '@guardstripe/common';
 import { CallOnStackError, InstancePoolClosedError } from '../errors.js';
 import { makeLease, type InstanceLease } from './lease.js';
 import { MemberMaker, type Member } from './member.js';
@@ -102,8 +103,12 @@ export class InstancePool<T> implements AsyncDisposable {
     });
   }
 
-  /** Acquires an instance for as long as a function runs, and returns what that returns. */
+  /**
+   * Acquires an instance for as long as a function runs, and returns what that returns. Rejects as {@link InstancePool.acquire} does, and
+   * with a `TypeError` `ERR_INVALID_ARG_TYPE` for what is no function.
+   */
   async use<R>(work: (instance: T) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    checkFunction(work, 'work');
     const lease = await this.acquire(options);
     try {
       return await work(lease.instance);

@@ -108,6 +108,12 @@ describe('a pool of instances', () => {
     expect([made, most]).toEqual([3, 3]);
   });
 
+  it('takes no instance for what is no function', async () => {
+    await using pool = createInstancePool({ create: () => instantiate(), target, size: 3 });
+    await expect(pool.use(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    expect(pool.stats).toMatchObject({ idle: 0, leased: 0 });
+  });
+
   it('never hands out an instance again whose way back failed, and makes another', async () => {
     const discarded: unknown[] = [];
     const system = new FaultyMemory();
