@@ -7,7 +7,7 @@ import { SavedMemory } from './memory/saved-memory.js';
 import { readGlobals, translateGlobals } from './target/globals.js';
 import { describer, type Reference } from './target/references.js';
 import { readTables, translateTables } from './target/tables.js';
-import { isShared, type ExportShape, type Target } from './target/target.js';
+import type { ExportShape, Target } from './target/target.js';
 import { growMemory, webAssembly, WASM_PAGE_BYTES, type MemoryLike } from './target/webassembly.js';
 
 /** What a target's globals and tables hold. Functions are those of one instance. */
@@ -85,7 +85,7 @@ function compareShapes(state: SavedState, other: Target): void {
       throw new WrongTargetError(`it has ${found.length} different ${what}, not ${expected.length}`);
   }
   state.areShared.forEach((shared, i) => {
-    if (isShared(other.memories[i]!) !== shared)
+    if (other.areShared[i] !== shared)
       throw new WrongTargetError(`memory ${i} is ${shared ? 'not ' : ''}shared`);
   });
 }

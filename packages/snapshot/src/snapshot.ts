@@ -22,7 +22,7 @@ import { firstLiving, fit, saveMemories, saveValues, type SavedState, type Value
 import { assertNoCallOnStack } from './target/call-on-stack.js';
 import { writeGlobals } from './target/globals.js';
 import { areTables, translateTables, writeTables } from './target/tables.js';
-import { isShared, resolveTarget, type SnapshotTarget, type Target } from './target/target.js';
+import { resolveTarget, type SnapshotTarget, type Target } from './target/target.js';
 import type { MemoryLike } from './target/webassembly.js';
 import { WeakList } from './weak-list.js';
 
@@ -85,8 +85,7 @@ export class Snapshot implements Disposable {
     this.#callsAtRest = options.callsAtRest;
     const { values, described } = saveValues(target);
     const memories = saveMemories(target, options.virtualMemory);
-    const areShared = target.memories.map(isShared);
-    this.#state = { memories, areShared, shape: target.shape, ...described };
+    this.#state = { memories, areShared: target.areShared, shape: target.shape, ...described };
     this.#memories = target.memories.map((memory) => new WeakRef(memory));
     for (const memory of target.memories) this.#homes.set(memory, { target, values });
     try {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 
+import { addressOf, platform, type VirtualMemory } from '@guardstripe/mmap';
 import { describe, expect, it } from 'vitest';
 
 import { snapshot } from '../src/index.js';
@@ -7,6 +8,7 @@ import { bytesOf, instantiate, testModule, type TestInstance } from './support/w
 import { obstacleTo, WAYS } from './support/ways.js';
 
 const WASM_PAGE = 65_536;
+const PAGE = 4096;
 const code = (value: string, message = /./) =>
   expect.objectContaining({ code: value, message: expect.stringMatching(message) as string });
 
@@ -259,6 +261,79 @@ describe('restoreInto', () => {
     );
   });
 });
+
+const obstacle = obstacleTo('laid');
+
+describe.skipIf(obstacle !== undefined)(
+  `what a new instance has written itself (${obstacle ?? 'can be laid over'})`,
+  () => {
+    /** Runs something with the real system, and what it maps privately over memories, as first page and number of pages. */
+    function noting(
+      run: (virtualMemory: VirtualMemory, laidOver: (address: number) => number[][]) => void,
+    ): void {
+      let calls: (readonly [address: number, byteLength: number])[] = [];
+      const system = platform();
+      const mapFile: VirtualMemory['mapFile'] = (fd, fileOffset, address, byteLength, access, sharing) => {
+        if (sharing === 'private') calls.push([address, byteLength]);
+        return system.mapFile(fd, fileOffset, address, byteLength, access, sharing);
+      };
+      const get = (target: VirtualMemory, name: keyof VirtualMemory): unknown =>
+        name === 'mapFile' ? mapFile : target[name];
+      run(new Proxy(system, { get }), (address) => {
+        const laid = calls.map(([start, byteLength]) => [(start - address) / PAGE, byteLength / PAGE]);
+        calls = [];
+        return laid;
+      });
+    }
+
+    it.each<[string, number[][], number[][]]>([
+      [
+        'is not mapped over where it is little',
+        [
+          [3, 2],
+          [20, 1],
+        ],
+        [
+          [0, 3],
+          [5, 15],
+          [21, 43],
+        ],
+      ],
+      [
+        'at an end, too',
+        [
+          [1, 1],
+          [63, 1],
+        ],
+        [
+          [0, 1],
+          [2, 61],
+        ],
+      ],
+      ['is mapped over where it is much', [[3, 40]], [[0, 64]]],
+      ['and where it is in many places', Array.from({ length: 6 }, (_, i) => [i * 5 + 1, 1]), [[0, 64]]],
+    ])('%s', (_, written, expected) => {
+      const first = instantiate();
+      first.exports.fill(0, 5, 4 * WASM_PAGE);
+      const before = bytesOf(first.exports.memory);
+      noting((virtualMemory, laidOver) => {
+        using state = snapshot(first.instance, { virtualMemory });
+        laidOver(0);
+        for (let round = 0; round < 3; round++) {
+          const { instance, exports } = instantiate();
+          for (const [page, count] of written) exports.fill(page! * PAGE + 100, 9, count! * PAGE - 100);
+          state.restoreInto(instance);
+          expect(laidOver(addressOf(new Uint8Array(exports.memory.buffer)))).toEqual(expected);
+          for (let again = 0; again < 3; again++) {
+            expect(bytesOf(exports.memory).equals(before)).toBe(true);
+            for (const [page, count] of written) exports.fill(page! * PAGE - 50, again, count! * PAGE);
+            state.restoreInto(instance);
+          }
+        }
+      });
+    });
+  },
+);
 
 /** Anonymous memory of this process in bytes: what no other mapping shares. */
 function privateBytes(): number {

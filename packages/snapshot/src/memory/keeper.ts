@@ -8,7 +8,7 @@ import { isShared } from '../target/target.js';
 import { webAssembly, type MemoryLike } from '../target/webassembly.js';
 import { claim } from './claims.js';
 import { Distances } from './distances.js';
-import { layOver, mend, removeLaid, type Laid, type Range } from './lay.js';
+import { layOver, mend, ownPages, removeLaid, type Laid, type Range } from './lay.js';
 import { LaidMappings } from './mapping-budget.js';
 import type { SnapshotMethod } from './method.js';
 import { copyBack, differences, joinRuns, type PageRun } from './pages.js';
@@ -106,6 +106,7 @@ export class MemoryKeeper {
       this.#restore(saved, keeping, isKnown);
     } else {
       this.#stop();
+      if (!saved.isLaidOut && this.#laid === undefined) saved.layOut(ownPages(range, virtualMemory));
       this.#layAndWatch(range, saved, virtualMemory);
     }
     this.#certainty = 'known';

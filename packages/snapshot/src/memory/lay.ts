@@ -4,7 +4,7 @@
  */
 import type { VirtualMemory } from '@guardstripe/mmap';
 
-import { copyBack } from './pages.js';
+import { copyBack, type PageRun } from './pages.js';
 import type { SavedMemory } from './saved-memory.js';
 
 /** Stands for a descriptor where no run is mapped. */
@@ -32,6 +32,7 @@ export type Laid = SavedMemory | 'partly' | undefined;
 export function layOver(range: Range, saved: SavedMemory, laid: Laid, virtualMemory: VirtualMemory): boolean {
   const { fd = NO_FILE } = saved;
   try {
+    saved.layOut([]);
     if (laid !== saved) removeLaid(range, laid, virtualMemory);
     let end = 0;
     for (const { offset, byteLength, fileOffset, isMapped, bytes } of saved.runs) {
@@ -50,6 +51,28 @@ export function layOver(range: Range, saved: SavedMemory, laid: Laid, virtualMem
     copyBack(range.bytes, saved);
     return false;
   }
+}
+
+/** Room for one run more than are ever left out. */
+const runs = {
+  starts: new Float64Array(5),
+  ends: new Float64Array(5),
+  kinds: new Uint8Array(5),
+  count: 0,
+  walkEnd: 0,
+};
+
+/** The pages that a plain range has of its own; the first of them, where they are many. */
+export function ownPages({ address, bytes }: Range, virtualMemory: VirtualMemory): PageRun[] {
+  try {
+    virtualMemory.scanOwnPages(address, bytes.byteLength, runs);
+  } catch {
+    return []; // They are mapped over, then.
+  }
+  return Array.from({ length: runs.count }, (_, i) => ({
+    offset: runs.starts[i]! - address,
+    byteLength: runs.ends[i]! - runs.starts[i]!,
+  }));
 }
 
 /** Puts anonymous pages of zeros where an image was laid. */

@@ -22,14 +22,16 @@ export interface FileRun extends PageRun {
 /** Most runs that a fork maps: each is a mapping of its own, and a process may have some 65,000. */
 const MAX_MAPPED_RUNS = 64;
 
+/** Most pages of a new instance, and runs of them, that are written and not mapped over: more of that costs more than it spares. */
+const MAX_OWN = { bytes: 16 * SMALLEST_PAGE_BYTES, runs: 4 };
+
 /** Owns the file and its mapping until it is closed. */
 export class SavedMemory implements Contents {
   readonly byteLength: number;
   readonly pageSize: number;
-  readonly runs: readonly FileRun[];
   readonly bytes: Uint8Array;
-  /** Most mappings that a memory takes with this laid over it: the runs, and what is left between them. */
-  readonly maxMappings: number;
+  #runs: readonly FileRun[];
+  #isLaidOut = false;
   readonly #image: MemoryImage | undefined;
   readonly #map: Mmap | undefined;
 
@@ -45,14 +47,43 @@ export class SavedMemory implements Contents {
     this.bytes = file?.bytes ?? bytes;
     const largest = runs.toSorted((left, right) => right.byteLength - left.byteLength);
     const mapped = new Set(file === undefined ? [] : largest.slice(0, MAX_MAPPED_RUNS));
-    this.maxMappings = 2 * mapped.size;
     let fileOffset = 0;
-    this.runs = runs.map((run) => {
+    this.#runs = runs.map((run) => {
       const at = fileOffset;
       fileOffset += run.byteLength;
       const bytesOfRun = this.bytes.subarray(at, fileOffset);
       return { ...run, fileOffset: at, bytes: bytesOfRun, isMapped: mapped.has(run) };
     });
+  }
+
+  get runs(): readonly FileRun[] {
+    return this.#runs;
+  }
+
+  /** Most mappings that a memory takes with this laid over it: the runs, and what is left between them. */
+  get maxMappings(): number {
+    return 2 * this.#runs.filter(({ isMapped }) => isMapped).length;
+  }
+
+  /** Whether it is settled what is mapped: the same wherever this is laid. */
+  get isLaidOut(): boolean {
+    return this.#isLaidOut;
+  }
+
+  /**
+   * Settles it, before this is laid for the first time. Later calls change nothing.
+   *
+   * @param own - pages that a new instance has of its own, as ascending runs: its module's data was written to them. Where they are few,
+   *   they are not mapped over but written: to take pages away that are there, the kernel interrupts all processors that run a thread of
+   *   this process, which costs more
+   */
+  layOut(own: readonly PageRun[]): void {
+    if (this.#isLaidOut) return;
+    this.#isLaidOut = true;
+    const ownBytes = own.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (own.length > MAX_OWN.runs || ownBytes > MAX_OWN.bytes) return;
+    for (const piece of own)
+      this.#runs = this.#runs.flatMap((run) => (run.isMapped ? splitRun(run, piece) : run));
   }
 
   /** The file's descriptor; nothing where the bytes are in an ordinary buffer. */
@@ -73,6 +104,27 @@ export class SavedMemory implements Contents {
       this.#map?.close();
     }
   }
+}
+
+/** A run in up to three: what lies before a piece, what of it is in the piece and not to be mapped, and what lies behind. */
+function splitRun(run: FileRun, piece: PageRun): FileRun[] {
+  const end = run.byteLength;
+  const from = Math.min(Math.max(piece.offset - run.offset, 0), end);
+  const to = Math.min(Math.max(piece.offset + piece.byteLength - run.offset, from), end);
+  const part = (start: number, stop: number, isMapped: boolean): FileRun[] => {
+    if (start === stop) return [];
+    const { offset, fileOffset, bytes } = run;
+    return [
+      {
+        offset: offset + start,
+        byteLength: stop - start,
+        fileOffset: fileOffset + start,
+        bytes: bytes.subarray(start, stop),
+        isMapped,
+      },
+    ];
+  };
+  return [...part(0, from, true), ...part(from, to, false), ...part(to, end, true)];
 }
 
 function toFile(

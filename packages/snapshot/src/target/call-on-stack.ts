@@ -5,27 +5,12 @@
  * A call that is suspended (JavaScript promise integration) is on no stack that can be looked at.
  */
 import { CallOnStackError } from '../errors.js';
+import { callSites, type Frame } from './call-sites.js';
 import type { Target } from './target.js';
 import { kindOf, webAssembly } from './webassembly.js';
 
-type CallSite = NodeJS.CallSite;
-/** Any function. */
-type Callee = (...args: never[]) => void;
-
-/** V8's own, and its settings are read there: who replaces them later has no say in what is seen. */
-const NativeError = Error;
-const captureStackTrace = Error.captureStackTrace.bind(Error);
-
-/** What {@link keepFrames} was given last; if somebody else's formatter was called instead, nothing. */
-let described: readonly CallSite[] | undefined;
-
-const keepFrames = (_error: Error, frames: readonly CallSite[]): string => {
-  described = frames;
-  return '';
-};
-
 /** Never called, so never on the stack. */
-const neverCalled = (): void => {};
+function neverCalled(): void {}
 
 /**
  * What is to be seen of the stack.
@@ -56,9 +41,12 @@ const PROBE_MODULE = Uint8Array.of(
  */
 export function assertNoCallOnStack(target: Target): void {
   const seen = (view ??= probe()) ?? 'all';
-  if (seen === 'nothing')
-    throw unseen('Error.captureStackTrace shows no frames of WebAssembly in this process');
-  for (const frame of callSites(seen === 'wasm' ? neverCalled : assertNoCallOnStack)) {
+  if (seen === 'nothing') throw unseen('stacks show no frames of WebAssembly in this process');
+  const frames = callSites(seen === 'wasm' ? neverCalled : assertNoCallOnStack);
+  // There is always a caller to be seen, where all frames are shown.
+  if (frames === undefined || (seen === 'all' && frames.length === 0))
+    throw unseen('the settings of Error cannot be changed in this process');
+  for (const frame of frames) {
     const receiver: unknown = frame.getThis();
     // JavaScript frames can have an instance as `this` too; those name their function.
     if (kindOf(receiver) !== 'instance' || typeof frame.getFunction() === 'function') continue;
@@ -68,72 +56,46 @@ export function assertNoCallOnStack(target: Target): void {
   }
 }
 
+/** More frames than V8 notes by default: that all are asked for must count, too. */
+const PROBE_DEPTH = 12;
+
 /** Looks at calls of its own. Nothing where those could not be made. */
 function probe(): View | undefined {
-  let frames: readonly CallSite[] = [];
-  let all: readonly CallSite[] = [];
+  let frames: readonly Frame[] | undefined;
+  let all: readonly Frame[] | undefined;
   let depth = 0;
-  let g: Callee | undefined;
+  let g: (() => void) | undefined;
   const call = (): void => g?.();
-  const f = (): void => {
+  function f(): void {
     depth += 1;
-    if (depth < 3) return [call].forEach((again) => again());
+    if (depth < PROBE_DEPTH) return [call].forEach((again) => again());
     frames = callSites(neverCalled);
     all = callSites(f);
-  };
+  }
+  let instance: object | undefined;
   try {
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(PROBE_MODULE), { e: { f } });
-    g = instance.exports['g'] as Callee;
+    const made = new WebAssembly.Instance(new WebAssembly.Module(PROBE_MODULE), { e: { f } });
+    instance = made;
+    g = made.exports['g'] as () => void;
     call();
-    const isOwn = (frame: CallSite): boolean => frame.getThis() === instance;
-    if (frames.length === depth && frames.every(isOwn)) return 'wasm';
-    return all.filter(isOwn).length === depth ? 'all' : 'nothing';
-  } catch (error) {
-    if (error instanceof CallOnStackError) throw error;
+  } catch {
     return undefined; // No instance could be made, or there was no room on the stack.
   }
-}
-
-/** The frames that V8 does not leave out. The error's settings are the process's own, and are put back. */
-function callSites(upTo: Callee): readonly CallSite[] {
-  const { stackTraceLimit } = NativeError;
-  const formatter: unknown = Reflect.get(NativeError, 'prepareStackTrace');
-  const holder = {};
-  described = undefined;
-  try {
-    NativeError.stackTraceLimit = Infinity;
-    NativeError.prepareStackTrace = keepFrames;
-    captureStackTrace(holder, upTo);
-    // Read while the setting stands: frames are formatted at the first read.
-    Reflect.get(holder, 'stack');
-    const frames: readonly CallSite[] | undefined = described;
-    described = undefined;
-    if (frames !== undefined) return frames;
-  } catch {
-    // Error is frozen, and nothing has been set.
-  } finally {
-    restoreSettings(stackTraceLimit, formatter);
-  }
-  throw unseen('the settings of Error cannot be changed in this process');
+  if (frames === undefined || all === undefined) return undefined;
+  const showsAll = (shown: readonly Frame[]): boolean =>
+    shown.filter((frame) => frame.getThis() === instance).length === depth;
+  // The first look may be one from within a call, whose frames are shown, too.
+  if (showsAll(frames) && frames.every((frame) => kindOf(frame.getThis()) === 'instance')) return 'wasm';
+  return showsAll(all) ? 'all' : 'nothing';
 }
 
 function unseen(reason: string): CallOnStackError {
   return new CallOnStackError(`whether a call is under way cannot be seen, for ${reason}`);
 }
 
-function restoreSettings(stackTraceLimit: number, prepareStackTrace: unknown): void {
-  try {
-    NativeError.stackTraceLimit = stackTraceLimit;
-    // Not deleted where there was none: that would make a slow object of Error.
-    NativeError.prepareStackTrace = prepareStackTrace as typeof keepFrames;
-  } catch {
-    // As above: then there is nothing to put back.
-  }
-}
-
 function mayUse(instance: object, target: Target): boolean {
   const exported = webAssembly().exportsOf(instance);
-  if (target.roots.has(instance) || target.roots.has(exported)) return true;
+  if (target.roots.includes(instance) || target.roots.includes(exported)) return true;
   let hasOtherMemory = false;
   for (const value of Object.values(exported)) {
     if (kindOf(value) !== 'memory') continue;

@@ -22,12 +22,14 @@ export type SnapshotTargetPart = InstanceLike | MemoryLike | object;
 /** The parts of a target, each once, in the order of its exports. */
 export interface Target {
   readonly memories: readonly MemoryLike[];
+  /** One for each of the memories. */
+  readonly areShared: readonly boolean[];
   readonly globals: readonly object[];
   readonly tables: readonly object[];
   /** Everything exported, in order. */
   readonly exported: readonly unknown[];
   /** Instances and objects of exports that were given, to be found on the stack. */
-  readonly roots: ReadonlySet<object>;
+  readonly roots: readonly object[];
   /** What two instances of one module have in common; one for each of `exported`. */
   readonly shape: readonly ExportShape[];
 }
@@ -46,11 +48,12 @@ export interface ExportShape {
 }
 
 interface Parts {
-  readonly memories: Set<MemoryLike>;
+  readonly memories: MemoryLike[];
+  /** The only ones that there may be thousands of. */
   readonly globals: Set<object>;
-  readonly tables: Set<object>;
+  readonly tables: object[];
   readonly exported: unknown[];
-  readonly roots: Set<object>;
+  readonly roots: object[];
   readonly shape: ExportShape[];
   readonly model: readonly ExportShape[];
 }
@@ -71,17 +74,17 @@ export function resolveTarget(
   const obstacle = processObstacle();
   if (obstacle !== undefined) throw new SnapshotUnsupportedError(obstacle);
   const parts: Parts = {
-    memories: new Set(),
+    memories: [],
     globals: new Set(),
-    tables: new Set(),
+    tables: [],
     exported: [],
-    roots: new Set(),
+    roots: [],
     shape: [],
     model,
   };
   const given: readonly unknown[] = Array.isArray(value) ? value : [value];
   for (const each of given) addPart(parts, each, name);
-  const memories = [...parts.memories];
+  const { memories, tables, exported, roots, shape } = parts;
   if (memories.length === 0) {
     throw invalidArgValue(
       name,
@@ -89,8 +92,9 @@ export function resolveTarget(
       value,
     );
   }
-  if (!threadsAtRest && memories.some(isShared)) throw new SharedMemoryError();
-  return { ...parts, memories, globals: [...parts.globals], tables: [...parts.tables] };
+  const areShared = memories.map(isShared);
+  if (!threadsAtRest && areShared.includes(true)) throw new SharedMemoryError();
+  return { memories, areShared, globals: [...parts.globals], tables, exported, roots, shape };
 }
 
 export function isShared(memory: MemoryLike): boolean {
@@ -104,7 +108,7 @@ function addPart(parts: Parts, part: unknown, name: string): void {
       addExport(parts, '', part);
       return;
     case 'instance':
-      parts.roots.add(part as object);
+      addOnce(parts.roots, part as object);
       addExports(parts, webAssembly().exportsOf(part as object));
       return;
     case 'global':
@@ -133,15 +137,19 @@ function isExports(part: unknown): part is object {
 }
 
 function addExports(parts: Parts, exported: object): void {
-  parts.roots.add(exported);
+  addOnce(parts.roots, exported);
   for (const [name, value] of Object.entries(exported)) addExport(parts, name, value);
+}
+
+function addOnce<T>(list: T[], value: T): void {
+  if (!list.includes(value)) list.push(value);
 }
 
 function addExport(parts: Parts, exportName: string, value: unknown): void {
   const shape = shapeOf(parts, exportName, value);
   if (shape === undefined) return;
-  if (shape.kind === 'memory') parts.memories.add(value as MemoryLike);
-  if (shape.kind === 'table') parts.tables.add(value as object);
+  if (shape.kind === 'memory') addOnce(parts.memories, value as MemoryLike);
+  if (shape.kind === 'table') addOnce(parts.tables, value as object);
   // A constant has no state; what it holds may be unreadable, too.
   if (shape.isMutable) parts.globals.add(value as object);
   parts.exported.push(value);

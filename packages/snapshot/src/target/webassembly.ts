@@ -40,10 +40,15 @@ export const WASM_PAGE_BYTES = 65_536;
 
 let methods: Methods | undefined;
 
+/** Found out once: `undefined` then, or the reason. */
+let obstacle: readonly [string | undefined] | undefined;
+
 /** Why nothing can be snapshotted in this process, in whatever way; `undefined` where something can. */
 export function processObstacle(): string | undefined {
-  if (typeof WebAssembly !== 'object') return 'this process has no WebAssembly (--jitless)';
-  return nodeObstacle();
+  obstacle ??= [
+    typeof WebAssembly === 'object' ? nodeObstacle() : 'this process has no WebAssembly (--jitless)',
+  ];
+  return obstacle[0];
 }
 
 /** The methods, taken from the prototypes at the first use. */

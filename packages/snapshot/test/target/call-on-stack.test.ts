@@ -169,16 +169,6 @@ describe('from within a call into the instance', () => {
       }
     }
 
-    async function withErrorAsync<T>(name: string, value: unknown, run: () => Promise<T>): Promise<T> {
-      const own: unknown = Reflect.get(Error, name);
-      Reflect.set(Error, name, value);
-      try {
-        return await run();
-      } finally {
-        Reflect.set(Error, name, own);
-      }
-    }
-
     /** Calls of strangers above it: more than a stack shows by default. */
     function amongMany(made: ReturnType<typeof visited>, run: () => void): void {
       const strangers = Array.from({ length: 20 }, () => visited());
@@ -233,20 +223,43 @@ describe('from within a call into the instance', () => {
       expect(made.exports.peek(1)).toBe(0);
     });
 
+    /** Loads the package anew where `Error` is another. */
+    async function loadedWith(other: object): Promise<{ readonly snapshot: typeof snapshot }> {
+      const own = Error;
+      Object.assign(globalThis, { Error: other });
+      vi.resetModules();
+      try {
+        return await import('../../src/index.js');
+      } finally {
+        Object.assign(globalThis, { Error: own });
+      }
+    }
+
+    it('sees it where a subclass of Error was there first', async () => {
+      const another = await loadedWith(class extends Error {});
+      const made = visited();
+      using state = another.snapshot(made.instance);
+      made.exports.poke(1, 2);
+      amongMany(made, () => expect(() => state.restore()).toThrow(onStack));
+      state.restore();
+      expect(made.exports.peek(1)).toBe(0);
+    });
+
     it('refuses where somebody was there first who shows no frames of WebAssembly', async () => {
       const { instance, exports } = visited();
-      vi.resetModules();
-      const another = await withErrorAsync(
-        'captureStackTrace',
-        (holder: object): void => {
-          Object.defineProperty(holder, 'stack', {
-            get: (): unknown =>
-              (Error.prepareStackTrace as (error: unknown, frames: []) => unknown)(holder, []),
-          });
+      const showsNothing = new Proxy(Error, {
+        construct(target, args, newTarget) {
+          // Errors that are thrown are as ever.
+          if (newTarget.prototype instanceof Error)
+            return Reflect.construct(target, args, newTarget) as object;
+          const holder = {};
+          const format = (): unknown =>
+            (showsNothing.prepareStackTrace as (error: object, frames: []) => unknown)(holder, []);
+          return Object.defineProperty(holder, 'stack', { get: format });
         },
-        () => import('../../src/index.js'),
-      );
-      expect(() => another.snapshot(instance)).toThrow(/shows no frames of WebAssembly/);
+      });
+      const another = await loadedWith(showsNothing);
+      expect(() => another.snapshot(instance)).toThrow(/show no frames of WebAssembly/);
       using state = another.snapshot(instance, { callsAtRest: true });
       exports.poke(1, 2);
       state.restore();
