@@ -86,11 +86,10 @@ function codeAddress(): number {
   if (made !== undefined) return made.address;
   const page = Mmap.anonymous(CODE_PAGE_BYTES);
   try {
-    const bytes = new Uint8Array(page.view());
-    bytes.set(READ_CODE, 0);
-    bytes.set(SWAP_CODE, SWAP_CODE_OFFSET);
-    bytes.set(CPUID_CODE, CPUID_CODE_OFFSET);
-    page.detachView(bytes.buffer);
+    // Without a view: koffi ends the process if a worker is terminated while it makes one.
+    page.write(0, Uint8Array.from(READ_CODE));
+    page.write(SWAP_CODE_OFFSET, Uint8Array.from(SWAP_CODE));
+    page.write(CPUID_CODE_OFFSET, Uint8Array.from(CPUID_CODE));
     page.protect(0, CODE_PAGE_BYTES, 'read-execute');
   } catch (error) {
     page.close();

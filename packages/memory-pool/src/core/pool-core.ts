@@ -19,7 +19,7 @@ import type { SharedFreeSlots } from '../shared/free-slots.js';
 import type { SharedSide } from '../shared/shared-side.js';
 import { checkSharedBooks } from '../shared/consistency.js';
 import type { Counters } from '../slots/counters.js';
-import { HostBytes } from '../slots/host-bytes.js';
+import { hostBytes } from '../slots/host-bytes.js';
 import type { Images } from '../slots/image-table.js';
 import { mappingBudget, type MappingBudget, type MappingHolder } from '../slots/mapping-budget.js';
 import type { SlotMemory } from '../slots/memory.js';
@@ -89,7 +89,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
     });
     const { records, pages, memory, counters, images, free, recycler, budget } = made;
     const views = new SlotViews(this, (slot) => this.#cooled(slot));
-    const bytes = new HostBytes(pages, records, virtualMemory.pageSize, numStripes > 1);
+    const bytes = hostBytes({ pages, records, virtualMemory, numStripes });
     this.layout = layout;
     this.slabAddress = slab.address;
     this.records = records;

@@ -91,12 +91,12 @@ export function makeModule(
   return new PoolModule(moduleId, memories, templatesOf(moduleId, origin, memories), file, origin);
 }
 
-/** What pools make the memories of a module of. @param imageIdOf - numbers of images; fresh ones unless said otherwise */
+/** What pools make the memories of a module of. @param imageIdOf - numbers of images; fresh ones where it says nothing */
 export function templatesOf(
   moduleId: number,
   { plans, file }: ModuleOrigin,
   memories: readonly ModuleMemory[],
-  imageIdOf?: (memoryIndex: number) => number,
+  imageIdOf?: (memoryIndex: number) => number | undefined,
 ): (MemoryTemplate | undefined)[] {
   return memories.map((memory, memoryIndex) =>
     memory.obstacle === undefined

@@ -58,7 +58,6 @@ export class ImageFile {
   #image: MemoryImage | undefined;
   #place: JointImageHandle | undefined;
   #mapping: Mmap | undefined;
-  #bytes: Uint8Array | undefined;
   readonly #others: readonly ImageFile[];
   /** Its own module, and files whose images lie in it, too. */
   #users = 1;
@@ -162,13 +161,14 @@ export class ImageFile {
   }
 
   /**
-   * All of the file, from a read-only mapping of it: never from a guest's memory, which the guest has written.
-   * `undefined` once the file is gone, or where the system has no mapping left to give.
+   * All of the file, in a read-only mapping of it: never from a guest's memory, which the guest has written. Nobody gets a view of it, for
+   * koffi ends the process if a worker is terminated while it makes one. `undefined` once the file is gone, or where the system has no
+   * mapping left to give.
    */
-  get bytes(): Uint8Array | undefined {
-    if (this.#bytes === undefined && this.#image !== undefined && this.#users > 0)
-      this.#bytes = this.#map(this.#image);
-    return this.#bytes;
+  get pages(): Mmap | undefined {
+    if (this.#mapping === undefined && this.#image !== undefined && this.#users > 0)
+      this.#mapping = this.#map(this.#image);
+    return this.#mapping;
   }
 
   /** Closes the file. Live memories keep their images until they are freed; free slots let go of theirs now. */
@@ -186,25 +186,25 @@ export class ImageFile {
   #release(): void {
     this.#users -= 1;
     if (this.#users > 0) return;
-    this.#bytes = undefined;
+    const mapping = this.#mapping;
+    this.#mapping = undefined;
     try {
-      this.#mapping?.close();
+      mapping?.close();
     } finally {
       this.#image?.close();
     }
   }
 
-  #map(image: MemoryImage): Uint8Array | undefined {
+  #map(image: MemoryImage): Mmap | undefined {
     this.#isSeen = true;
     try {
-      this.#mapping = Mmap.fromFile(image.fd, {
+      return Mmap.fromFile(image.fd, {
         access: 'read',
         // Linux before 6.7 refuses shared mappings of a file that is sealed against writing, even for reading.
         sharing: 'private',
         byteLength: image.byteLength,
         ...(this.#virtualMemory && { virtualMemory: this.#virtualMemory }),
       });
-      return new Uint8Array(this.#mapping.view());
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       return undefined;
@@ -264,10 +264,12 @@ export class PoolImage {
     if (this.closed) return undefined;
     if (this.#toRestore !== undefined) return this.#toRestore;
     const images: RestorerImage[] = [];
-    for (const part of this.parts) {
-      const bytes = bytesOf(part, part.file.bytes);
-      if (bytes === undefined) return undefined;
-      images.push(Object.freeze({ offset: part.offsetBytes, bytes, mapped: true }));
+    for (const { file, fileOffset, offsetBytes, byteLength } of this.parts) {
+      const map = file.pages;
+      if (map === undefined) return undefined;
+      images.push(
+        Object.freeze({ offset: offsetBytes, bytes: { map, offset: fileOffset, byteLength }, mapped: true }),
+      );
     }
     // Frozen, and so checked once.
     return (this.#toRestore = Object.freeze(images));
@@ -276,7 +278,7 @@ export class PoolImage {
   /** The image's bytes as long as no file was made of them. */
   get unmadeBytes(): Uint8Array | undefined {
     const [part] = this.parts;
-    return part && bytesOf(part, part.file.contents);
+    return part?.file.contents?.subarray(part.fileOffset, part.fileOffset + part.byteLength);
   }
 
   /** Somebody has it mapped from now on, until {@link PoolImage.removeHolder}. */
@@ -309,13 +311,6 @@ function hashOf(contents: Uint8Array | undefined, image: MemoryImage | undefined
     position += read;
   }
   return hash.digest();
-}
-
-function bytesOf(
-  { fileOffset, byteLength }: ImagePart,
-  bytes: Uint8Array | undefined,
-): Uint8Array | undefined {
-  return bytes?.subarray(fileOffset, fileOffset + byteLength);
 }
 
 function endOf({ offsetBytes, byteLength }: ImagePart): number {

@@ -23,8 +23,8 @@ export interface Stretch {
 export interface SnapshotScene {
   /** Of the memory's own image, ascending and apart. */
   readonly parts: readonly ImagePart[];
-  /** Bytes of each part. */
-  readonly partBytes: readonly Uint8Array[];
+  /** Reads bytes of a part, from an offset in it on. */
+  readonly readPart: (part: ImagePart, offset: number, target: Uint8Array) => void;
   /** What may differ from that, and zeros, ascending; the whole memory where that is not known. */
   readonly changed: readonly PageRange[];
   /** Whole pages. */
@@ -55,7 +55,7 @@ export function planSnapshot(scene: SnapshotScene): Stretch[] {
   return shared;
 }
 
-function checkScene({ parts, partBytes, changed, byteLength, pageBytes }: SnapshotScene): void {
+function checkScene({ parts, changed, byteLength, pageBytes }: SnapshotScene): void {
   if (byteLength % pageBytes !== 0)
     throw new PoolCorruptedError(`a snapshot is taken of ${byteLength} bytes, which are no whole pages`);
   let at = 0;
@@ -65,8 +65,6 @@ function checkScene({ parts, partBytes, changed, byteLength, pageBytes }: Snapsh
     if (offset < at) throw new PoolCorruptedError(`changed bytes at ${offset} come after those before ${at}`);
     at = offset + changedBytes;
   }
-  if (parts.length !== partBytes.length)
-    throw new PoolCorruptedError(`an image of ${parts.length} parts has the bytes of ${partBytes.length}`);
   at = 0;
   for (const part of parts) {
     if (part.offsetBytes < at)
@@ -105,9 +103,15 @@ function findStretches(scene: SnapshotScene): Stretch[] {
     const end = Math.min(range.offset + range.byteLength, byteLength);
     addUnchanged(stretches, scene, at, start);
     eachChunk(scene, start, end, (bytes, offset) => {
+      const began = startOf(scene, bytes.byteLength, offset);
       for (let page = 0; page < bytes.byteLength; page += pageBytes) {
-        const from = originOf(scene, bytes.subarray(page, page + pageBytes), offset + page);
-        add(stretches, from, offset + page, offset + page + pageBytes);
+        const [now, before] = [bytes, began].map((each) => each.subarray(page, page + pageBytes));
+        add(
+          stretches,
+          originOf(scene, now!, before!, offset + page),
+          offset + page,
+          offset + page + pageBytes,
+        );
       }
     });
     at = end;
@@ -116,15 +120,27 @@ function findStretches(scene: SnapshotScene): Stretch[] {
   return stretches;
 }
 
-/** A page may have been written with what was there before, or put back. */
-function originOf({ parts, partBytes }: SnapshotScene, page: Uint8Array, offset: number): Stretch['from'] {
-  const index = parts.findIndex((part) => part.offsetBytes <= offset && offset < endOf(part));
-  if (index >= 0) {
-    const start = offset - parts[index]!.offsetBytes;
-    const original = partBytes[index]!.subarray(start, start + page.byteLength);
-    if (Buffer.compare(page, original) === 0) return index;
+/** What the memory's own image has from an offset on; anything where that has none. */
+function startOf({ parts, readPart }: SnapshotScene, byteLength: number, offset: number): Uint8Array {
+  const bytes = new Uint8Array(byteLength);
+  for (const part of parts) {
+    const from = Math.max(part.offsetBytes, offset);
+    const to = Math.min(endOf(part), offset + byteLength);
+    if (from < to) readPart(part, from - part.offsetBytes, bytes.subarray(from - offset, to - offset));
   }
-  return isZeros(page) ? 'zeros' : 'copy';
+  return bytes;
+}
+
+/** A page may have been written with what was there before, or put back. */
+function originOf(
+  { parts }: SnapshotScene,
+  now: Uint8Array,
+  before: Uint8Array,
+  offset: number,
+): Stretch['from'] {
+  const index = parts.findIndex((part) => part.offsetBytes <= offset && offset < endOf(part));
+  if (index >= 0 && Buffer.compare(now, before) === 0) return index;
+  return isZeros(now) ? 'zeros' : 'copy';
 }
 
 function isZeros(page: Uint8Array): boolean {

@@ -23,12 +23,13 @@ export function snapshotModule(source: SnapshotSource): PoolModule {
   const pageBytes = virtualMemory.pageSize;
   const whole = Math.floor(byteLength / pageBytes) * pageBytes;
   // Where the image's bytes cannot be had, nothing can be shared with it, and nothing is known to be unchanged.
-  const images = changed === undefined ? undefined : template.image?.toRestore;
+  const isKnown = changed !== undefined && template.image?.toRestore !== undefined;
   const scene = {
-    parts: images === undefined ? [] : template.image!.parts,
-    partBytes: images?.map(({ bytes }) => bytes) ?? [],
+    parts: isKnown ? template.image.parts : [],
+    readPart: ({ file, fileOffset }: ImagePart, offset: number, target: Uint8Array) =>
+      file.pages!.readInto(target, fileOffset + offset),
     changed:
-      changed === undefined || (template.image !== undefined && images === undefined)
+      changed === undefined || (template.image !== undefined && !isKnown)
         ? [{ offset: 0, byteLength: whole }]
         : changed,
     byteLength: whole,

@@ -104,10 +104,13 @@ export function claim(words: Int32Array, flight: number, crew: Crew, hash: Int32
     const word = Atomics.load(words, at(flight) + STATE);
     if (!isOf(words, flight, hash)) return 0;
     if (isFlyingWord(word)) {
+      const releaser = word & THREAD_MASK;
+      // Its slots come back anyway; but of a store without any nothing else would say that its thread has ended.
+      if (releaser !== crew.self && !crew.isAlive(releaser)) return 0;
       const taken = TAKEN | crew.self;
       if (Atomics.compareExchange(words, at(flight) + STATE, word, taken) !== word) continue;
       // The same thread may have released another store in it since the look at the hash. Now it stays.
-      if (isOf(words, flight, hash)) return word & THREAD_MASK;
+      if (isOf(words, flight, hash)) return releaser;
       putBack(words, flight, word);
       return 0;
     }

@@ -1,5 +1,5 @@
 /** Modules as the threads of one pool know them: the same bytes are one module, with one number, one image and one affinity. */
-import type { MemoryKey, Threads } from '@guardstripe/index-allocator';
+import { MAX_MEMORY_INDEX, type MemoryKey, type Threads } from '@guardstripe/index-allocator';
 import { host, openImage, type MemoryImage } from '@guardstripe/mmap';
 import { ModuleClosedError, ModuleNotSharedError, TooManyModulesError } from '../errors.js';
 import { hashModule, type ModuleOrigin } from '../module/content.js';
@@ -132,11 +132,13 @@ export class SharedModules {
 
 /** Above all numbers that single images have: those of a module follow from its own, so that threads agree on them, too. */
 const FIRST_IMAGE_ID = 2 ** 32;
-const IMAGES_OF_MODULE = 2 ** 17;
+const IMAGES_OF_MODULE = MAX_MEMORY_INDEX + 1;
 
-/** @returns at most 2^49 */
-function imageIdIn(moduleId: number, memoryIndex: number): number {
-  return FIRST_IMAGE_ID + moduleId * IMAGES_OF_MODULE + memoryIndex;
+/** At most 2^48. Nothing for a memory that the index allocator has no key for: none is ever allocated. */
+function imageIdIn(moduleId: number, memoryIndex: number): number | undefined {
+  return memoryIndex <= MAX_MEMORY_INDEX
+    ? FIRST_IMAGE_ID + moduleId * IMAGES_OF_MODULE + memoryIndex
+    : undefined;
 }
 
 /** Has a module's images lie in a file that is there already; `false` if it is gone. */

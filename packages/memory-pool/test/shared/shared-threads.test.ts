@@ -105,6 +105,38 @@ describe('threads with one pool', () => {
     });
   });
 
+  it('more at once than there is room for are refused, in the process and in one pool, and can come when others have left', async () => {
+    const used = { attached: 7, own: 7, shared: 7 };
+    const refused = (name: string, code: string, message: string) => ({ name, code, message });
+    expect(await answerOf('full-tables.mjs')).toEqual({
+      before: used,
+      process: {
+        attached: refused(
+          'PoolAttachError',
+          'ERR_POOL_ATTACH',
+          'Cannot attach to the pool: too many threads use the package',
+        ),
+        // Of this thread alone, and so nothing has to be noted for others.
+        own: 7,
+        shared: refused(
+          'PoolCreationError',
+          'ERR_POOL_CREATION',
+          'Cannot create a shared pool: too many threads use the package',
+        ),
+      },
+      pool: {
+        ...used,
+        attached: refused(
+          'PoolAttachError',
+          'ERR_POOL_ATTACH',
+          'Cannot attach to the pool: 1024 threads are attached',
+        ),
+      },
+      after: used,
+      here: 7,
+    });
+  });
+
   it.each(['cools', 'queues'])(
     'let go of what %s where they do nothing, for one that waits elsewhere',
     async (what) => {
@@ -149,6 +181,8 @@ describe('threads with one pool', () => {
 });
 
 const KILLS = laps(50, 4);
+/** More where there is a night for it. */
+const NUM_SEEDS = laps(1);
 
 interface Storm {
   readonly seed: number;
@@ -213,10 +247,12 @@ describe('workers that look for strangers in every memory', () => {
     { what: 'shards and batches', seed: 4, config: { totalMemories: 200, decommitBatchSize: 4 } },
   ])('nor where they are killed: $what', async ({ seed, config }) => {
     const slots = config.totalMemories;
-    expect(await storm({ seed, workers: 3, rounds: 1, kills: KILLS, config })).toEqual({
-      ...QUIET,
-      killed: KILLS,
-      slots,
-    });
+    for (let more = 0; more < NUM_SEEDS; more++) {
+      expect(await storm({ seed: seed + 100 * more, workers: 3, rounds: 1, kills: KILLS, config })).toEqual({
+        ...QUIET,
+        killed: KILLS,
+        slots,
+      });
+    }
   });
 });

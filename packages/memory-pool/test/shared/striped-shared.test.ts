@@ -16,17 +16,20 @@ const NONE = [false, false, false];
 
 describe('a life of one pool in four threads, some of which are killed', () => {
   const STEPS = laps(200);
-  const cases = [
+  const cases: { seed: number; config: object }[] = [
     { seed: 1, config: {} },
     { seed: 2, config: { linearMemoryKeepResident: '1MiB', decommitBatchSize: 3 } },
     { seed: 3, config: { guardPages: 'auto', maxUnusedWarmSlots: 2 } },
+    // More where there is a night for it.
+    ...Array.from({ length: laps(1) - 1 }, (_, more) => ({ seed: 100 + more, config: {} })),
   ];
 
   // With or without keys: in one stripe, the rules are the same.
   it.each(cases)('is what a plain model says, and no store reaches another stripe: %o', (each) => {
     const answer = answerOf('model', { ...each, steps: STEPS }) as Record<string, number>;
-    expect(answer['allocated']).toBeGreaterThan(0);
-    expect(answer['probed']).toBeGreaterThan(0);
+    for (const what of ['allocated', 'probed', 'released', 'adopted', 'refused'])
+      expect(answer[what]).toBeGreaterThan(0);
+    expect(answer['freeKeys']).toBe(isSupported() ? 15 : 0);
   });
 });
 
@@ -89,6 +92,45 @@ describeWithKeys('a striped pool of several threads', () => {
     expect(
       runFixture('striped-shared/main.mjs', ['touch', JSON.stringify({ who, sameStripe: true })]),
     ).toMatchObject({ status: 0, stdout: '"before"\n"touched"' });
+  });
+
+  it('moves a store to threads of before and after the keys: it is open to its adopter, and shut to all other stores', () => {
+    const only = (stripe: number) => [0, 1, 2].map((each) => each === stripe);
+    expect(answerOf('moves')).toEqual({
+      // The stripe that came with what it can read, and the one of the store that took its place with what that can read.
+      readable: [
+        [1, only(1), 0, only(0)],
+        [1, only(1), 1, only(1)],
+        [1, only(1), 2, only(2)],
+      ],
+      stripes: [0, 0, 2, 1],
+      free: 15,
+    });
+  });
+
+  it.each([false, true])(
+    'ends a process in which a moved store and a neighbour reach each other, adopted by the main thread: %s',
+    (isHere) => {
+      const run = (what: string) =>
+        runFixture('striped-shared/main.mjs', ['touchMoved', JSON.stringify({ what, isHere })]);
+      for (const what of ['neighbour', 'moved'])
+        expect(run(what)).toMatchObject({ signal: 'SIGSEGV', stdout: '"before"\n' });
+      expect(run('own')).toMatchObject({ status: 0, stdout: '"before"\n"touched"' });
+    },
+  );
+
+  it('takes back what a killed thread has adopted and what it has released, with the rights of each stripe', () => {
+    expect(answerOf('movedLeft')).toEqual({
+      liveMemories: 2,
+      inFlightMemories: 1,
+      refused: 'ERR_STORE_TOKEN',
+      readable: [
+        [true, false, true],
+        [false, true, false],
+      ],
+      isClean: true,
+      free: 15,
+    });
   });
 
   it.each(['close', 'terminate'])('goes on when the thread that made it ends by %s', (how) => {

@@ -219,7 +219,7 @@ export const SCENARIOS: readonly {
 }[] = [
   {
     name: 'one that releases, two that adopt, two deaths',
-    leastStates: 1000,
+    leastStates: 700,
     run(steps) {
       const world = new FlightWorld(steps);
       const programs = [

@@ -1,10 +1,12 @@
 /** Modules of threads that share a pool: the same bytes are the same module, whichever way they came. */
 import { fstatSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { MAX_MEMORY_INDEX } from '@guardstripe/index-allocator';
 import { processState } from '@guardstripe/mmap';
-import { encodeModule } from '@guardstripe/wasm-builder';
+import { dataSection, encodeModule, memoryType, moduleOf, section, vector } from '@guardstripe/wasm-builder';
 import { describeMemory, describeModule, openModule, type PoolModule } from '../../src/index.js';
 import { SharedModules } from '../../src/threads/shared-modules.js';
+import { smallPool } from '../support/memories.js';
 
 const state = processState()!;
 const threads = { self: state.thread, isAlive: (thread: number) => !state.isGone(thread) };
@@ -55,6 +57,35 @@ describe('modules that threads share', () => {
     expect(new Set(numbers).size).toBe(described.length);
     expect(described.map((module) => there.template(module, undefined).key.moduleId)).toEqual(numbers);
     for (const module of described) module.close();
+  });
+
+  it('have images of their own, however many memories are before theirs', () => {
+    const [here] = two();
+    // As many as V8 takes: more than the index allocator has keys for.
+    const memories = Array.from({ length: 100_000 }, () => memoryType({ minimum: 1 }));
+    const indices = [0, MAX_MEMORY_INDEX, MAX_MEMORY_INDEX + 1, memories.length - 1];
+    const segments = indices.map((memoryIndex) => ({ memoryIndex, offset: 0, data: [1] }));
+    const many = moduleOf(section(5, vector(memories)), dataSection(...segments));
+    using module = describeModule(many);
+    using next = contents(1);
+    const found = [
+      ...indices.map((index) => here.template(module, index).image?.id),
+      here.template(next, undefined).image?.id,
+    ];
+    expect(found).not.toContain(undefined);
+    expect(new Set(found).size).toBe(found.length);
+
+    for (const shared of [false, true]) {
+      using pool = smallPool({ shared, maxMemoriesPerModule: memories.length, totalMemories: 3 });
+      using store = pool.openStore();
+      expect(store.allocate({ module, memoryIndex: MAX_MEMORY_INDEX }).read(0, 2)).toEqual(
+        Uint8Array.of(1, 0),
+      );
+      expect(() => store.allocate({ module, memoryIndex: MAX_MEMORY_INDEX + 1 })).toThrow(
+        expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
+      );
+      expect(pool.metrics().liveMemories).toBe(1);
+    }
   });
 
   it('keep their number when no thread has them for a while, and get another file', () => {

@@ -1,18 +1,21 @@
 /** What a range goes back to: images at their places, and zeros everywhere else. */
 
-import { bytesOf, bytesOutOfRange, checkBytes, invalidArgType } from '@guardstripe/common';
+import { bytesOf, bytesOutOfRange, checkBytes, invalidArgType, isInstance } from '@guardstripe/common';
+import { Mmap } from '../mmap.js';
 import { ffi } from '../platform/ffi.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
+import { Range, type MapRange } from './range.js';
 
 /** Bytes that a part of a range goes back to. */
 export interface RestorerImage {
   /** Bytes from the start of the range to the image; whole pages. */
   readonly offset: number;
   /**
-   * The image; whole pages, and not part of the range itself. Nobody may change them. They are copied from by address:
-   * while they are in use, the buffer must not be detached.
+   * The image: bytes, or pages of a map, which are never shown to anybody; whole pages, and not part of the range itself. Nobody may
+   * change them. They are copied from by address: while they are in use, the buffer must not be detached, and the map neither be
+   * closed nor resized.
    */
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | MapRange;
   /**
    * Whether an image or a file with these bytes is mapped over the pages, private, so that dropping them brings the bytes back.
    * Else the pages are plain ones, and only copying does.
@@ -26,7 +29,8 @@ interface Part {
   readonly end: number;
   readonly address: number;
   readonly mapped: boolean;
-  readonly bytes: Uint8Array;
+  /** Whether the bytes are still there. */
+  readonly isThere: () => boolean;
 }
 
 /** Pages that one drop restores: zeros and mapped images without a gap. Offsets of the range. */
@@ -81,7 +85,7 @@ export class Contents {
 
   /** Whether all bytes are still there to be copied from. */
   get isAttached(): boolean {
-    for (const { start, end, bytes } of this.#parts) if (bytes.byteLength !== end - start) return false;
+    for (const { isThere } of this.#parts) if (!isThere()) return false;
     return true;
   }
 
@@ -175,18 +179,14 @@ function between(unmapped: readonly Part[]): Droppable[] {
 
 function readImage(image: RestorerImage, minimum: number, pageSize: number): Part {
   if (typeof image !== 'object' || image === null) throw invalidArgType('images', 'objects', image);
-  const { offset, bytes: given, mapped } = image;
+  const { offset, bytes, mapped } = image;
   checkBytes(offset, 'offset');
-  const bytes = bytesOf(given, 'bytes');
-  // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
-  if (!(bytes.buffer instanceof ArrayBuffer)) {
-    throw invalidArgType('bytes', 'a Uint8Array over an ArrayBuffer', given);
-  }
+  const source = isMapRange(bytes) ? pagesOf(bytes, pageSize) : bytesAt(bytes);
   if (typeof mapped !== 'boolean') throw invalidArgType('mapped', 'of type boolean', mapped);
   if (offset % pageSize !== 0)
     throw bytesOutOfRange('offset', `a multiple of the page size, ${pageSize}`, offset);
   if (offset < minimum) throw bytesOutOfRange('offset', 'behind the image before', offset);
-  const { byteLength } = bytes;
+  const { byteLength, address, isThere } = source;
   if (byteLength === 0 || byteLength % pageSize !== 0) {
     throw bytesOutOfRange(
       'bytes.byteLength',
@@ -194,6 +194,28 @@ function readImage(image: RestorerImage, minimum: number, pageSize: number): Par
       byteLength,
     );
   }
+  return { start: offset, end: offset + byteLength, address, mapped, isThere };
+}
+
+type Source = Pick<Part, 'address' | 'isThere'> & { readonly byteLength: number };
+
+function isMapRange(bytes: Uint8Array | Partial<MapRange> | undefined): bytes is MapRange {
+  return !ArrayBuffer.isView(bytes) && isInstance(bytes?.map, Mmap);
+}
+
+function pagesOf(pages: MapRange, pageSize: number): Source {
+  const range = new Range(pages, pageSize);
+  const address = range.locate();
+  return { address, byteLength: range.byteLength, isThere: () => range.isAt(address) };
+}
+
+function bytesAt(given: unknown): Source {
+  const bytes = bytesOf(given, 'bytes');
+  // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
+  if (!(bytes.buffer instanceof ArrayBuffer)) {
+    throw invalidArgType('bytes', 'a Uint8Array over an ArrayBuffer', given);
+  }
+  const { byteLength } = bytes;
   const address = ffi().addressOf(bytes.buffer) + bytes.byteOffset;
-  return { start: offset, end: offset + byteLength, address, mapped, bytes };
+  return { address, byteLength, isThere: () => bytes.byteLength === byteLength };
 }

@@ -76,6 +76,16 @@ export class Range {
     return this.#mapping === undefined || this.#mapping.isOpen;
   }
 
+  /** Whether the pages are there, and where they were. */
+  isAt(address: number): boolean {
+    const mapping = this.#mapping;
+    if (mapping === undefined) return this.#offset === address;
+    const { isOpen, byteLength } = mapping;
+    return (
+      isOpen && mapping.address + this.#offset === address && this.#offset + this.byteLength <= byteLength
+    );
+  }
+
   /**
    * Where the first page is.
    *
