@@ -15,7 +15,7 @@ const ALL = [true, true, true];
 const NONE = [false, false, false];
 
 describe('a life of one pool in four threads, some of which are killed', () => {
-  const STEPS = laps(200);
+  const STEPS = laps(200, 50);
   const cases: { seed: number; config: object }[] = [
     { seed: 1, config: {} },
     { seed: 2, config: { linearMemoryKeepResident: '1MiB', decommitBatchSize: 3 } },
