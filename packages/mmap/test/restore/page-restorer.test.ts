@@ -298,51 +298,6 @@ describe('PageRestorer', () => {
     }
   });
 
-  it('images in pages of a map, which nobody looks at: the same, until the map is closed or cut', () => {
-    const bytes = imageBytes(5, 1);
-    const end = (source: Mmap, how: string) => {
-      if (how === 'closed') source.close();
-      else source.resize(3 * pageSize);
-    };
-    for (const strategies of CHOICES) {
-      for (const mapped of [true, false]) {
-        for (const how of ['closed', 'cut']) {
-          using source = Mmap.anonymous(6 * pageSize);
-          source.write(pageSize, bytes);
-          using map = Mmap.anonymous(12 * pageSize);
-          const start = new Uint8Array(12 * pageSize);
-          start.set(bytes.subarray(0, 4 * pageSize), 3 * pageSize);
-          if (mapped) {
-            using image = memoryImage(start.subarray(3 * pageSize, 7 * pageSize));
-            map.mapImageAt(image, 3 * pageSize);
-          }
-          const view = new Uint8Array(map.view());
-          if (!mapped) view.set(start);
-          const pages = { map: source, offset: pageSize, byteLength: 4 * pageSize };
-          using restorer = new PageRestorer(
-            { map },
-            { strategies, images: [{ offset: 3 * pageSize, bytes: pages, mapped }] },
-          );
-          for (let round = 0; round < 4; round++) {
-            view.fill(200 + round, round * pageSize, (round + 5) * pageSize);
-            restorer.restore();
-            expectSame(view, start);
-          }
-          end(source, how);
-          view.fill(1, 3 * pageSize);
-          if (!mapped)
-            expect(() => restorer.restore()).toThrow(
-              expect.objectContaining({ code: 'ERR_RESTORER_IMAGE_DETACHED' }),
-            );
-          else {
-            restorer.restore();
-            expectSame(view, start);
-          }
-        }
-      }
-    }
-  });
-
   it('refuses what is no range, no image, no limit and no strategy', () => {
     using map = Mmap.anonymous(4 * pageSize);
     const bytes = imageBytes(1, 0);
