@@ -17,8 +17,10 @@ export class SwapFile implements Disposable {
     this.obstacle = this.#open(byteLength);
   }
 
+  /** @throws `Error` if the system goes on swapping to it: the file stays, so that somebody can end that by its name */
   close(): void {
-    if (this.#isOpen) this.#command('swapoff');
+    const refusal = this.#isOpen ? this.#refusalOf('swapoff') : undefined;
+    if (refusal !== undefined) throw new Error(`The swap file ${this.#path} is still in use: ${refusal}`);
     this.#isOpen = false;
     rmSync(this.#directory, { recursive: true, force: true });
   }
@@ -33,16 +35,19 @@ export class SwapFile implements Disposable {
     // Written and not only lengthened: a swap file must have no holes.
     writeFileSync(this.#path, Buffer.alloc(byteLength), { mode: 0o600 });
     for (const command of ['mkswap', 'swapon']) {
-      const { error, status, stderr } = this.#command(command);
-      if (error !== undefined || status !== 0) return `${command}: ${error?.message ?? stderr.trim()}`;
+      const refusal = this.#refusalOf(command);
+      if (refusal !== undefined) return refusal;
     }
     this.#isOpen = true;
     return undefined;
   }
 
-  #command(name: string) {
+  /** Runs a command on the file; returns why it did not work, nothing if it did. */
+  #refusalOf(command: string): string | undefined {
     const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
-    return spawnSync(name, [this.#path], { encoding: 'utf8', env });
+    const { error, status, stderr } = spawnSync(command, [this.#path], { encoding: 'utf8', env });
+    if (error === undefined && status === 0) return undefined;
+    return `${command}: ${error?.message ?? stderr.trim()}`;
   }
 }
 

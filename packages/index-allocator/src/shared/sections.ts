@@ -48,12 +48,12 @@ export function freeTo(shard: Shard, me: Me, slot: number, low: number, high: nu
 
 /** Takes a slot of a key for nobody; -1 if there is none. */
 export function purgeFrom(shard: Shard, me: Me, tag: number, memoryIndex: number): number {
-  return locked(shard, me, () => takeAffine(shard, me.self, tag, memoryIndex, 0, 0));
+  return lockedTake(shard, me, () => takeAffine(shard, me.self, tag, memoryIndex, 0, 0));
 }
 
 /** Takes the least recently freed slot for nobody; -1 if none is warm. */
 export function takeOldestFrom(shard: Shard, me: Me): number {
-  return locked(shard, me, () => takeOldest(shard, me.self, 0, 0));
+  return lockedTake(shard, me, () => takeOldest(shard, me.self, 0, 0));
 }
 
 /** Makes a slot the calling thread's that was `from`'s; `false`, and nothing is changed, if it was not. */
@@ -143,6 +143,20 @@ function locked<T>(shard: Shard, me: Me, section: () => T): T {
     return result;
   } catch (error) {
     throw brokenOff(shard, me, error);
+  }
+}
+
+/** The same for what takes a slot: broken off while it lets go, it has one that its caller will not hear of. */
+function lockedTake(shard: Shard, me: Me, take: () => number): number {
+  let slot = -1;
+  lock(shard, me);
+  try {
+    collect(shard);
+    slot = take();
+    unlock(shard);
+    return slot;
+  } catch (error) {
+    throw brokenOff(shard, me, error, slot);
   }
 }
 

@@ -63,6 +63,18 @@ function breaking(shard: Shard, from: number, numBroken: number): Shard {
   return { ...shard, words };
 }
 
+/** The same for its lock and hand-overs: one access throws. */
+function breakingControl(shard: Shard, at: number): Shard {
+  let numAccesses = 0;
+  return {
+    ...shard,
+    get control() {
+      if (++numAccesses === at) throw new BrokenOff();
+      return shard.control;
+    },
+  };
+}
+
 const CALLS: readonly (readonly [string, (shard: Shard) => unknown])[] = [
   ['takes a warm slot of the key', (shard) => takeFrom(shard, ME, 5, 0)],
   ['takes a slot for another key', (shard) => takeFrom(shard, ME, 6, 3)],
@@ -73,12 +85,15 @@ const CALLS: readonly (readonly [string, (shard: Shard) => unknown])[] = [
 ];
 
 /** Breaks the call off at each access in turn; returns the shards as they were left. */
-function breakEverywhere(call: (shard: Shard) => unknown, numBroken: number): Shard[] {
+function breakEverywhere(
+  call: (shard: Shard) => unknown,
+  breakAt: (shard: Shard, from: number) => Shard,
+): Shard[] {
   const left: Shard[] = [];
   for (let from = 1; from < 1000; from++) {
     const shard = someShard();
     try {
-      call(breaking(shard, from, numBroken));
+      call(breakAt(shard, from));
       return left;
     } catch (error) {
       if (!(error instanceof BrokenOff)) throw error;
@@ -112,7 +127,7 @@ it('a slot that is handed over at this very moment is no mistake', () => {
 
 describe.each(CALLS)('a call that %s and is broken off', (_, call) => {
   it('leaves a shard that is right, and its lock free', () => {
-    const left = breakEverywhere(call, 1);
+    const left = breakEverywhere(call, (shard, from) => breaking(shard, from, 1));
     expect(left.length).toBeGreaterThan(2);
     for (const shard of left) {
       expect(shard.control[LOCK]).toBe(0);
@@ -120,8 +135,14 @@ describe.each(CALLS)('a call that %s and is broken off', (_, call) => {
     }
   });
 
+  it('while it takes the lock, or lets go of it, likewise', () => {
+    const left = breakEverywhere(call, breakingControl);
+    expect(left.length).toBeGreaterThan(1);
+    for (const shard of left) expectRight(shard);
+  });
+
   it('leaves its lock to its next call, where nothing can be done any more', () => {
-    const left = breakEverywhere(call, Infinity);
+    const left = breakEverywhere(call, (shard, from) => breaking(shard, from, Infinity));
     for (const shard of left) {
       expectRight(shard);
     }
