@@ -160,10 +160,12 @@ export interface ReadConfig {
   readonly given: Partial<ResolvedConfig>;
   /** The same with the defaults. */
   readonly resolved: ResolvedConfig;
+  /** The primitives to build on; nothing for this platform's. */
+  readonly virtualMemory: VirtualMemory | undefined;
 }
 
 /**
- * Reads each setting alone and fills in the defaults. Those that depend on each other are the layout's business.
+ * Reads each setting alone, once, and fills in the defaults. Those that depend on each other are the layout's business.
  *
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE` or `ERR_INVALID_ARG_VALUE`, or `RangeError` `ERR_OUT_OF_RANGE`
  */
@@ -172,5 +174,5 @@ export function readConfig(config: MemoryPoolConfig): ReadConfig {
   const { virtualMemory, ...settings } = config;
   if (virtualMemory !== undefined) checkVirtualMemory(virtualMemory, 'virtualMemory');
   const given = readNamed<Partial<ResolvedConfig>>(settings, READERS, {});
-  return { given, resolved: { ...DEFAULTS, ...given } };
+  return { given, resolved: { ...DEFAULTS, ...given }, virtualMemory };
 }

@@ -104,7 +104,7 @@ export class MemoryPool implements Disposable {
    */
   static create(config: MemoryPoolConfig = {}): MemoryPool {
     const read = readConfig(config);
-    const virtualMemory = config.virtualMemory ?? platform();
+    const virtualMemory = read.virtualMemory ?? platform();
     if (read.resolved.shared) return faceOf(makeSharedPool(read, virtualMemory));
     const { resolved, options } = decideReset(read, virtualMemory);
     const keys = takeKeys(resolved, virtualMemory);

@@ -137,7 +137,8 @@ export class Store implements Disposable {
     const { core, maxWaitingAllocations } = this.#host;
     const { tenancies } = core;
     signal?.throwIfAborted();
-    const growth = this.#growth(options);
+    const wanted = readWanted(options);
+    const growth = this.#growth(wanted);
     const turn = { owner: this, signal, isServed: false };
     this.#allocating++;
     try {
@@ -154,7 +155,7 @@ export class Store implements Disposable {
       let lease: Lease | undefined;
       try {
         signal?.throwIfAborted();
-        template = this.#template(options);
+        template = this.#template(wanted);
         lease = tenancies.allocateIfFirst(this.#tenancy, template);
         if (lease === undefined) {
           if (core.waiting >= maxWaitingAllocations) throw new PoolQueueFullError(maxWaitingAllocations);
@@ -234,12 +235,13 @@ export class Store implements Disposable {
   /** {@link Store.tryAllocate} of a store with a limiter: asked first, and told if what it granted does not come. */
   #tryAllocateLimited(limiter: MemoryLimiter, options: AllocateOptions): PooledMemory | undefined {
     const { tenancies } = this.#host.core;
-    const growth = this.#growth(options);
+    const wanted = readWanted(options);
+    const growth = this.#growth(wanted);
     if (growth !== undefined) askNow(limiter, growth);
     let template: MemoryTemplate;
     let lease: Lease | undefined;
     try {
-      template = this.#template(options);
+      template = this.#template(wanted);
       lease = tenancies.tryAllocate(this.#tenancy, template);
     } catch (error) {
       this.#tellFailed(growth, error);
@@ -263,9 +265,8 @@ export class Store implements Disposable {
   }
 
   /** What the limiter is asked; nothing where there is none, or where nothing is wanted that could be had anywhere. */
-  #growth(options: AllocateOptions): Growth | undefined {
+  #growth({ module, memoryIndex }: AllocateOptions): Growth | undefined {
     if (this.limiter === undefined) return undefined;
-    const { module, memoryIndex } = optionsOf(options);
     if (!isInstance(module, PoolModule)) return undefined;
     const memory = module.memories[memoryIndex ?? module.firstDefinedMemory ?? -1];
     if (memory === undefined || memory.kind === 'imported') return undefined;
@@ -293,6 +294,12 @@ export class Store implements Disposable {
     if (!tenancy.watched) this.#host.leakNet.watch(this, tenancy);
     return new PooledMemory(this.#host.core, lease, template, this);
   }
+}
+
+/** Once, for what is asked of a limiter must be what is taken: it may change the caller's object, and so may who runs while one waits. */
+function readWanted(options: AllocateOptions): AllocateOptions {
+  const { module, memoryIndex } = optionsOf(options);
+  return memoryIndex === undefined ? { module } : { module, memoryIndex };
 }
 
 /** The options, with a module of whatever kind. @throws `TypeError` `ERR_INVALID_ARG_TYPE` that says what was probably meant */

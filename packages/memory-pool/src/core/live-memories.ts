@@ -52,7 +52,8 @@ export class LiveMemories {
   /** The view; once a safe one was handed out, the slot cools when the tenancy ends. */
   view(slot: number, isSafe: boolean): ArrayBuffer {
     if (isSafe) this.#whenViewed?.(slot);
-    return this.#views.open(slot, this.#pages.addressOf(slot), this.#records.byteLength(slot), isSafe);
+    const byteLength = this.#records.byteLength(slot);
+    return this.#views.open(slot, this.#pages.addressFor(slot, byteLength), byteLength, isSafe);
   }
 
   /** Grows a memory; its view is detached in any case that changes anything. */

@@ -1,7 +1,7 @@
 /** Memories that are described directly, for guests and working sets that are not WebAssembly. */
 import {
+  bytesOf,
   checkBytes,
-  checkInstance,
   checkInteger,
   checkObject,
   invalidArgType,
@@ -13,6 +13,7 @@ import { hostPageBytes, makeModule, readDescribeOptions, type DescribeOptions } 
 import { readFile, withFile, type FileSource, type OpenFile } from './file-contents.js';
 import { IMAGE_NAME } from './image.js';
 import { DESCRIPTION_SLIPS, hintOfDescription, hintOfPages } from '../hints.js';
+import { areGone } from '../slots/host-bytes.js';
 import type { PoolModule } from './module.js';
 import type { ImagePlan, MemoryType } from '../wasm/index.js';
 
@@ -82,12 +83,19 @@ function checkDescription(description: unknown): void {
 }
 
 function describeContents(given: Given, virtualMemory: VirtualMemory | undefined): PoolModule {
-  const { contents } = given;
-  if (contents !== undefined) checkInstance(contents, 'description.contents', Uint8Array);
+  const contents = given.contents === undefined ? undefined : readContents(given.contents);
   const { type, plan, leadBytes, imageBytes } = planMemory(given, contents?.byteLength, virtualMemory);
   const image = new Uint8Array(imageBytes);
   if (contents !== undefined) image.set(contents, leadBytes);
   return makeModule([type], { plans: [plan], contents: image }, virtualMemory);
+}
+
+/** As many bytes as there are, whatever a property says; and some: a memory of zeros is not what somebody meant who gave them away. */
+function readContents(contents: unknown): Uint8Array {
+  const bytes = bytesOf(contents, 'description.contents');
+  if (bytes.byteLength === 0 && areGone(contents as Uint8Array))
+    throw invalidArgValue('description.contents', 'must not be detached', contents);
+  return bytes;
 }
 
 function describeFile(given: Given, open: OpenFile, virtualMemory: VirtualMemory | undefined): PoolModule {

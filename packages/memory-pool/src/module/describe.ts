@@ -6,7 +6,7 @@
  *     declared         its first bytes   told to users    made by pools      live in a slot
  *                      are known                          (if they can)
  */
-import { checkObject, readOptions } from '@guardstripe/common';
+import { checkPageSize, checkVirtualMemory, readOptions } from '@guardstripe/common';
 import type { MemoryKey } from '@guardstripe/index-allocator';
 import {
   FfiUnavailableError,
@@ -46,7 +46,9 @@ export function readDescribeOptions<More extends string = never>(
     LIMIT_SLIPS,
   );
   if (virtualMemory === undefined) return others as { readonly [Name in More]?: unknown };
-  checkObject(virtualMemory, 'options.virtualMemory');
+  checkVirtualMemory(virtualMemory);
+  // Images are laid out in pages of it: of any other size, their ends would be the neighbours' bytes.
+  checkPageSize(virtualMemory.pageSize, 'options.virtualMemory.pageSize');
   return {
     ...(others as { readonly [Name in More]?: unknown }),
     virtualMemory: virtualMemory as VirtualMemory,

@@ -1,5 +1,6 @@
 /** A module as another thread is told of it: neither parsed nor copied again, but looked through on arrival. */
 import {
+  bytesOf,
   bytesOutOfRange,
   checkBoolean,
   checkByteRange,
@@ -20,6 +21,7 @@ import type { PoolModule } from './module.js';
 
 /** Far more than any module declares. */
 const MAX_MEMORIES = 100_000;
+const MAX_SEGMENTS = 2 ** 32 - 1;
 const HASH_BYTES = 32;
 const MAX_PAGES = 2n ** 64n;
 const PLAN_KINDS = ['imported', 'none', 'image', 'segments', 'unsupported', 'out-of-bounds'] as const;
@@ -41,9 +43,8 @@ export function openModule(handle: ModuleHandle): PoolModule {
   // Each field once: reading it may run the caller's code.
   const { types, plans, contentHash, image } = poolModule as Partial<ModuleParts>;
   const readTypes = readTypesOf(types);
-  checkInstance(contentHash, 'handle.poolModule.contentHash', Uint8Array);
-  checkInteger(contentHash.byteLength, 'handle.poolModule.contentHash.byteLength', HASH_BYTES, HASH_BYTES);
-  const claim = Uint8Array.from(contentHash);
+  const claim = copyOf(contentHash, 'handle.poolModule.contentHash');
+  checkInteger(claim.byteLength, 'handle.poolModule.contentHash.byteLength', HASH_BYTES, HASH_BYTES);
   const contents = image === undefined ? new Uint8Array(0) : openImage(image);
   try {
     const readPlans = readPlansOf(plans, readTypes, contents.byteLength);
@@ -55,9 +56,26 @@ export function openModule(handle: ModuleHandle): PoolModule {
 }
 
 function readTypesOf(types: unknown): MemoryType[] {
-  checkInstance(types, 'handle.poolModule.types', Array);
-  checkInteger(types.length, 'handle.poolModule.types.length', 0, MAX_MEMORIES);
-  return Array.from(types, (type: unknown, index) => readType(type, `handle.poolModule.types[${index}]`));
+  return readList(types, 'handle.poolModule.types', 0, MAX_MEMORIES, readType);
+}
+
+/** Each element once, and no more of them than there may be: how many an iterator gives is up to who made the list. */
+function readList<T>(
+  list: unknown,
+  name: string,
+  min: number,
+  max: number,
+  read: (element: unknown, name: string, index: number) => T,
+): T[] {
+  checkInstance<readonly unknown[]>(list, name, Array);
+  const { length } = list;
+  checkInteger(length, `${name}.length`, min, max);
+  return Array.from({ length }, (_, index) => read(list[index], `${name}[${index}]`, index));
+}
+
+/** Nobody else is to change its length, or its bytes, later. */
+function copyOf(bytes: unknown, name: string): Uint8Array {
+  return new Uint8Array(bytesOf(bytes, name));
 }
 
 function readType(type: unknown, name: string): MemoryType {
@@ -93,14 +111,12 @@ function checkPageCount(pages: unknown, name: string): asserts pages is bigint {
 }
 
 function readPlansOf(plans: unknown, types: readonly MemoryType[], imageBytes: number): ImagePlan[] {
-  checkInstance(plans, 'handle.poolModule.plans', Array);
-  checkInteger(plans.length, 'handle.poolModule.plans.length', types.length, types.length);
   const pageBytes = hostPageBytes(undefined);
-  return Array.from(plans, (plan: unknown, index) => {
+  return readList(plans, 'handle.poolModule.plans', types.length, types.length, (plan, name, index) => {
     const { minimumPages, pageSize } = types[index]!;
     // Images and segments of more than can be counted are refused below.
     const initialBytes = Math.min(Number(minimumPages) * pageSize, Number.MAX_SAFE_INTEGER);
-    return readPlan(plan, `handle.poolModule.plans[${index}]`, { initialBytes, imageBytes, pageBytes });
+    return readPlan(plan, name, { initialBytes, imageBytes, pageBytes });
   });
 }
 
@@ -140,14 +156,10 @@ function readImagePlan(plan: object, name: string, { initialBytes, imageBytes, p
 function readSegments(plan: object, name: string, { initialBytes }: Room): ImagePlan {
   const { reason, segments } = plan as Partial<Extract<ImagePlan, { kind: 'segments' }>>;
   checkOneOf(reason, `${name}.reason`, ['sparse', 'partial page']);
-  checkInstance(segments, `${name}.segments`, Array);
-  const read = Array.from(segments as unknown[], (segment, index): InitialBytes => {
-    const of = `${name}.segments[${index}]`;
+  const read = readList(segments, `${name}.segments`, 0, MAX_SEGMENTS, (segment, of): InitialBytes => {
     checkObject(segment, of);
     const { offset, data } = segment as Partial<InitialBytes>;
-    checkInstance(data, `${of}.data`, Uint8Array);
-    // A copy: nobody else is to change its length, or its bytes, later.
-    const copy = Uint8Array.from(data);
+    const copy = copyOf(data, `${of}.data`);
     checkBytes(offset, `${of}.offset`);
     checkByteRange(offset, copy.byteLength, initialBytes, `${of}.offset`, `${of}.data.byteLength`);
     return { offset, data: copy };

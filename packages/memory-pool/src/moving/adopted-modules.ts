@@ -2,6 +2,7 @@
  * Modules of memories that came from other threads: opened for the first of them, and kept, a few, when the last has ended, for the next
  * store mostly brings the same.
  */
+import { PoolCorruptedError } from '../errors.js';
 import type { ModuleHandle } from '../module/handle.js';
 import { openModule } from '../module/open-module.js';
 import type { PoolModule } from '../module/module.js';
@@ -46,6 +47,9 @@ export class AdoptedModules {
   }
 
   #leave(opened: Opened): void {
+    // The module would be closed under memories that still start from it.
+    if (opened.users <= 0)
+      throw new PoolCorruptedError(`module ${opened.module.id} is let go of more often than it was used`);
     if (--opened.users > 0 || ++this.#idle <= MAX_IDLE) return;
     for (const [moduleId, { module, users }] of this.#opened) {
       if (users > 0) continue;

@@ -18,6 +18,8 @@
  * releaser that ends takes them along: they come back as any dead thread's. What is done here in several steps can break off after each.
  */
 
+import { PoolCorruptedError } from '../errors.js';
+
 /** Words of a flight: a cache line. */
 export const FLIGHT_WORDS = 16;
 
@@ -66,7 +68,11 @@ function isAbandoned(words: Int32Array, flight: number, word: number, crew: Crew
   return word > 0 || !crew.isAlive(Atomics.load(words, at(flight) + RELEASER));
 }
 
-/** Says what a flight carries that the calling thread has begun. */
+/**
+ * Says what a flight carries that the calling thread has begun.
+ *
+ * @throws {@link PoolCorruptedError} for any other: what flies there would be lost
+ */
 export function describeFlight(
   words: Int32Array,
   flight: number,
@@ -74,6 +80,9 @@ export function describeFlight(
   numMemories: number,
   hash: Int32Array,
 ): void {
+  // Its own word, which nobody else changes.
+  if (words[at(flight) + STATE] !== crew.self)
+    throw new PoolCorruptedError(`flight ${flight} is written by ${crew.self}, which has not begun it`);
   words[at(flight) + RELEASER] = crew.self;
   words[at(flight) + MEMORIES] = numMemories;
   for (let word = 0; word < HASH_WORDS; word++) words[at(flight) + HASH + word] = hash[word]!;
@@ -178,7 +187,11 @@ export function countMemories(words: Int32Array, crew: Crew): number {
   for (let flight = 0; flight * FLIGHT_WORDS < words.length; flight++) {
     const word = Atomics.load(words, at(flight) + STATE);
     if (word >= 0 && !isFlyingWord(word)) continue;
-    if (crew.isAlive(Atomics.load(words, at(flight) + RELEASER))) memories += words[at(flight) + MEMORIES]!;
+    if (!crew.isAlive(Atomics.load(words, at(flight) + RELEASER))) continue;
+    const carried = words[at(flight) + MEMORIES]!;
+    // Fewer than none would hide others that live, and the slab goes when none does.
+    if (carried < 0) throw new PoolCorruptedError(`flight ${flight} carries ${carried} memories`);
+    memories += carried;
   }
   return memories;
 }

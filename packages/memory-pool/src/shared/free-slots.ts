@@ -97,6 +97,9 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
 
   take(stripe: number, key: MemoryKey | undefined): number | undefined {
     const granted = this.#granted;
+    // A slot of another stripe has another key: its tenant could not reach it, and could reach his neighbours.
+    if (granted !== undefined && granted % this.#allocators.length !== stripe)
+      throw new PoolCorruptedError(`slot ${granted} is granted to stripe ${stripe}`);
     this.#granted = undefined;
     return granted ?? this.#admitted(() => this.#allocators[stripe]!.alloc(key));
   }

@@ -18,6 +18,7 @@ import { SharedSlab } from './slab.js';
 import {
   makeState,
   openState,
+  readHandle,
   type SharedPoolHandle,
   type SharedSettings,
   type SharedState,
@@ -72,7 +73,8 @@ function make(settings: SharedSettings, layout: SlabLayout, slab: SharedSlab, th
 }
 
 /** @throws {@link PoolAttachError}, {@link PoolClosedError}, `TypeError` `ERR_INVALID_ARG_TYPE` */
-export function attachSharedPool(handle: SharedPoolHandle): OpenedPool {
+export function attachSharedPool(given: SharedPoolHandle): OpenedPool {
+  const handle = readHandle(given);
   const state = openState(handle);
   const thread = thisThread();
   if (thread === undefined) throw new PoolAttachError(processStateObstacle() ?? 'not supported');
@@ -127,7 +129,7 @@ interface Opening {
 
 function open({ state, layout, side }: Opening, lease: KeyLease, virtualMemory: VirtualMemory): OpenedPool {
   const { config, guardPages } = state.settings;
-  const { options } = decideReset({ given: config, resolved: config }, virtualMemory);
+  const { options } = decideReset({ given: config, resolved: config, virtualMemory }, virtualMemory);
   const { slab } = side;
   const core = new PoolCore(slab, layout, {
     ...options,

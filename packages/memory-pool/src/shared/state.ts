@@ -131,17 +131,21 @@ export function makeState(
   return view(buffer, numSlots, settings);
 }
 
-/**
- * Finds the parts of a buffer that {@link makeState} made, here or in another thread.
- *
- * @throws `TypeError` `ERR_INVALID_ARG_TYPE`; {@link PoolAttachError} for a buffer that is no pool's of this process and version
- */
-export function openState(handle: SharedPoolHandle): SharedState {
+/** The buffers of a handle, each read once, for reading may run the caller's code. @throws `TypeError` `ERR_INVALID_ARG_TYPE` */
+export function readHandle(handle: SharedPoolHandle): SharedPoolHandle {
   const parts = readOptions(handle ?? null, ['memoryPool', 'indexAllocators', 'modules'], 'handle');
   const indexAllocators = buffersOf(parts.indexAllocators);
   checkBuffer(parts.modules, 'handle.modules');
   checkBuffer(parts.memoryPool, 'handle.memoryPool');
-  const { memoryPool, modules } = parts;
+  return { memoryPool: parts.memoryPool, indexAllocators, modules: parts.modules };
+}
+
+/**
+ * Finds the parts of a buffer that {@link makeState} made, here or in another thread.
+ *
+ * @throws {@link PoolAttachError} for a buffer that is no pool's of this process and version
+ */
+export function openState({ memoryPool, indexAllocators, modules }: SharedPoolHandle): SharedState {
   if (memoryPool.byteLength < bytesFor(0)) throw new PoolAttachError("the handle is no pool's");
   const words = new Int32Array(memoryPool, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);
   if (Atomics.load(words, MAGIC_WORD) !== MAGIC) throw new PoolAttachError("the handle is no pool's");
@@ -232,7 +236,7 @@ function checkBuffer(value: unknown, name: string): asserts value is SharedArray
   throw invalidArgType(name, 'an instance of SharedArrayBuffer', value);
 }
 
-/** Each read once, for reading may run the caller's code. @throws `TypeError` `ERR_INVALID_ARG_TYPE` */
+/** @throws `TypeError` `ERR_INVALID_ARG_TYPE` */
 function buffersOf(value: unknown): readonly SharedArrayBuffer[] {
   checkInstance<readonly unknown[]>(value, 'handle.indexAllocators', Array);
   const { length } = value;

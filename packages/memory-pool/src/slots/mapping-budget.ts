@@ -91,7 +91,8 @@ export class MappingBudget {
    * @throws {@link PoolMappingsError}, with nothing counted
    */
   take(mappings: number): void {
-    if (!(mappings > 0)) throw new PoolCorruptedError(`${mappings} mappings are about to be made`);
+    if (!(Number.isSafeInteger(mappings) && mappings > 0))
+      throw new PoolCorruptedError(`${mappings} mappings are about to be made`);
     this.#counts.add(mappings);
     const isDue = this.#isDue();
     if (isDue) this.#recount();
@@ -109,6 +110,8 @@ export class MappingBudget {
 
   /** Corrects the count: mappings went, or fewer or more came than were taken. */
   add(mappings: number): void {
+    // What is no number would make none of the count of all pools, which then bounds nothing any more.
+    if (!Number.isSafeInteger(mappings)) throw new PoolCorruptedError(`${mappings} mappings came or went`);
     if (mappings !== 0) this.#counts.add(mappings);
   }
 

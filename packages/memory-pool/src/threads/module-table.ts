@@ -205,7 +205,10 @@ export class ModuleTable {
     const doubles = HEAD_DOUBLES + index * ENTRY_DOUBLES;
     const token = this.#doubles[doubles + FILE_TOKEN]!;
     const byteLength = this.#doubles[doubles + FILE_BYTES]!;
-    const file = entry === -1 ? undefined : { pid: process.pid, entry, token, byteLength };
+    if (entry === -1) return { id, file: undefined };
+    if (!(Number.isSafeInteger(token) && token > 0 && Number.isSafeInteger(byteLength) && byteLength > 0))
+      throw new PoolCorruptedError(`entry ${index} has a file of ${byteLength} bytes by token ${token}`);
+    const file = { pid: process.pid, entry, token, byteLength };
     return { id, file };
   }
 

@@ -1,5 +1,5 @@
 /** From the bytes of a module to its memories and data segments. */
-import { checkInstance } from '@guardstripe/common';
+import { bytesOf } from '@guardstripe/common';
 import { checkLimit, resolveLimits, type ModuleLimits } from './limits.js';
 import type { ParsedModule } from './types.js';
 import { readValidModule } from './verdict.js';
@@ -17,9 +17,9 @@ import { readValidModule } from './verdict.js';
  *   `ERR_OUT_OF_RANGE`
  */
 export function parseModule(bytes: Uint8Array, limits: ModuleLimits = resolveLimits()): ParsedModule {
-  checkInstance(bytes, 'bytes', Uint8Array);
-  checkLimit(limits, 'maxModuleBytes', bytes.byteLength);
-  const copy = new Uint8Array(bytes);
+  const given = bytesOf(bytes, 'bytes');
+  checkLimit(limits, 'maxModuleBytes', given.byteLength);
+  const copy = new Uint8Array(given);
   const { memories, dataSegments } = readValidModule(copy, limits);
   return { bytes: copy, memories, dataSegments };
 }

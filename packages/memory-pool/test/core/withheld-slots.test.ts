@@ -1,10 +1,16 @@
 /** Slots whose bytes can still be reached: what the pool says of them, and what becomes of them when it is closed or short of slots. */
 import { setTimeout } from 'node:timers/promises';
 import { channel } from 'node:diagnostics_channel';
-import { createView, platform } from '@guardstripe/mmap';
+import { createView, platform, ViewLedger } from '@guardstripe/mmap';
 import { collect } from '@guardstripe/test-support';
-import { describe, expect, it } from 'vitest';
-import { MemoryFreedError, PoolConcurrencyLimitError, type MemoryPool } from '../../src/index.js';
+import { describe, expect, it, vi } from 'vitest';
+import {
+  MemoryFreedError,
+  PoolConcurrencyLimitError,
+  type MemoryPool,
+  type PooledMemory,
+} from '../../src/index.js';
+import { poolCoreOf } from '../../src/pool.js';
 import { faultyMemory } from '../support/fault-injection.js';
 import {
   checkBooks,
@@ -150,6 +156,45 @@ describe('a memory of which a view was stolen', () => {
     memory.grow(1);
     memory.free();
     expect(pool.metrics().retiredMemories).toBe(1);
+  });
+});
+
+describe('a slot whose record says that more is open than a slot has', () => {
+  const corrupted = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
+  /** Has the record of the memory's slot say so, and returns what puts it right. */
+  const writeOver = (pool: MemoryPool, { slot }: PooledMemory) => {
+    const { records } = poolCoreOf(pool);
+    const pages = records.accessiblePages(slot);
+    records.setAccessiblePages(slot, 9 * 8 * 16);
+    return () => records.setAccessiblePages(slot, pages);
+  };
+
+  it('is not kept for good with the slots behind it', () => {
+    const pool = smallPool();
+    const memory = pool.openStore().allocate({ module });
+    const stolen = steal(memory.buffer);
+    const putRight = writeOver(pool, memory);
+    const keepForGood = vi.spyOn(ViewLedger, 'keepForGood');
+    expect(() => memory.free()).toThrow(corrupted);
+    expect(keepForGood).not.toHaveBeenCalled();
+    keepForGood.mockRestore();
+    putRight();
+    expect(pool.metrics()).toMatchObject({ retiredMemories: 1, liveMemories: 0 });
+    expect(stolen.byteLength).toBe(2 * PAGE);
+    pool.close({ force: true });
+  });
+
+  it('has nothing mapped behind it when the pool is closed, which goes on when it is put right', () => {
+    const pool = smallPool();
+    const memory = pool.openStore().allocate({ module });
+    const kept = memory.buffer;
+    const end = pool.slabAddress + pool.layout.totalSlabBytes;
+    const putRight = writeOver(pool, memory);
+    expect(() => pool.close({ force: true })).toThrow(corrupted);
+    expect(platform().accessOf(pool.slabAddress, end - pool.slabAddress)).toMatchObject([{ access: 'none' }]);
+    putRight();
+    pool.close();
+    expect(kept.detached).toBe(true);
   });
 });
 

@@ -8,6 +8,18 @@ import { CopiedBytes } from '../../src/slots/host-bytes.js';
 import { PAGE, smallPool, zeroModule } from '../support/memories.js';
 import { stripedOrNot, stripesOf } from '../support/striped.js';
 
+it('a record that says that a memory is longer than its slot makes nobody a view of the neighbour', () => {
+  using pool = smallPool();
+  const memory = pool.openStore().allocate({ module: zeroModule() });
+  const { records } = poolCoreOf(pool);
+  const { byteLength } = memory;
+  records.setByteLength(memory.slot, 9 * 8 * PAGE);
+  for (const view of ['buffer', 'unsafeBuffer'] as const)
+    expect(() => memory[view]).toThrow(expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' }));
+  records.setByteLength(memory.slot, byteLength);
+  expect(memory.buffer.byteLength).toBe(byteLength);
+});
+
 it('a record that says more than a slot has shows nobody the neighbour', () => {
   using pool = smallPool();
   const memory = pool.openStore().allocate({ module: zeroModule() });

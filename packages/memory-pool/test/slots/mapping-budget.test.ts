@@ -48,6 +48,20 @@ class Process {
 }
 
 describe('MappingBudget', () => {
+  it.each([Number.NaN, 0.5, Infinity])(
+    'counts no %d mappings, which no count of others outlives',
+    (mappings) => {
+      const process = new Process();
+      const budget = process.budget(65_530);
+      budget.take(7);
+      const corrupted = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
+      expect(() => budget.take(mappings)).toThrow(corrupted);
+      expect(() => budget.add(mappings)).toThrow(corrupted);
+      expect(() => budget.add(-mappings)).toThrow(corrupted);
+      expect(budget.held).toBe(7);
+    },
+  );
+
   it('stops while the process has a margin, and changes nothing by refusing', () => {
     const budget = new Process().budget(10_000);
     budget.take(7952);

@@ -65,6 +65,19 @@ describe('a table of modules', () => {
     expect(b.put(hash(2), 20, undefined)).toEqual({ id: 20, file: undefined });
   });
 
+  it.each([
+    ['token', 2, Number.NaN],
+    ['token', 2, 0],
+    ['length', 3, -4096],
+    ['length', 3, 0.5],
+  ])("does not take what was written over for a file's %s: %d, %d", (_, double, value) => {
+    const [a, b] = tables() as [ModuleTable, ModuleTable];
+    a.put(hash(1), 10, file(5));
+    new Float64Array(a.buffer)[16 + double] = value;
+    expect(() => b.find(hash(1))).toThrow(CORRUPTED);
+    expect(b.put(hash(2), 20, file(6))).toEqual({ id: 20, file: file(6) });
+  });
+
   it('takes another file only in place of the one that was found to be gone', () => {
     const [a, b] = tables() as [ModuleTable, ModuleTable];
     a.put(hash(1), 10, file(1));
