@@ -9,7 +9,6 @@ import {
   describeModule,
   MemoryPool,
   openModule,
-  type AllocateOptions,
   type ModuleHandle,
   type SharedPoolHandle,
   type StoreToken,
@@ -122,7 +121,7 @@ describe('what is allocated', () => {
       },
     };
     for (let i = 0; i < 3; i++) {
-      const { byteLength } = store.allocate(options as AllocateOptions);
+      const { byteLength } = store.allocate(options);
       expect(byteLength).toBe(asked.at(-1));
       turn += i;
     }
