@@ -1,5 +1,5 @@
 /** A place in a slab as a sentence, for an error message or a log. */
-import { checkObject, invalidArgType, formatCount, formatHexBytes } from '@guardstripe/common';
+import { checkInteger, checkObject, invalidArgType, formatCount, formatHexBytes } from '@guardstripe/common';
 import type { SlabLocation } from './locate.js';
 
 /**
@@ -11,24 +11,29 @@ import type { SlabLocation } from './locate.js';
  */
 export function describeLocation(location: SlabLocation): string {
   checkObject(location, 'location');
-  return `offset ${formatHexBytes(location.offset)} is ${describePlace(location)}`;
+  const { offset } = location;
+  checkInteger(offset, 'location.offset', Number.MIN_SAFE_INTEGER);
+  return `offset ${formatHexBytes(offset)} is ${describePlace(location)}`;
 }
 
 function describePlace(location: SlabLocation): string {
   switch (location.kind) {
     case 'outside':
       return location.side === 'before'
-        ? `outside the slab, ${countBytes(location.distanceBytes)} before its first byte`
-        : `outside the slab, ${countBytes(location.distanceBytes)} after its last byte`;
+        ? `outside the slab, ${countBytes(location.distanceBytes, 'distanceBytes')} before its first byte`
+        : `outside the slab, ${countBytes(location.distanceBytes, 'distanceBytes')} after its last byte`;
     case 'pre-guard':
-      return `in the guard before the slots, ${countBytes(location.bytesBeforeSlots)} before the end of that guard`;
+      return `in the guard before the slots, ${countBytes(location.bytesBeforeSlots, 'bytesBeforeSlots')} before the end of that guard`;
     case 'memory':
+      checkInteger(location.memoryOffset, 'location.memoryOffset');
       return `byte ${formatHexBytes(location.memoryOffset)} of the memory in ${slotName(location)}`;
     case 'ungrown':
       return `${overrun(location)}, where it has not grown to`;
     case 'slot-guard':
       return `${overrun(location)}, in the guard of its slot`;
     case 'neighbour':
+      checkInteger(location.neighbourSlot, 'location.neighbourSlot');
+      checkInteger(location.neighbourStripe, 'location.neighbourStripe');
       return (
         `${overrun(location)}, ` +
         `in its neighbour, slot ${location.neighbourSlot} (stripe ${location.neighbourStripe})`
@@ -42,14 +47,18 @@ function describePlace(location: SlabLocation): string {
 
 /** Nobody says "0 bytes past the end". */
 function overrun(place: { slot: number; stripe: number; bytesPastEnd: number }): string {
-  const distance = place.bytesPastEnd === 0 ? 'the first byte' : countBytes(place.bytesPastEnd);
+  const distance =
+    place.bytesPastEnd === 0 ? 'the first byte' : countBytes(place.bytesPastEnd, 'bytesPastEnd');
   return `${distance} past the end of the memory in ${slotName(place)}`;
 }
 
 function slotName(place: { slot: number; stripe: number }): string {
+  checkInteger(place.slot, 'location.slot');
+  checkInteger(place.stripe, 'location.stripe');
   return `slot ${place.slot} (stripe ${place.stripe})`;
 }
 
-function countBytes(bytes: number): string {
+function countBytes(bytes: number, name: string): string {
+  checkInteger(bytes, `location.${name}`);
   return bytes === 1 ? '1 byte' : `${formatCount(bytes)} bytes`;
 }

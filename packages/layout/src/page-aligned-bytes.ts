@@ -13,6 +13,7 @@ import {
   checkBytes,
   checkInteger,
   checkPageSize,
+  checkString,
   size,
   formatHexBytes,
 } from '@guardstripe/common';
@@ -39,6 +40,7 @@ export const ZERO_BYTES = 0 as PageAlignedBytes;
  *   negative, fractional, beyond the safe integers or not aligned
  */
 export function pageAlignedBytes(bytes: number, pageSize: number, name = 'bytes'): PageAlignedBytes {
+  checkString(name, 'name');
   checkPageSize(pageSize);
   checkBytes(bytes, name);
   if (bytes % pageSize !== 0) throw bytesOutOfRange(name, `a multiple of the page size, ${pageSize}`, bytes);
@@ -55,6 +57,7 @@ export function pageAlignedBytes(bytes: number, pageSize: number, name = 'bytes'
  *   is beyond the safe integers
  */
 export function roundUpToPage(bytes: number, pageSize: number, name = 'bytes'): PageAlignedBytes {
+  checkString(name, 'name');
   checkPageSize(pageSize);
   checkBytes(bytes, name);
   const excessBytes = bytes % pageSize;
@@ -78,6 +81,8 @@ export function addBytes(
   leftName = 'left',
   rightName = 'right',
 ): PageAlignedBytes {
+  checkString(leftName, 'leftName');
+  checkString(rightName, 'rightName');
   checkBytes(left, leftName);
   checkBytes(right, rightName);
   const sumBytes = left + right;
@@ -102,6 +107,8 @@ export function multiplyBytes(
   name = 'bytes',
   countName = 'count',
 ): PageAlignedBytes {
+  checkString(name, 'name');
+  checkString(countName, 'countName');
   checkBytes(bytes, name);
   checkInteger(count, countName);
   const productBytes = bytes * count;

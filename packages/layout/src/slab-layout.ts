@@ -12,7 +12,7 @@
  *                        |<--------->|  bytesToNextStripeSlot
  * ```
  */
-import { checkInteger, invalidArgType, isInstance } from '@guardstripe/common';
+import { checkInteger, invalidArgType } from '@guardstripe/common';
 import type { PageAlignedBytes } from './page-aligned-bytes.js';
 
 /**
@@ -56,6 +56,11 @@ export class SlabLayout {
     this.numStripes = parts.numStripes;
     this.pageSize = parts.pageSize;
     Object.freeze(this);
+  }
+
+  /** @internal Whether `value` was made here; who only has the prototype has none of the figures. */
+  static isMade(value: unknown): value is SlabLayout {
+    return typeof value === 'object' && value !== null && #checkSlot in value;
   }
 
   /** All bytes of address space that the slab takes: guards and slots. */
@@ -131,5 +136,5 @@ export class SlabLayout {
 
 /** `value` came from {@link calculate}: everything in it can be relied on. */
 export function checkLayout(value: unknown): asserts value is SlabLayout {
-  if (!isInstance(value, SlabLayout)) throw invalidArgType('layout', 'a SlabLayout from calculate()', value);
+  if (!SlabLayout.isMade(value)) throw invalidArgType('layout', 'a SlabLayout from calculate()', value);
 }

@@ -199,6 +199,25 @@ function say(offset: number, options?: LocateOptions): string {
 }
 
 describe('describeLocation()', () => {
+  it.each([
+    ['outside', ['offset', 'distanceBytes']],
+    ['pre-guard', ['offset', 'bytesBeforeSlots']],
+    ['memory', ['offset', 'slot', 'stripe', 'memoryOffset']],
+    ['ungrown', ['offset', 'slot', 'stripe', 'bytesPastEnd']],
+    ['slot-guard', ['offset', 'slot', 'stripe', 'bytesPastEnd']],
+    ['neighbour', ['offset', 'slot', 'stripe', 'bytesPastEnd', 'neighbourSlot', 'neighbourStripe']],
+    ['post-guard', ['offset', 'slot', 'stripe', 'bytesPastEnd']],
+  ])('names the number that is none: %s', (kind, names) => {
+    const right = { kind, side: 'before', ...Object.fromEntries(names.map((name) => [name, 1])) };
+    expect(describeLocation(right as unknown as SlabLocation)).toMatch(/^offset 0x1 is /);
+    for (const name of names) {
+      for (const value of [undefined, '1', 0.5, Number.NaN]) {
+        const wrong = { ...right, [name]: value } as unknown as SlabLocation;
+        expect(() => describeLocation(wrong)).toThrow(`"location.${name}"`);
+      }
+    }
+  });
+
   it('gives one sentence for each kind', () => {
     const slot1 = STRIPED.slotOffset(1);
     expect(say(-1)).toBe('offset -0x1 is outside the slab, 1 byte before its first byte');
@@ -227,6 +246,8 @@ describe('describeLocation()', () => {
     expect(() => describeLocation({ kind: 'moon', offset: 0 } as unknown as SlabLocation)).toThrow(
       '"location" argument must be a location from locate()',
     );
+    const forged = Object.create(Object.getPrototypeOf(STRIPED) as object) as SlabLayout;
+    expect(() => locate(forged, 0)).toThrow('"layout" argument must be a SlabLayout from calculate()');
     expect(() => describeLocation(null as unknown as SlabLocation)).toThrow('"location" argument');
     expect(() => locate({} as SlabLayout, 0)).toThrow(
       '"layout" argument must be a SlabLayout from calculate()',

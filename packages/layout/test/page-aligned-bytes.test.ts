@@ -26,6 +26,19 @@ function expectExact(exact: bigint, operation: () => number): void {
 }
 
 describe('page-aligned bytes', () => {
+  it('have names of text, for these stand in errors', () => {
+    const page = pageAlignedBytes(4096, 4096);
+    const wrong = 5 as never;
+    expect(() => pageAlignedBytes(1, 4096, wrong)).toThrow('"name" argument must be of type string');
+    expect(() => roundUpToPage(-1, 4096, wrong)).toThrow('"name" argument must be of type string');
+    expect(() => addBytes(page, page, wrong)).toThrow('"leftName" argument must be of type string');
+    expect(() => addBytes(page, page, 'left', wrong)).toThrow('"rightName" argument must be of type string');
+    expect(() => multiplyBytes(page, 2, wrong)).toThrow('"name" argument must be of type string');
+    expect(() => multiplyBytes(page, 2, 'bytes', wrong)).toThrow(
+      '"countName" argument must be of type string',
+    );
+  });
+
   it('pageAlignedBytes() takes multiples and refuses the rest', () => {
     for (const bytes of [0, 4096, 3 * 4096, MAX_ALIGNED]) expect(pageAlignedBytes(bytes, 4096)).toBe(bytes);
     for (const bytes of [1, 4095, 4097, MAX]) {

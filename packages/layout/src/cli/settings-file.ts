@@ -17,9 +17,11 @@ export function readSettingsFile(path: string): PlanInput {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new UsageError(`${name} holds no object of settings`);
   }
-  return 'optimize' in parsed && typeof parsed.optimize === 'object'
-    ? (parsed.optimize as PlanInput)
-    : parsed;
+  if (!('optimize' in parsed)) return parsed;
+  const { optimize } = parsed;
+  if (typeof optimize !== 'object' || optimize === null || Array.isArray(optimize))
+    throw new UsageError(`${name} holds no object of settings under optimize`);
+  return optimize;
 }
 
 function read(path: string, name: string): string {

@@ -1,5 +1,5 @@
 /** How the values of settings are read: as themselves, or as the text that configuration files and flags have. */
-import { checkBoolean, checkInteger, invalidArgValue, parseBytes } from '@guardstripe/common';
+import { checkBoolean, checkInteger, checkString, invalidArgValue, parseBytes } from '@guardstripe/common';
 
 /** Whether an optional feature is used: where it is there, always, or never. */
 type Feature = 'auto' | 'enable' | 'disable';
@@ -51,6 +51,9 @@ const feature: Reader = (value, name) => {
 
 /** A count within bounds. */
 function countUpTo(max: number, min = 0): Reader {
+  // Bounds that are no numbers bound nothing: every comparison with them is false.
+  checkInteger(max, 'max');
+  checkInteger(min, 'min', 0, max);
   return (value, name) => {
     const number = count(value, name);
     checkInteger(number, name, min, max);
@@ -70,4 +73,18 @@ export const settingReaders: {
   readonly flag: Reader;
   /** `'auto'`, `'enable'` or `'disable'`. */
   readonly feature: Reader;
-} = Object.freeze({ count, countUpTo, size, flag, feature });
+} = Object.freeze({
+  count: named(count),
+  countUpTo: (max: number, min?: number) => named(countUpTo(max, min)),
+  size: named(size),
+  flag: named(flag),
+  feature: named(feature),
+});
+
+/** For whoever calls a reader from outside: what a value is called stands in every error. */
+function named(reader: Reader): Reader {
+  return (value, name) => {
+    checkString(name, 'name');
+    return reader(value, name);
+  };
+}

@@ -1,5 +1,6 @@
 /** How the settings of a plan are read, by any of their names. */
 import {
+  checkFunction,
   checkObject,
   checkString,
   invalidArgType,
@@ -68,8 +69,15 @@ export interface NamedSettings {
  * @throws `TypeError` for an unknown setting, one that is there twice, or a wrong type; `RangeError` for a number out of range
  */
 export function readSettings(settings: PlanInput = {}, defaults?: PlanSettings): PlanSettings {
-  if (defaults !== undefined) checkObject(defaults, 'defaults');
-  return readLayers([{ settings }], defaults).settings;
+  return readLayers([{ settings }], defaults === undefined ? undefined : readDefaults(defaults)).settings;
+}
+
+/** Each of them, as a setting is read: what is wrong or missing here would be a setting that nobody has looked at. */
+function readDefaults(defaults: PlanSettings): PlanSettings {
+  checkObject(defaults, 'defaults');
+  const names = Object.keys(READERS) as (keyof PlanSettings)[];
+  const read = names.map((name) => [name, READERS[name](defaults[name], `defaults.${name}`)]);
+  return Object.fromEntries(read) as PlanSettings;
 }
 
 /** Settings from one place, and what stands before their names there: `--`, `-O `. */
@@ -140,7 +148,9 @@ function readGiven(settings: object, readers: Readonly<Record<string, Reader>>):
       throw unknownName(name, bareName(name), Object.keys(readers), value, SETTING_SLIPS);
     if (value === undefined || setting === null) continue;
     if (given.has(setting)) throw invalidArgValue('settings', `must not have ${setting} twice`, name);
-    given.set(setting, { value: readers[setting]?.(value, name), name });
+    const reader = readers[setting];
+    checkFunction(reader, `readers.${setting}`);
+    given.set(setting, { value: reader(value, name), name });
   }
   return given;
 }

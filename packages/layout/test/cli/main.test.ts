@@ -149,6 +149,11 @@ describe('slab-plan plan', () => {
     expect(settings(['--settings', '-'], text)).toStrictEqual(settings(['--settings', path]));
     const optimize = JSON.stringify({ optimize: { 'pooling-total-memories': 4 } });
     expect(settings(['--settings', '-'], optimize)).toMatchObject({ totalMemories: 4 });
+    for (const wrong of ['null', '[]', '5']) {
+      const { status, stderr } = run(['--settings', '-'], `{ "optimize": ${wrong} }`);
+      expect(status).not.toBe(0);
+      expect(stderr).toContain('standard input holds no object of settings under optimize');
+    }
     expect(settings(['--settings', path, '-Opooling-total-memories=5'])).toMatchObject({
       totalMemories: 5,
       maxMemorySize: 2 ** 30,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { settingReaders } from '../../src/index.js';
 
-const { count, countUpTo, feature, flag } = settingReaders;
+const { count, countUpTo, feature, flag, size } = settingReaders;
 
 describe('a reader', () => {
   it('of yes and no knows all words for them, and no others', () => {
@@ -24,6 +24,21 @@ describe('a reader', () => {
     );
     expect(feature('auto', 'x')).toBe('auto');
     expect(() => feature('often', 'x')).toThrow("'x' must be one of: 'auto', 'enable', 'disable'");
+  });
+
+  it.each([
+    [Number.NaN, 0],
+    ['7', 0],
+    [7, Number.NaN],
+    [7, 8],
+    [-1, undefined],
+  ])('of counts has bounds: %s and %s are none', (max, min) => {
+    expect(() => countUpTo(max as number, min)).toThrow(/"(max|min)"/);
+  });
+
+  it('says what a value is called, so that must be text', () => {
+    for (const reader of [count, countUpTo(5), size, flag, feature])
+      expect(() => reader('wrong', 5 as never)).toThrow('"name" argument must be of type string');
   });
 
   it('of counts keeps to its bounds, both included', () => {

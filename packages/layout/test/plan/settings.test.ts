@@ -185,8 +185,28 @@ describe('settings by any reader', () => {
     });
     expect(() => readNamed({}, readers, null as never)).toThrow('"defaults" argument');
     expect(() => readNamed(null as never, readers, defaults)).toThrow('"settings" argument');
-    expect(() => readSettings({}, 5 as never)).toThrow('"defaults" argument');
+    for (const none of [5, null, Number.NaN, 0, ''])
+      expect(() => readSettings({}, none as never)).toThrow('"defaults" argument');
     expect(readSettings({}, { ...DEFAULT_PLAN_SETTINGS, totalMemories: 3 }).totalMemories).toBe(3);
+  });
+
+  it.each([
+    ['totalMemories', 'many', /'defaults.totalMemories'/],
+    ['maxMemorySize', undefined, /"defaults.maxMemorySize"/],
+    ['memoryProtectionKeys', 'often', /'defaults.memoryProtectionKeys'/],
+    ['maxMemoryProtectionKeys', 17, /"defaults.maxMemoryProtectionKeys"/],
+    ['embedding', 'browser', /'defaults.embedding'/],
+  ])('as defaults are looked at, too: %s is not %s', (name, value, message) => {
+    const defaults = { ...DEFAULT_PLAN_SETTINGS, [name]: value } as typeof DEFAULT_PLAN_SETTINGS;
+    expect(() => readSettings({}, defaults)).toThrow(message);
+    expect(() => readSettings({}, {} as typeof DEFAULT_PLAN_SETTINGS)).toThrow(/defaults.embedding/);
+  });
+
+  it('by readers that are none are refused', () => {
+    const readers = { totalMemories: 5 as never };
+    expect(() => readNamed({ totalMemories: 1 }, readers, {})).toThrow(
+      '"readers.totalMemories" property must be of type function',
+    );
   });
 
   it('as flags: with -O, before them or on its own, and with blanks around', () => {
