@@ -22,6 +22,8 @@ export class PoolConcurrencyLimitError extends Error {
   readonly retiredMemories: number;
   /** Of a pool that threads share, how many live memories each thread has, by `threadId` of `node:worker_threads`; 0 is the main thread. */
   readonly liveByThread: ReadonlyMap<number, number>;
+  /** The same of stores that were released and that nobody has adopted yet; no thread has them. */
+  readonly inFlightMemories: number;
 
   constructor(
     stripe: number,
@@ -29,6 +31,7 @@ export class PoolConcurrencyLimitError extends Error {
     numStripes: number,
     withheld: { readonly cooling: number; readonly retired: number } = { cooling: 0, retired: 0 },
     liveByThread: ReadonlyMap<number, number> = new Map(),
+    inFlightMemories = 0,
   ) {
     const where = numStripes === 1 ? '' : ` of stripe ${stripe}`;
     const { cooling, retired } = withheld;
@@ -39,13 +42,14 @@ export class PoolConcurrencyLimitError extends Error {
           'waits for them; read, write and unsafeBuffer let nothing cool';
     const gone = retired === 0 ? '' : `; ${retired} were retired: a view of them was transferred away`;
     super(
-      `Cannot allocate a memory: all ${capacity} slots${where} are in use${threadsOf(liveByThread)}${cool}${gone}`,
+      `Cannot allocate a memory: all ${capacity} slots${where} are in use${threadsOf(liveByThread, inFlightMemories)}${cool}${gone}`,
     );
     this.stripe = stripe;
     this.capacity = capacity;
     this.coolingMemories = cooling;
     this.retiredMemories = retired;
     this.liveByThread = liveByThread;
+    this.inFlightMemories = inFlightMemories;
   }
 }
 

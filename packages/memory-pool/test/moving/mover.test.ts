@@ -263,6 +263,16 @@ describe('a store in flight', () => {
         message: expect.stringContaining('(1 in thread 0, 2 in flight)') as string,
       }),
     );
+    const other = pool.openStore();
+    other.allocate({ module });
+    expect(() => other.allocate({ module })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_POOL_CONCURRENCY_LIMIT',
+        inFlightMemories: 2,
+        message: 'Cannot allocate a memory: all 4 slots are in use (2 in thread 0, 2 in flight)',
+      }),
+    );
+    other.dispose();
     expect(pool.adopt(token).memories).toHaveLength(2);
     const later = pool.openStore();
     later.allocate({ module });

@@ -15,6 +15,8 @@ export interface ShortPool {
   readonly isWaitedFor: boolean;
   /** Of a pool that threads share. */
   liveByThread(): ReadonlyMap<number, number>;
+  /** Of such a pool: moves its stores. */
+  readonly mover: { readonly inFlightMemories: number } | undefined;
   readonly counters: { get(counter: 'cooledMemories'): number };
 }
 
@@ -66,6 +68,7 @@ export class Shortage implements CollectorUser {
       layout.numStripes,
       inStripe,
       this.#pool.liveByThread(),
+      this.#pool.mover?.inFlightMemories,
     );
   }
 
