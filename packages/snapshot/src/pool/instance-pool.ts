@@ -1,8 +1,8 @@
 /** Instances that are handed out one user at a time, each as it was after it was prepared. */
 import { checkFunction } from '@guardstripe/common';
-import { CallOnStackError, InstancePoolClosedError } from '../errors.js';
+import { CallOnStackError, InstancePoolClosedError, SnapshotIncompleteError } from '../errors.js';
 import { makeLease, type InstanceLease } from './lease.js';
-import { MemberMaker, type Member } from './member.js';
+import { MemberMaker } from './member.js';
 import {
   readAcquireOptions,
   readPoolOptions,
@@ -10,6 +10,7 @@ import {
   type InstancePoolOptions,
   type PoolSettings,
 } from './options.js';
+import { Place, type Discard, type Hold } from './place.js';
 
 /** Counts of a pool; `idle + leased + making` is at most its size. */
 export interface InstancePoolStats {
@@ -25,10 +26,18 @@ export interface InstancePoolStats {
   readonly discarded: number;
 }
 
+/** Somebody who waits. The answers are the functions of a promise themselves: nothing cuts those off. */
 interface Waiter<T> {
-  readonly give: (lease: InstanceLease<T>) => void;
-  readonly refuse: (reason: unknown) => void;
+  readonly resolve: (lease: InstanceLease<T>) => void;
+  readonly reject: (reason: unknown) => void;
+  /** Stops listening to a signal. */
+  readonly leave: () => void;
+  /** Changed beside the answer: whoever was answered and is still in the line is passed over. */
+  isAnswered: boolean;
 }
+
+/** Waited for, it leads to a turn of its own: there the stack is empty, and no script's time runs. */
+const NEXT_TURN = Promise.resolve();
 
 const TOKEN = Symbol('InstancePool');
 
@@ -36,19 +45,19 @@ const TOKEN = Symbol('InstancePool');
 export class InstancePool<T> implements AsyncDisposable {
   readonly #settings: PoolSettings<T>;
   readonly #maker: MemberMaker<T>;
+  /** All instances that there are. */
+  readonly #places = new Set<Place<T>>();
   /** The one released last is handed out first: its pages are in the processor's caches. */
-  readonly #idle: Member<T>[] = [];
+  readonly #idle: Place<T>[] = [];
   /** In the order in which they came; anyone can leave. */
   readonly #waiters = new Set<Waiter<T>>();
-  #leased = 0;
   #making = 0;
   #discarded = 0;
   #closed = false;
   /** Leases that were dropped without release: somebody may still use the instance, so it is not taken back. */
-  readonly #dropped = new FinalizationRegistry<Member<T>>((member) => {
-    this.#leased -= 1;
-    this.#discard(new Error('A lease was garbage collected without release()'), member);
-  });
+  readonly #dropped = new FinalizationRegistry<Hold<T>>((hold) =>
+    this.#takeBack(hold, { reason: new Error('A lease was garbage collected without release()') }),
+  );
 
   /** @internal */
   constructor(token: typeof TOKEN, settings: PoolSettings<T>) {
@@ -64,11 +73,13 @@ export class InstancePool<T> implements AsyncDisposable {
 
   /** How many instances and users there are now. */
   get stats(): InstancePoolStats {
+    let waiting = 0;
+    for (const { isAnswered } of this.#waiters) if (!isAnswered) waiting += 1;
     return {
       idle: this.#idle.length,
-      leased: this.#leased,
+      leased: this.#places.size - this.#idle.length,
       making: this.#making,
-      waiting: this.#waiters.size,
+      waiting,
       discarded: this.#discarded,
     };
   }
@@ -82,24 +93,12 @@ export class InstancePool<T> implements AsyncDisposable {
     if (this.#closed) throw new InstancePoolClosedError();
     signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#waiters.delete(waiter);
-        signal?.removeEventListener('abort', abort);
-      };
-      const waiter: Waiter<T> = {
-        give(lease) {
-          leave();
-          resolve(lease);
-        },
-        refuse(reason) {
-          leave();
-          reject(reason);
-        },
-      };
-      const abort = (): void => waiter.refuse(signal?.reason);
+      const leave = (): void => signal?.removeEventListener('abort', abort);
+      const waiter: Waiter<T> = { resolve, reject, leave, isAnswered: false };
+      const abort = (): void => this.#refuse(waiter, signal?.reason);
       signal?.addEventListener('abort', abort, { once: true });
+      void NEXT_TURN.then(() => this.#serve());
       this.#waiters.add(waiter);
-      this.#serve();
     });
   }
 
@@ -123,9 +122,19 @@ export class InstancePool<T> implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { refuse } of this.#waiters) refuse(new InstancePoolClosedError());
-    for (const member of this.#idle.splice(0)) this.#end(member);
-    if (this.#leased === 0) await this.#maker.close();
+    await NEXT_TURN;
+    for (const waiter of this.#waiters) this.#refuse(waiter, new InstancePoolClosedError());
+    for (const place of this.#idle.splice(0)) place.state = 'ending';
+    const errors: unknown[] = [];
+    for (const place of this.#places) {
+      try {
+        this.#settle(place);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (this.#places.size === 0) await this.#maker.close();
+    if (errors.length > 0) throw errors[0];
   }
 
   /** The same as `close()`. */
@@ -135,79 +144,160 @@ export class InstancePool<T> implements AsyncDisposable {
 
   /** Gives idle instances to who waits, and makes more where that is not enough. */
   #serve(): void {
+    if (this.#closed) return;
     for (const waiter of this.#waiters) {
-      const member = this.#idle.pop();
-      if (member === undefined) break;
-      waiter.give(this.#lease(member));
+      const place = this.#idle[this.#idle.length - 1];
+      if (place === undefined) break;
+      if (!waiter.isAnswered) this.#handOut(place, waiter);
+      waiter.leave();
+      this.#waiters.delete(waiter);
     }
-    const free = this.size - this.#idle.length - this.#leased - this.#making;
+    const free = this.size - this.#places.size - this.#making;
     const wanted = Math.min(free, this.#waiters.size - this.#making);
     for (let i = 0; i < wanted; i++) void this.#make();
+  }
+
+  /** Hands out the last of the idle ones. */
+  #handOut(place: Place<T>, waiter: Waiter<T>): void {
+    const hold: Hold<T> = { place, isHeld: true };
+    const lease = makeLease(hold, this.#giveBack);
+    this.#dropped.register(lease, hold, hold);
+    this.#idle.length -= 1;
+    place.state = 'leased';
+    waiter.isAnswered = true;
+    try {
+      waiter.resolve(lease);
+    } catch (error) {
+      // The end of the stack, and it was not called: nobody has the lease.
+      this.#idle[this.#idle.length] = place;
+      place.state = 'idle';
+      waiter.isAnswered = hold.isHeld = false;
+      throw error;
+    }
+  }
+
+  #refuse(waiter: Waiter<T>, reason: unknown): void {
+    if (!waiter.isAnswered) {
+      waiter.isAnswered = true;
+      waiter.reject(reason);
+    }
+    waiter.leave();
+    this.#waiters.delete(waiter);
   }
 
   async #make(): Promise<void> {
     this.#making += 1;
     // `create` and `prepare` run on a turn of their own: cut off with the script of whoever asks, they would be counted for ever.
-    await Promise.resolve();
+    await NEXT_TURN;
+    let place: Place<T> | undefined;
     try {
-      const member = await this.#maker.make();
-      if (this.#closed) this.#end(member);
-      else this.#idle.push(member);
+      place = new Place(await this.#maker.make());
     } catch (error) {
       // Whoever has waited longest hears of it; the next attempt is for the next.
       const [waiter] = this.#waiters;
-      waiter?.refuse(error);
+      if (waiter !== undefined) this.#refuse(waiter, error);
     }
     this.#making -= 1;
-    this.#serve();
+    if (place === undefined) return this.#serve();
+    this.#places.add(place);
+    this.#makeIdle(place);
+    this.#settle(place);
   }
 
-  #lease(member: Member<T>): InstanceLease<T> {
-    this.#leased += 1;
-    const lease: InstanceLease<T> = makeLease(member.instance, (discard) =>
-      this.#takeBack(member, lease, discard),
-    );
-    this.#dropped.register(lease, member, lease);
-    return lease;
-  }
+  readonly #giveBack = (hold: Hold<T>, discard?: Discard): void => this.#takeBack(hold, discard);
 
-  #takeBack(member: Member<T>, lease: object, discard: { readonly reason: unknown } | undefined): void {
-    let failure = discard;
+  /** Ends a lease. Whatever cuts this off, the rest is done on a turn of its own. */
+  #takeBack(hold: Hold<T>, discard: Discard | undefined): void {
+    if (!hold.isHeld) return;
+    const { place } = hold;
+    void NEXT_TURN.then(() => this.#settle(place));
+    hold.isHeld = false;
+    place.discard = discard;
+    place.state = 'returning';
     try {
-      if (failure === undefined) member.restore();
+      this.#return(place);
     } catch (reason) {
       // Its user is still in there, and holds the lease until it is out.
-      if (reason instanceof CallOnStackError) throw reason;
-      failure = { reason };
+      if (reason instanceof CallOnStackError) {
+        place.state = 'leased';
+        hold.isHeld = true;
+      }
+      throw reason;
     }
-    this.#leased -= 1;
-    this.#dropped.unregister(lease);
-    if (failure !== undefined) return this.#discard(failure.reason, member);
-    if (!this.#closed) {
-      this.#idle.push(member);
-      return this.#serve();
+    this.#dropped.unregister(hold);
+    this.#settle(place);
+  }
+
+  /** Finds out whether an instance gets back to where it began, unless it is given up. */
+  #return(place: Place<T>): void {
+    try {
+      if (place.discard === undefined) place.member.restore();
+    } catch (reason) {
+      if (reason instanceof CallOnStackError || isEndOfStack(reason)) throw reason;
+      place.discard = { reason };
     }
-    this.#end(member);
-    if (this.#leased === 0) void this.#maker.close();
+    if (place.discard === undefined) return this.#makeIdle(place);
+    this.#discarded += 1;
+    place.state = 'discarding';
+  }
+
+  #makeIdle(place: Place<T>): void {
+    if (this.#closed) {
+      place.state = 'ending';
+      return;
+    }
+    this.#idle[this.#idle.length] = place;
+    place.state = 'idle';
+  }
+
+  /** Does what is left to do with an instance, and what that allows. */
+  #settle(place: Place<T>): void {
+    if (place.state === 'returning') {
+      // The call of its user was cut off.
+      try {
+        this.#return(place);
+      } catch (reason) {
+        place.discard = { reason };
+        this.#return(place);
+      }
+    }
+    if (place.state === 'discarding') this.#discard(place);
+    else if (place.state === 'ending') this.#end(place);
+    else this.#serve();
   }
 
   /** The pool needs it no more; another may have it. */
-  #end(member: Member<T>): void {
-    member.close();
-    member.holding.letGo();
+  #end(place: Place<T>): void {
+    place.member.close();
+    place.member.holding.letGo();
+    this.#remove(place);
+    place.state = 'gone';
   }
 
   /** Nobody gets this one any more. */
-  #discard(error: unknown, member: Member<T>): void {
-    this.#discarded += 1;
+  #discard(place: Place<T>): void {
+    const { member, discard } = place;
     try {
       member.close();
     } catch {
       // It is given up already; the leak nets of what it holds try again.
     }
+    this.#remove(place);
     this.#serve();
-    this.#settings.onDiscard(error, member.instance);
+    place.state = 'gone';
+    this.#settings.onDiscard(discard?.reason, member.instance);
   }
+
+  #remove(place: Place<T>): void {
+    this.#places.delete(place);
+    if (this.#closed && this.#places.size === 0) void this.#maker.close();
+  }
+}
+
+/** An error of V8's own, which has no code. */
+function isEndOfStack(error: unknown): boolean {
+  const reason = error instanceof SnapshotIncompleteError ? error.cause : error;
+  return reason instanceof RangeError && !('code' in reason);
 }
 
 /**

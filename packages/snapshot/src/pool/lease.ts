@@ -1,20 +1,20 @@
 /** The right to use one instance of a pool, until it is released. */
-import { CallOnStackError, LeaseReleasedError } from '../errors.js';
+import { LeaseReleasedError } from '../errors.js';
+import type { Discard, Hold } from './place.js';
 
-type GiveBack = (discard?: { readonly reason: unknown }) => void;
+type GiveBack<T> = (hold: Hold<T>, discard?: Discard) => void;
 
 const TOKEN = Symbol('InstanceLease');
 
 /** Made by {@link InstancePool.acquire}. Give it back with {@link InstanceLease.release} or `using`. */
 export class InstanceLease<T> implements Disposable {
-  readonly #instance: T;
-  /** With an error, the instance is given up. */
-  #giveBack: GiveBack | undefined;
+  readonly #hold: Hold<T>;
+  readonly #giveBack: GiveBack<T>;
 
   /** @internal */
-  constructor(token: typeof TOKEN, instance: T, giveBack: GiveBack) {
+  constructor(token: typeof TOKEN, hold: Hold<T>, giveBack: GiveBack<T>) {
     if (token !== TOKEN) throw new TypeError('Use pool.acquire() to get an InstanceLease');
-    this.#instance = instance;
+    this.#hold = hold;
     this.#giveBack = giveBack;
   }
 
@@ -24,23 +24,24 @@ export class InstanceLease<T> implements Disposable {
    * @throws {@link LeaseReleasedError} after {@link InstanceLease.release}.
    */
   get instance(): T {
-    if (this.#giveBack === undefined) throw new LeaseReleasedError();
-    return this.#instance;
+    if (!this.#hold.isHeld) throw new LeaseReleasedError();
+    return this.#hold.place.member.instance;
   }
 
   /** Whether {@link InstanceLease.release} or {@link InstanceLease.discard} was called. */
   get released(): boolean {
-    return this.#giveBack === undefined;
+    return !this.#hold.isHeld;
   }
 
   /**
    * Takes the instance back to what it was after `prepare`, and lets the next one have it. If that fails, it is handed out to nobody
-   * any more and the pool makes another. Idempotent.
+   * any more and the pool makes another. Idempotent. A call that is cut off, by `timeout` of `node:vm` or the end of the stack, is
+   * finished by the pool on the next turn.
    *
    * @throws {@link CallOnStackError} from within a call into the instance; the lease is still held then.
    */
   release(): void {
-    this.#end();
+    this.#giveBack(this.#hold);
   }
 
   /**
@@ -48,19 +49,7 @@ export class InstanceLease<T> implements Disposable {
    * whose JavaScript is in disorder, which no snapshot repairs. `reason` is passed on to `onDiscard`.
    */
   discard(reason: unknown = new Error('The instance was discarded by its user')): void {
-    this.#end({ reason });
-  }
-
-  #end(discard?: { readonly reason: unknown }): void {
-    const giveBack = this.#giveBack;
-    if (giveBack === undefined) return;
-    this.#giveBack = undefined;
-    try {
-      giveBack(discard);
-    } catch (error) {
-      if (error instanceof CallOnStackError) this.#giveBack = giveBack;
-      throw error;
-    }
+    this.#giveBack(this.#hold, { reason });
   }
 
   /** The same as `release()`. */
@@ -70,6 +59,6 @@ export class InstanceLease<T> implements Disposable {
 }
 
 /** For the pool. */
-export function makeLease<T>(instance: T, giveBack: GiveBack): InstanceLease<T> {
-  return new InstanceLease(TOKEN, instance, giveBack);
+export function makeLease<T>(hold: Hold<T>, giveBack: GiveBack<T>): InstanceLease<T> {
+  return new InstanceLease(TOKEN, hold, giveBack);
 }

@@ -72,7 +72,7 @@ describe.each([false, true])('with fork: %s', (fork) => {
     await using pool = createInstancePool({
       create: () => {
         // Longer than the script has; what ends scripts ends this one behind it.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
         return instantiate();
       },
       target,
@@ -80,7 +80,7 @@ describe.each([false, true])('with fork: %s', (fork) => {
       fork,
     });
     const asked: Promise<Disposable>[] = [];
-    inTime(() => asked.push(pool.acquire()), 10);
+    inTime(() => asked.push(pool.acquire()), 200);
     (await asked[0]!)[Symbol.dispose]();
     (await pool.acquire()).release();
     expect(pool.stats).toEqual({ idle: 1, leased: 0, making: 0, waiting: 0, discarded: 0 });
