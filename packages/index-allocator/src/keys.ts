@@ -12,7 +12,14 @@ const NOBODY: KeyParts = { tag: 0, memoryIndex: 0 };
 
 /** The key's parts; those of nobody if there is none. */
 export function readKey(key: unknown): KeyParts {
-  if (key === undefined) return NOBODY;
+  return key === undefined ? NOBODY : readGivenKey(key);
+}
+
+/**
+ * The key's parts. For calls that are made most: what it returns is always made here, so the engine makes no object of it where it puts
+ * this in line.
+ */
+export function readGivenKey(key: unknown): KeyParts {
   if (!isObject(key)) throw badKey(key);
   let moduleId: unknown;
   let memoryIndex: unknown;

@@ -41,12 +41,18 @@ export function highPart(bytes: unknown, field: string): number {
  * @throws `RangeError` `ERR_OUT_OF_RANGE` if the sum would not be a safe integer; nothing has changed
  */
 export function addUnusedBytes(words: Int32Array, low: number, high: number): void {
+  if (!tryAddUnusedBytes(words, low, high)) throw sumTooLarge(low, high);
+}
+
+/** Adds a slot's bytes to the sum; `false`, and nothing has changed, if that would not be a safe integer. */
+export function tryAddUnusedBytes(words: Int32Array, low: number, high: number): boolean {
   const sumLow = (words[UNUSED_LOW]! + low) | 0;
   const carry = sumLow >>> 0 < low >>> 0 ? 1 : 0;
   const sumHigh = words[UNUSED_HIGH]! + high + carry;
-  if (sumHigh >= UNUSED_HIGH_END) throw sumTooLarge(low, high);
+  if (sumHigh >= UNUSED_HIGH_END) return false;
   words[UNUSED_LOW] = sumLow;
   words[UNUSED_HIGH] = sumHigh;
+  return true;
 }
 
 /** Takes a slot's bytes out of the sum again. */

@@ -5,8 +5,9 @@
  */
 import { checkState } from '../consistency.js';
 import { InconsistentStateError } from '../errors.js';
+import { findList } from '../lists.js';
 import { recordOf } from '../records.js';
-import { TAG, TOUCHED_SLOTS, WARM_SLOTS } from '../state.js';
+import { TAG, TOUCHED_SLOTS, USED_BIT, WARM_SLOTS } from '../state.js';
 import { readUnusedBytes } from '../unused-bytes.js';
 import { collect, isHandedTo } from './hand-over.js';
 import { HANDED, isHeld, isHeldBy, THREAD_MASK, UNKNOWN } from './holders.js';
@@ -14,23 +15,47 @@ import { lock, unlock } from './lock.js';
 import { rebuild } from './rebuild.js';
 import { LOCK } from './words.js';
 import type { Shard } from './shard.js';
-import { enlist, enlistUnknown, giveBack, take, takeAffine, takeOldest } from './slot-changes.js';
+import {
+  enlist,
+  enlistUnknown,
+  giveBack,
+  takeAffine,
+  takeAny,
+  takeNewest,
+  takeOldest,
+} from './slot-changes.js';
 import type { Me } from '../threads/threads.js';
 
 /** Takes a slot; -1 if the shard is full. */
 export function takeFrom(shard: Shard, me: Me, tag: number, memoryIndex: number): number {
+  const { words, holders } = shard;
   let slot = -1;
   lock(shard, me);
   try {
     if (isHandedTo(shard)) collect(shard);
-    slot = take(shard, me.self, tag, memoryIndex);
-    // "Full" is said only after a look that misses nothing.
-    if (slot === -1 && collect(shard)) slot = take(shard, me.self, tag, memoryIndex);
+    // No list is nobody's, so for nobody none is found.
+    const linkWord = findList(words, tag, memoryIndex, shard.shift);
+    const at = words[linkWord]!;
+    if (at === 0) {
+      slot = takeOther(shard, me.self, tag, memoryIndex);
+    } else {
+      slot = takeNewest(words, holders, at, linkWord, me.self);
+      words[at + TAG] = tag | USED_BIT;
+    }
     unlock(shard);
     return slot;
   } catch (error) {
     throw brokenOff(shard, me, error, slot);
   }
+}
+
+/** Takes a slot that is not affine, as far as the lists say; -1 if the shard is full. */
+function takeOther(shard: Shard, thread: number, tag: number, memoryIndex: number): number {
+  const slot = takeAny(shard, thread, tag, memoryIndex);
+  // "Full" is said only after a look that misses nothing.
+  if (slot !== -1 || !collect(shard)) return slot;
+  const affine = takeAffine(shard, thread, tag, memoryIndex, tag, memoryIndex);
+  return affine === -1 ? takeAny(shard, thread, tag, memoryIndex) : affine;
 }
 
 /** Gives a slot back; `false`, and nothing is changed, if the thread does not hold it. */

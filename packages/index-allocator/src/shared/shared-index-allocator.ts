@@ -3,7 +3,7 @@ import { checkInteger, readOptions, showAs } from '@guardstripe/common';
 import { readBatch } from '../batch.js';
 import { checkIndex, isIndex, throwBadInteger } from '../checks.js';
 import { AllocatorClosedError, SlotNotInUseError } from '../errors.js';
-import { readKey } from '../keys.js';
+import { readGivenKey, readKey } from '../keys.js';
 import { MAX_CAPACITY } from '../state.js';
 import type { FreedSlot, MemoryKey } from '../types.js';
 import { highPart } from '../unused-bytes.js';
@@ -37,7 +37,6 @@ export class SharedIndexAllocator {
   readonly #me: Me;
   readonly #seat: number;
   readonly #shards: ShardSet;
-  /** The same as that of the shards, for the calls that are made most. */
   readonly #home: Shard;
   readonly #waiters: Waiters;
   #isClosed = false;
@@ -71,10 +70,8 @@ export class SharedIndexAllocator {
   ): SharedIndexAllocator {
     checkInteger(capacity, 'capacity', 1, MAX_CAPACITY);
     checkInteger(maxUnusedWarmSlots, 'maxUnusedWarmSlots');
-    const { threads, numShards = defaultShards(capacity, numCores()) } = readOptions(options ?? null, [
-      'threads',
-      'numShards',
-    ]);
+    const given = readOptions(options ?? null, ['threads', 'numShards']);
+    const { threads, numShards = defaultShards(capacity, numCores()) } = given;
     checkInteger(numShards, 'options.numShards', 1, MAX_SHARDS);
     const me = readThreads(threads);
     return new SharedIndexAllocator(makeShared(capacity, maxUnusedWarmSlots, numShards), me);
@@ -147,10 +144,9 @@ export class SharedIndexAllocator {
    * @throws {@link AllocatorClosedError} `ERR_ALLOCATOR_CLOSED` after {@link SharedIndexAllocator.close}
    */
   alloc(forMemory?: MemoryKey): number | undefined {
-    const { tag, memoryIndex } = readKey(forMemory);
-    this.#checkOpen();
-    if (isLine(this.#head) && isOvertaking(this.#head, this.#shards.inOrder, this.#me)) return undefined;
-    return orUndefined(this.#take(tag, memoryIndex));
+    if (forMemory === undefined) return this.#alloc(0, 0);
+    const { tag, memoryIndex } = readGivenKey(forMemory);
+    return this.#alloc(tag, memoryIndex);
   }
 
   /**
@@ -166,11 +162,8 @@ export class SharedIndexAllocator {
     const signal = readSignal(options);
     this.#checkOpen();
     signal?.throwIfAborted();
-    if (!isLine(this.#head) || !isOvertaking(this.#head, this.#shards.inOrder, this.#me)) {
-      const slot = this.#take(tag, memoryIndex);
-      if (slot !== -1) return slot;
-    }
-    return this.#waiters.wait(() => this.#take(tag, memoryIndex), signal);
+    const attempt = (): number => this.#shards.take(tag, memoryIndex);
+    return this.#alloc(tag, memoryIndex) ?? this.#waiters.wait(attempt, signal);
   }
 
   /**
@@ -214,10 +207,11 @@ export class SharedIndexAllocator {
     if (!isIndex(slot) || slot >= this.capacity) throwBadInteger(slot, 'slot', this.capacity - 1);
     const high = isIndex(bytesResident) ? 0 : highPart(bytesResident, 'bytesResident');
     const low = bytesResident | 0;
-    this.#checkOpen();
-    const local = slot - this.#home.firstSlot;
-    if (local < 0 || local >= this.#home.capacity) return this.#freeElsewhere(slot, low, high);
-    if (!freeTo(this.#home, this.#me, local, low, high)) throw this.#shards.notHeld(slot);
+    if (this.#isClosed) throw new AllocatorClosedError();
+    const home = this.#home;
+    const local = slot - home.firstSlot;
+    if (local < 0 || local >= home.capacity) return this.#freeElsewhere(slot, low, high);
+    if (!freeTo(home, this.#me, local, low, high)) throw this.#shards.notHeld(slot);
     if (isLine(this.#head)) callFirst(this.#head);
   }
 
@@ -324,12 +318,19 @@ export class SharedIndexAllocator {
     for (const shard of this.#shards.inOrder) checkShard(shard, this.#me);
   }
 
-  #take(tag: number, memoryIndex: number): number {
-    const slot = takeFrom(this.#home, this.#me, tag, memoryIndex);
-    return slot === -1 ? this.#shards.take(tag, memoryIndex) : slot + this.#home.firstSlot;
+  #alloc(tag: number, memoryIndex: number): number | undefined {
+    if ((this.#isClosed || isLine(this.#head)) && !this.#isNext()) return undefined;
+    const home = this.#home;
+    const slot = takeFrom(home, this.#me, tag, memoryIndex);
+    return slot === -1 ? orUndefined(this.#shards.take(tag, memoryIndex)) : slot + home.firstSlot;
   }
 
-  /** Apart, so that the engine makes one piece of the rest. */
+  /** Whether a call that does not wait would overtake nobody. */
+  #isNext(): boolean {
+    this.#checkOpen();
+    return !isOvertaking(this.#head, this.#shards.inOrder, this.#me);
+  }
+
   #freeElsewhere(slot: number, low: number, high: number): void {
     const shard = this.#shards.of(slot);
     const local = slot - shard.firstSlot;

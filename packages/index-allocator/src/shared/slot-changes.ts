@@ -16,20 +16,14 @@ import {
   TAG,
   TAG_MASK,
   TOUCHED_SLOTS,
-  UNUSED_HIGH,
-  UNUSED_HIGH_END,
   WARM_SLOTS,
 } from '../state.js';
-import { addUnusedBytes } from '../unused-bytes.js';
+import { tryAddUnusedBytes } from '../unused-bytes.js';
 import { UNKNOWN } from './holders.js';
 import type { Shard } from './shard.js';
 
-/** Takes the slot that the policy says, for a key or, with 0, for nobody; -1 if all are used. */
-export function take(shard: Shard, thread: number, tag: number, memoryIndex: number): number {
-  if (tag !== 0) {
-    const slot = takeAffine(shard, thread, tag, memoryIndex, tag, memoryIndex);
-    if (slot !== -1) return slot;
-  }
+/** Takes a slot that is not affine, as the warm limit says, for a key or, with 0, for nobody; -1 if all are used. */
+export function takeAny(shard: Shard, thread: number, tag: number, memoryIndex: number): number {
   // Below the limit warm slots are spared, for their modules may come back.
   if (shard.words[WARM_SLOTS]! < shard.warmLimit) {
     const slot = takeCold(shard, thread, tag, memoryIndex);
@@ -52,11 +46,24 @@ export function takeAffine(
   const linkWord = findList(words, tag, memoryIndex, shard.shift);
   const at = words[linkWord]!;
   if (at === 0) return -1;
-  hold(shard, slotAt(at), thread);
+  const slot = takeNewest(words, shard.holders, at, linkWord, thread);
+  markUsed(words, at, newTag, newMemoryIndex);
+  return slot;
+}
+
+/** Takes the newest slot of the list that a word names. The record is still to be marked. */
+export function takeNewest(
+  words: Int32Array,
+  holders: Int32Array,
+  at: number,
+  linkWord: number,
+  thread: number,
+): number {
+  const slot = slotAt(at);
+  hold(holders, slot, thread);
   popNewestAffine(words, at, linkWord);
   leaveWarm(words, at);
-  markUsed(words, at, newTag, newMemoryIndex);
-  return slotAt(at);
+  return slot;
 }
 
 /** Takes the least recently freed slot; -1 if none is warm. */
@@ -64,7 +71,7 @@ export function takeOldest(shard: Shard, thread: number, tag: number, memoryInde
   const { words } = shard;
   const at = words[RING + NEWER]!;
   if (at === RING) return -1;
-  hold(shard, slotAt(at), thread);
+  hold(shard.holders, slotAt(at), thread);
   if (words[at + TAG] !== 0) popOldestAffine(words, at, shard.shift);
   leaveWarm(words, at);
   markUsed(words, at, tag, memoryIndex);
@@ -78,45 +85,47 @@ function takeCold(shard: Shard, thread: number, tag: number, memoryIndex: number
   if (slot >= shard.capacity) return -1;
   // First: whoever rebuilds looks at touched slots only.
   words[TOUCHED_SLOTS] = slot + 1;
-  hold(shard, slot, thread);
+  hold(shard.holders, slot, thread);
   markUsed(words, recordOf(slot), tag, memoryIndex);
   return slot;
 }
 
 /** Gives back a slot that the thread holds. */
 export function giveBack(shard: Shard, slot: number, low: number, high: number): void {
-  makeFree(shard, slot, shard.words[recordOf(slot) + TAG]! & TAG_MASK, low, high);
-  shard.holders[slot] = 0;
+  const { words, holders } = shard;
+  makeFree(words, recordOf(slot), low, high, shard.shift);
+  holders[slot] = 0;
 }
 
 /** Puts a slot on the lists that is free already, as its record says, or that was handed over. */
 export function enlist(shard: Shard, slot: number, holder: number): void {
-  const { words } = shard;
+  const { words, holders } = shard;
   const at = recordOf(slot);
-  const high = words[at + INDEX_AND_HIGH]! >>> 16;
-  makeFree(shard, slot, words[at + TAG]! & TAG_MASK, words[at + BYTES_LOW]!, high);
-  if (holder < 0) shard.holders[slot] = 0;
+  makeFree(words, at, words[at + BYTES_LOW]!, words[at + INDEX_AND_HIGH]! >>> 16, shard.shift);
+  if (holder < 0) holders[slot] = 0;
 }
 
 /** Gives back a slot of which nobody can say what is in it, for nobody and with nothing resident. */
 export function enlistUnknown(shard: Shard, slot: number): void {
-  shard.words[recordOf(slot) + INDEX_AND_HIGH] = 0;
-  makeFree(shard, slot, 0, 0, 0);
-  shard.holders[slot] = UNKNOWN;
+  const { words, holders } = shard;
+  const at = recordOf(slot);
+  // Not marked as used: ended behind it, whoever rebuilds finds the slot so, and comes here again.
+  words[at + TAG] = 0;
+  words[at + INDEX_AND_HIGH] = 0;
+  makeFree(words, at, 0, 0, shard.shift);
+  holders[slot] = UNKNOWN;
 }
 
-function makeFree(shard: Shard, slot: number, tag: number, low: number, high: number): void {
-  const { words } = shard;
+/** Puts a slot on the lists, for the key that its record names. */
+function makeFree(words: Int32Array, at: number, low: number, high: number, shift: number): void {
+  const tag = words[at + TAG]! & TAG_MASK;
   words[WARM_SLOTS] = words[WARM_SLOTS]! + 1;
-  // Where the sum would not be a safe integer any more: a slot that was handed over cannot be refused, so none is.
-  const isCounted = words[UNUSED_HIGH]! + high + 1 < UNUSED_HIGH_END;
-  const countedLow = isCounted ? low : 0;
-  const countedHigh = isCounted ? high : 0;
-  addUnusedBytes(words, countedLow, countedHigh);
-  makeWarm(words, recordOf(slot), tag, countedLow, countedHigh, shard.shift);
+  if (tryAddUnusedBytes(words, low, high)) makeWarm(words, at, tag, low, high, shift);
+  // A slot that was handed over cannot be refused, so none is: it counts as empty.
+  else makeWarm(words, at, tag, 0, 0, shift);
 }
 
 /** A slot of which nobody knows what is in it stays one until its holder has freed it. */
-function hold({ holders }: Shard, slot: number, thread: number): void {
+function hold(holders: Int32Array, slot: number, thread: number): void {
   holders[slot] = thread | (holders[slot]! & UNKNOWN);
 }

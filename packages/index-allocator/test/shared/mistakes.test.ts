@@ -65,10 +65,10 @@ const LINE_PATH = '../../src/shared/line.js';
 describe('is found:', () => {
   it('a holder that is noted after the slot was taken from another key', () =>
     expectFound<typeof SlotChanges>(CHANGES_PATH, (right) => ({
-      take(shard, thread, tag, memoryIndex) {
+      takeAny(shard, thread, tag, memoryIndex) {
         const { words } = shard;
         const at = words[RING + NEWER]!;
-        if (at === RING || words[at + TAG] === tag) return right.take(shard, thread, tag, memoryIndex);
+        if (at === RING) return right.takeAny(shard, thread, tag, memoryIndex);
         popOldestAffine(words, at, shard.shift);
         leaveWarm(words, at);
         markUsed(words, at, tag, memoryIndex);
@@ -79,10 +79,10 @@ describe('is found:', () => {
 
   it('a cold slot whose holder is noted after its record', () =>
     expectFound<typeof SlotChanges>(CHANGES_PATH, (right) => ({
-      take(shard, thread, tag, memoryIndex) {
+      takeAny(shard, thread, tag, memoryIndex) {
         const { words, holders } = shard;
         const slot = words[TOUCHED_SLOTS]!;
-        if (slot >= shard.capacity) return right.take(shard, thread, tag, memoryIndex);
+        if (slot >= shard.capacity) return right.takeAny(shard, thread, tag, memoryIndex);
         words[TOUCHED_SLOTS] = slot + 1;
         markUsed(words, recordOf(slot), tag, memoryIndex);
         holders[slot] = thread;
