@@ -53,6 +53,7 @@ export class MemoryPool implements Disposable {
   readonly config: ResolvedConfig;
   readonly #core: PoolCore;
   readonly #storeHost: StoreHost;
+  readonly #notes: SlotNotes | undefined;
   readonly #handle: SharedPoolHandle | undefined;
 
   static {
@@ -87,6 +88,8 @@ export class MemoryPool implements Disposable {
     this.config = config;
     this.#core = core;
     this.#handle = handle;
+    const { traceAllocations, shared } = config;
+    this.#notes = traceAllocations || shared ? new SlotNotes(traceAllocations) : undefined;
     this.#storeHost = {
       core,
       admission: new Admission(config.maxMemoriesPerModule, core.layout.maxMemoryBytes),
@@ -191,8 +194,6 @@ export class MemoryPool implements Disposable {
     checkLimiter(limiter);
     this.#assertOpen('open a store');
     const stripe = this.#core.nextStripe();
-    const { traceAllocations, shared } = this.config;
-    const notes = traceAllocations || shared ? new SlotNotes(traceAllocations) : undefined;
     const tenancy = {
       stripe,
       head: 0,
@@ -200,7 +201,7 @@ export class MemoryPool implements Disposable {
       state: 'open' as const,
       limiter: limiter === undefined ? undefined : new WeakRef(limiter),
       watched: false,
-      notes,
+      notes: this.#notes,
     };
     return new Store(this.#storeHost, tenancy, limiter);
   }
@@ -224,7 +225,7 @@ export class MemoryPool implements Disposable {
     this.#assertOpen('adopt a store');
     const { mover } = this.#core;
     if (mover === undefined) throw new PoolNotSharedError('adopt a store');
-    const { tenancy, memories } = mover.adopt(token, { limiter, traces: this.config.traceAllocations });
+    const { tenancy, memories } = mover.adopt(token, { limiter, notes: this.#notes });
     const store = new Store(this.#storeHost, tenancy, limiter);
     return { store, memories: memories.map(({ lease, template }) => memoryOf(store, lease, template)) };
   }

@@ -20,7 +20,7 @@ import type { SlotViews } from '../slots/views.js';
 import type { SharedModules } from '../threads/shared-modules.js';
 import { AdoptedModules } from './adopted-modules.js';
 import type { Departed, Flights } from './flights.js';
-import { SlotNotes, type ModuleUse } from './slot-notes.js';
+import type { ModuleUse } from './slot-notes.js';
 import { makeToken, readToken, type MovingMemory, type Parcel, type StoreToken } from './token.js';
 
 /** What is worked on. */
@@ -52,8 +52,7 @@ export interface Arrived {
 /** How a store is taken up. */
 export interface AdoptOptions {
   readonly limiter: MemoryLimiter | undefined;
-  /** Whether the pool traces allocations. */
-  readonly traces: boolean;
+  readonly notes: Tenancy['notes'];
 }
 
 interface Prepared {
@@ -106,10 +105,12 @@ export class Mover {
     }
     flights.describe(flight, leases.length, made.hash);
     const byteLengths = this.#depart(tenancy, leases);
+    // Before it flies: then another thread may free its slots, and this one take them.
+    const uses = leases.map(({ slot }) => tenancy.notes?.remove(slot));
     flights.launch(flight, parcel.memories);
     this.#parts.whenDeparted();
     // Last: they may do anything.
-    for (const { slot } of leases) tenancy.notes?.delete(slot);
+    for (const use of uses) use?.end();
     const limiter = tenancy.limiter?.deref();
     if (limiter !== undefined) for (const byteLength of byteLengths) tellFreed(limiter, byteLength);
     return made.token;
@@ -248,7 +249,7 @@ export class Mover {
     hash: Int32Array,
     { stripe, memories }: Parcel,
     prepared: readonly Prepared[],
-    { limiter, traces }: AdoptOptions,
+    { limiter, notes }: AdoptOptions,
   ): { tenancy: Tenancy; memories: Arrived[] } {
     const { flights, records, counters, images, tenancies } = this.#parts;
     // The limiter may have done anything.
@@ -268,7 +269,7 @@ export class Mover {
       state: 'open',
       limiter: limiter === undefined ? undefined : new WeakRef(limiter),
       watched: false,
-      notes: new SlotNotes(traces),
+      notes,
     };
     if (limiter !== undefined && slots.length > 0) tenancies.limited.add(tenancy);
     const arrived = memories.map(({ slot }, index): Arrived => {
@@ -277,7 +278,7 @@ export class Mover {
       // Also where this thread has released it: nobody is to take what was in flight for what is in flight.
       const generation = records.passOn(slot);
       if (template.image !== undefined) images.retain(template.image);
-      tenancy.notes?.add(slot, template, use);
+      notes?.add(slot, template, use);
       return { lease: { tenancy, slot, generation }, template };
     });
     // In the order in which they were allocated.

@@ -101,7 +101,12 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
     if (granted !== undefined && granted % this.#allocators.length !== stripe)
       throw new PoolCorruptedError(`slot ${granted} is granted to stripe ${stripe}`);
     this.#granted = undefined;
-    return granted ?? this.#admitted(() => this.#allocators[stripe]!.alloc(key));
+    if (granted !== undefined) return granted;
+    const allocator = this.#allocators[stripe]!;
+    for (;;) {
+      const slot = allocator.alloc(key);
+      if (slot === undefined || this.admit(slot)) return slot;
+    }
   }
 
   takeAffine(stripe: number, key: MemoryKey): number | undefined {

@@ -13,6 +13,8 @@ export class SharedImageTable implements Images {
   readonly #images = new Map<number, PoolImage>();
   readonly #holder: WeakRef<ImageHolder>;
   readonly #sumBytes: () => number;
+  /** The image that was used last, which is mostly the next one, too. */
+  #last: PoolImage | undefined;
 
   /**
    * @param holder - told when the module of one of the images is closed
@@ -29,11 +31,12 @@ export class SharedImageTable implements Images {
 
   /** The thread is about to use the image, which another one may have mapped. */
   retain(image: PoolImage): void {
-    if (this.#images.get(image.id) === image) return;
+    if (image === this.#last || this.#images.get(image.id) === image) return;
     for (const [id, each] of this.#images) if (each.closed) this.#images.delete(id);
     this.#images.get(image.id)?.removeHolder(this.#holder);
     this.#images.set(image.id, image);
     image.addHolder(this.#holder);
+    this.#last = image;
   }
 
   /** Others may have it mapped. */
@@ -42,6 +45,7 @@ export class SharedImageTable implements Images {
   clear(): void {
     for (const image of this.#images.values()) image.removeHolder(this.#holder);
     this.#images.clear();
+    this.#last = undefined;
   }
 
   get(imageId: number): PoolImage | undefined {
