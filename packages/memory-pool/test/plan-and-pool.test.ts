@@ -16,6 +16,7 @@ import { MemoryPool, PoolCreationError, type MemoryPoolConfig } from '../src/ind
 import type { ResolvedConfig } from '../src/config.js';
 import { planSlab } from '../src/slab/slab.js';
 import type * as Budgets from '../src/slots/mapping-budget.js';
+import type { MappedPages } from '../src/slots/process-mappings.js';
 import { HOST_PAGE, imageModule, PAGE, zeroModule } from './support/memories.js';
 
 const { budget, keysOfHost } = vi.hoisted(() => ({
@@ -51,7 +52,8 @@ vi.mock(import('../src/slots/mapping-budget.js'), async (original) => {
   return {
     ...real,
     mappingBudget: () => budget.current ?? real.mappingBudget(),
-    sharedMappingBudget: (state: ProcessState) => budget.current ?? real.sharedMappingBudget(state),
+    sharedMappingBudget: (state: ProcessState, slab: MappedPages) =>
+      budget.current ?? real.sharedMappingBudget(state, slab),
   };
 });
 const { MappingBudget } = await import('../src/slots/mapping-budget.js');

@@ -36,7 +36,7 @@ export type { MmapPages } from './mmap-pages.js';
 export { PageScanner } from './operations/page-scanner.js';
 export type { PageRange } from './operations/decommit-many.js';
 export type { PageScannerOptions } from './operations/page-scanner.js';
-export { adoptMap, jointHandleOf, keepJointMap, reserveJointly } from './joint-map.js';
+export { adoptMap, countJointMappings, jointHandleOf, keepJointMap, reserveJointly } from './joint-map.js';
 export type { JointMapHandle } from './joint-map.js';
 export { platform } from './platform/platform.js';
 export type { ProtectionGuard } from './operations/protection-guard.js';

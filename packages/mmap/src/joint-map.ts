@@ -25,6 +25,9 @@ import { handToProcess } from './process/owned.js';
 import { jointState } from './process/process-state.js';
 import type { VirtualMemory } from './platform/virtual-memory.js';
 
+/** More than a process can have. */
+const MAX_MAPPINGS = 0x7fff_ffff;
+
 /** Where threads of this process find pages that others of them hold: plain data that `workerData` and `postMessage` carry. */
 export interface JointMapHandle {
   readonly pid: number;
@@ -107,6 +110,19 @@ export function adoptMap(handle: JointMapHandle, options: MmapOptions = {}): Mma
 export function keepJointMap(map: Mmap, isKept = true): void {
   checkBoolean(isKept, 'isKept');
   holdOf(map).keepForGood(isKept);
+}
+
+/**
+ * Counts mappings that a pool makes in pages that threads hold, or, with a negative number, gives up. They are part of what the pools of the
+ * process hold ({@link ProcessState.mappings}) until the pages go, with whichever thread.
+ *
+ * For the other packages of Guardstripe; it changes whenever they need it to.
+ *
+ * @throws `Error` `ERR_MMAP_NOT_SHARED` for other maps
+ */
+export function countJointMappings(map: Mmap, mappings: number): void {
+  checkInteger(mappings, 'mappings', -MAX_MAPPINGS, MAX_MAPPINGS);
+  holdOf(map).countMappings(mappings);
 }
 
 /** @throws {@link MmapClosedError}; `Error` `ERR_MMAP_NOT_SHARED` */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   adoptMap,
+  countJointMappings,
   jointHandleOf,
   keepJointMap,
   Mmap,
@@ -143,6 +144,25 @@ describe('a map that threads hold jointly', () => {
     using next = reserveJointly(PAGE);
     expect(jointHandleOf(next).entry).toBe(handle.entry);
     expect(isHeld(handle)).toBe(false);
+  });
+
+  it('counts mappings that pools make in it, until it goes', () => {
+    const counted = () => processState()!.mappings;
+    const before = counted();
+    const maps = [1, 2, 3].map(() => reserveJointly(PAGE));
+    const other = adoptMap(jointHandleOf(maps[1]!));
+    for (const [index, map] of maps.entries()) countJointMappings(map, 10 ** index);
+    countJointMappings(other, -3);
+    expect(counted() - before).toBe(108);
+    maps[1]!.close();
+    expect(counted() - before).toBe(108);
+    other.close();
+    expect(counted() - before).toBe(101);
+    for (const map of [maps[0]!, maps[2]!]) map.close();
+    expect(counted()).toBe(before);
+    using own = Mmap.reserve(PAGE);
+    expect(codeOf(() => countJointMappings(own, 1))).toBe('ERR_MMAP_NOT_SHARED');
+    expect(counted()).toBe(before);
   });
 
   // Last: its entry is taken for good.

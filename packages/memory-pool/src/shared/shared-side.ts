@@ -71,7 +71,7 @@ export class SharedSide {
     this.records = new SlotRecords(state.numSlots, state.buffer, state.recordsOffset);
     this.flights = new Flights(state.flights, threads);
     this.counters = new SharedCounters(state.counters, seat, this.attachments, this.flights);
-    this.budget = sharedMappingBudget(of);
+    this.budget = sharedMappingBudget(of, slab);
     this.thread = threads.self;
     this.guards = state.guards;
   }

@@ -4,6 +4,7 @@
  */
 import {
   adoptMap,
+  countJointMappings,
   jointHandleOf,
   keepJointMap,
   reserveJointly,
@@ -77,6 +78,11 @@ export class SharedSlab implements SlabPages {
   /** Somebody may reach a part of it who is not attached: nobody unmaps it any more. */
   keepForGood(isKept = true): void {
     keepJointMap(this.#map, isKept);
+  }
+
+  /** Counts mappings of its slots, or, with a negative number, fewer. Those that are left count until the slab is gone, whoever ended. */
+  countMappings(mappings: number): void {
+    countJointMappings(this.#map, mappings);
   }
 
   /** This thread lets go; the last one unmaps. @throws `SystemError`; trying again is possible */

@@ -9,7 +9,13 @@
 import { mappingsForPools } from '@guardstripe/layout';
 import { host, type ProcessState } from '@guardstripe/mmap';
 import { PoolCorruptedError, PoolMappingsError } from '../errors.js';
-import { countMappings, processMappings, sharedMappings, type MappingCounts } from './process-mappings.js';
+import {
+  countMappings,
+  processMappings,
+  sharedMappings,
+  type MappedPages,
+  type MappingCounts,
+} from './process-mappings.js';
 
 /** Of the room that is left, a count is good until this part of it is taken. */
 const RECOUNT_PART = 1 / 2;
@@ -171,10 +177,7 @@ export function mappingBudget(): MappingBudget {
   return shared;
 }
 
-let sharedPools: MappingBudget | undefined;
-
-/** The same budget for pools that threads share. */
-export function sharedMappingBudget(state: ProcessState): MappingBudget {
-  sharedPools ??= new MappingBudget(host().maxMapCount, sharedMappings(state), countMappings, holders);
-  return sharedPools;
+/** The same budget for a pool that threads share, by its slab. */
+export function sharedMappingBudget(state: ProcessState, slab: MappedPages): MappingBudget {
+  return new MappingBudget(host().maxMapCount, sharedMappings(state, slab), countMappings, holders);
 }

@@ -18,13 +18,15 @@ export function processMappings(): MappingCounts {
   return state === undefined ? new OwnCounts() : new ProcessCounts(state, (n) => state.addMappings(n));
 }
 
-/** The same for pools that threads share: their mappings stay when the thread ends that made them. */
-export function sharedMappings(state: ProcessState): MappingCounts {
-  return new ProcessCounts(state, (n) => void Atomics.add(state.poolWords, SHARED_POOLS, n));
+/** Pages of several threads, in which mappings are made. */
+export interface MappedPages {
+  countMappings(mappings: number): void;
 }
 
-/** Of the words that all threads share, the one with the mappings of pools that threads share. */
-const SHARED_POOLS = 5;
+/** The same for a pool that threads share: its mappings stay when the thread ends that made them, and go with the slab. */
+export function sharedMappings(state: ProcessState, slab: MappedPages): MappingCounts {
+  return new ProcessCounts(state, (n) => slab.countMappings(n));
+}
 
 /** Counts of all threads. */
 class ProcessCounts implements MappingCounts {
@@ -39,7 +41,7 @@ class ProcessCounts implements MappingCounts {
   }
 
   get held(): number {
-    return this.#state.mappings + Atomics.load(this.words, SHARED_POOLS);
+    return this.#state.mappings;
   }
 
   add(mappings: number): void {

@@ -41,6 +41,10 @@ describe('threads with one pool', () => {
     });
   });
 
+  it.each(['together', 'in turn'])('leave no mappings counted when all are killed, %s', async (how) => {
+    expect(await threads('abandoned', how)).toEqual({ isCounted: true, left: 0, fresh: 0, after: 0 });
+  });
+
   it('are told apart by numbers, errors and events', async () => {
     const told = (await answerOf('shared-told.mjs')) as {
       held: number;

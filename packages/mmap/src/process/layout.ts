@@ -12,7 +12,7 @@
 
 /** Whole pages, whatever their size: 4, 16 or 64 KiB. Only what is touched takes memory. */
 export const AREA_BYTES = 0x22_0000;
-export const AREA_VERSION = 3;
+export const AREA_VERSION = 4;
 
 /** "GSTR" and "AREA", little-endian. */
 const MAGIC = [0x52545347, 0x41455241] as const;
@@ -32,6 +32,8 @@ export const JOINT_OFFSET = 0x2_0000;
 export const MAX_THREADS = (JOINT_OFFSET - THREADS_OFFSET) / THREAD_BYTES;
 /** What it is; behind it a byte for each thread record. */
 export const JOINT_HEAD_BYTES = 64;
+/** In the head. */
+export const JOINT_MAPPINGS_OFFSET = 48;
 export const JOINT_BYTES = JOINT_HEAD_BYTES + MAX_THREADS;
 /** Things that threads of a process can hold jointly at a time. */
 export const MAX_JOINT = (AREA_BYTES - JOINT_OFFSET) / JOINT_BYTES;

@@ -108,7 +108,7 @@ export class ProcessState {
 
   /** Mappings that the pools of all threads hold. */
   get mappings(): number {
-    return this.#threads.mappings;
+    return this.#threads.mappings + this.#entries.mappings;
   }
 
   /** Notes that pools of this thread hold more mappings, or, with a negative number, fewer. */

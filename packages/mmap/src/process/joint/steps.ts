@@ -8,6 +8,7 @@
  *             2  what: address, or descriptor plus one; 0 for nothing
  *             3  how much: bytes
  *             4  not 0 if it is never to be given back
+ *     int32 12   mappings that pools have made in it: they go with it
  *     byte 64…   by thread record, how often that thread is attached; written by this thread alone, until it is gone
  *
  * Two words decide. A thread attaches by raising its count, *then* looking whether the thing is there. Who gives it back puts itself
@@ -42,6 +43,8 @@ export interface JointEntry {
   /** State and kind. */
   readonly state: Int32Array;
   readonly values: Float64Array;
+  /** One word. */
+  readonly mappings: Int32Array;
   /** By thread record. */
   readonly counts: Uint8Array;
 }
@@ -88,7 +91,7 @@ export function keep({ values }: JointEntry, isKept: boolean): void {
  * entry then still names the thread.
  */
 export function settle(entry: JointEntry, thread: number, giveBack: GiveBack): void {
-  const { state, values } = entry;
+  const { state, values, mappings } = entry;
   for (;;) {
     const word = Atomics.load(state, STATE);
     if (word === THERE) {
@@ -105,6 +108,7 @@ export function settle(entry: JointEntry, thread: number, giveBack: GiveBack): v
     return;
   }
   if (values[WHAT] !== 0) giveBack(entry);
+  Atomics.store(mappings, 0, 0);
   Atomics.store(state, STATE, FREE);
 }
 

@@ -5,6 +5,7 @@ import { attachedTooOften, tooManyJoint } from '../../errors.js';
 import {
   JOINT_BYTES,
   JOINT_HEAD_BYTES,
+  JOINT_MAPPINGS_OFFSET,
   JOINT_OFFSET,
   JOINT_USED_WORD,
   MAX_JOINT,
@@ -40,11 +41,14 @@ export interface JointPlace {
 /** All entries of the process. */
 export class JointEntries implements Iterable<JointEntry> {
   readonly #area: ArrayBuffer;
+  /** All of the area. */
+  readonly #words: Int32Array;
   /** How many were ever in use. */
   readonly #used: Int32Array;
 
   constructor(area: ArrayBuffer) {
     this.#area = area;
+    this.#words = new Int32Array(area);
     this.#used = new Int32Array(area, JOINT_USED_WORD * Int32Array.BYTES_PER_ELEMENT, 1);
   }
 
@@ -53,8 +57,19 @@ export class JointEntries implements Iterable<JointEntry> {
     return {
       state: new Int32Array(this.#area, start, 2),
       values: new Float64Array(this.#area, start, 5),
+      mappings: new Int32Array(this.#area, start + JOINT_MAPPINGS_OFFSET, 1),
       counts: new Uint8Array(this.#area, start + JOINT_HEAD_BYTES, MAX_THREADS),
     };
+  }
+
+  /** Mappings that pools have made in what several threads hold. */
+  get mappings(): number {
+    let sum = 0;
+    for (let index = 0, { numUsed } = this; index < numUsed; index++) {
+      const at = JOINT_OFFSET + index * JOINT_BYTES + JOINT_MAPPINGS_OFFSET;
+      sum += Atomics.load(this.#words, at / Int32Array.BYTES_PER_ELEMENT);
+    }
+    return sum;
   }
 
   get numUsed(): number {
@@ -95,6 +110,11 @@ export class JointHold {
   /** Has the thing stay until the process ends, whoever lets go of it; or no more. */
   keepForGood(isKept = true): void {
     if (this.#isCounted) keep(this.#entry, isKept);
+  }
+
+  /** Counts mappings that a pool makes in it, or, with a negative number, gives up. */
+  countMappings(mappings: number): void {
+    if (this.#isCounted) Atomics.add(this.#entry.mappings, 0, mappings);
   }
 
   /** Lets go; the last one gives the thing back. If that is refused, it can be tried again. @throws `SystemError` */

@@ -21,7 +21,8 @@ const THREADS = 3;
 const COUNTS = 2;
 const VALUES = COUNTS + THREADS;
 /** By thread, whether it was told that it is attached and has not let go. */
-const TOLD = VALUES + 5;
+const MAPPINGS = VALUES + 5;
+const TOLD = MAPPINGS + 1;
 /** By thread, whether another one has cleared it away. */
 const CLEARED = TOLD + THREADS + 1;
 /** Where it is noted that the thing is to stay; of no thread, for they are numbered from 1. */
@@ -42,6 +43,7 @@ class World {
   readonly #entry: JointEntry;
   readonly #told: Int32Array;
   readonly #values: Int32Array;
+  readonly #mappings: Int32Array;
 
   constructor(steps: Steps) {
     this.#steps = steps;
@@ -51,11 +53,13 @@ class World {
     });
     // Only whoever has put itself into the state writes what is here.
     this.#values = this.machine.view(VALUES, 5, 'quiet');
+    this.#mappings = this.machine.view(MAPPINGS, 1, 'steps');
     this.#told = this.machine.view(TOLD, 2 * (THREADS + 1), 'quiet');
     this.#entry = {
       state: this.machine.view(0, 2, 'steps'),
       counts: this.machine.view(COUNTS, THREADS, 'steps') as unknown as Uint8Array,
       values: this.#values as unknown as Float64Array,
+      mappings: this.#mappings,
     };
   }
 
@@ -64,6 +68,7 @@ class World {
     for (const thread of attached) {
       memory[STATE] = THERE;
       memory[VALUES + WHAT] = ADDRESS;
+      memory[MAPPINGS] = 3;
       memory[COUNTS + thread - 1] = 1;
       memory[TOLD + thread] = 1;
     }
@@ -83,6 +88,7 @@ class World {
     if (!this.#steps.claim(this.#entry, who)) return 0;
     this.#values[WHAT] = ADDRESS;
     this.#steps.publish(this.#entry);
+    Atomics.add(this.#mappings, 0, 3);
     this.#told[thread] = 1;
     return 1;
   }
@@ -145,6 +151,8 @@ class World {
     const expected = (users === '' ? idle : [THERE, ADDRESS]).join();
     const found = [memory[STATE], memory[VALUES + WHAT]].join();
     if (found !== expected) throw new Violation(`${users} use it, and it is ${found}`);
+    if (memory[STATE] === FREE && memory[MAPPINGS] !== 0)
+      throw new Violation('it is gone, and its mappings count');
   }
 }
 
