@@ -3,6 +3,7 @@
  * word where there is none.
  *
  *     node wasmtime.bench.ts [--json FILE] [--quick]
+ *     node wasmtime.bench.ts --rows EXPRESSION    only the rows of fresh memories whose name matches
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -16,10 +17,18 @@ import { crossing, printCrossing, printServing, serving } from './wasmtime/servi
 import { answers, printAnswers } from './wasmtime/stories.ts';
 
 const { values: args } = parseArgs({
-  options: { json: { type: 'string' }, quick: { type: 'boolean', default: false } },
+  options: { json: { type: 'string' }, quick: { type: 'boolean', default: false }, rows: { type: 'string' } },
 });
 const executable = buildProgram();
-if (executable !== undefined) {
+if (executable !== undefined && args.rows !== undefined) {
+  const wanted = new RegExp(args.rows);
+  using wasmtime = new Wasmtime(executable);
+  printFresh(
+    await fresh(wasmtime, describeMachine().pagemapScan, { rounds: 41, turnMs: 20 }, (row) =>
+      wanted.test(row),
+    ),
+  );
+} else if (executable !== undefined) {
   const machine = describeMachine();
   const version = wasmtimeVersion();
   printMachine(machine);
@@ -52,6 +61,7 @@ if (executable !== undefined) {
       machine,
       wasmtime: version,
       load,
+      freshClock: 'CPU time',
       fresh: rows,
       served,
       crossed,

@@ -1,4 +1,4 @@
-/** A fresh memory, some pages touched, given back: both pools, the same settings, in turns. */
+/** A fresh memory, some pages touched, given back: both pools, the same settings, in turns, by the CPU time of either process. */
 import { measure, median, ratio, type MeasureOptions } from '../support/measure.ts';
 import { duration, printTable, times } from '../support/table.ts';
 import { patterns, samePages } from './patterns.ts';
@@ -35,6 +35,7 @@ export async function fresh(
   wasmtime: Wasmtime,
   scan: boolean,
   options: MeasureOptions,
+  isWanted: (row: string) => boolean = () => true,
 ): Promise<readonly FreshRow[]> {
   const rows: FreshRow[] = [];
   const ways = scan ? WAYS : WAYS.slice(0, -1);
@@ -42,8 +43,10 @@ export async function fresh(
   for (const { settings } of ways)
     await compare(wasmtime, samePages(4), settings(MIB), { rounds: 10, turnMs: 2 * options.turnMs });
   for (const pattern of [...[0, 1, 4, 16, 64].map(samePages), ...patterns()]) {
-    for (const { settings } of ways)
-      rows.push(await compare(wasmtime, pattern, settings(pattern.memoryBytes), options));
+    for (const { name, settings } of ways) {
+      if (isWanted(`${pattern.name}: ${name}`))
+        rows.push(await compare(wasmtime, pattern, settings(pattern.memoryBytes), options));
+    }
   }
   return rows;
 }

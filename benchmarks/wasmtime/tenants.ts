@@ -1,7 +1,7 @@
 /** Tenants that come and go, described once and played by both pools. */
 import { describeModule, MemoryPool, type PoolModule, type Store } from '@guardstripe/memory-pool';
 import { createView, detachView } from '@guardstripe/mmap';
-import { inProcess, type Contender } from '../support/measure.ts';
+import { cpuTimed, type Contender } from '../support/measure.ts';
 import { PAGE } from '../support/wasm-module.ts';
 import type { Wasmtime } from './program.ts';
 import { forWasmtime, type SharedSettings } from './settings.ts';
@@ -49,7 +49,7 @@ export function poolGuest(pattern: Pattern, settings: SharedSettings): Guest {
   const modules = pattern.modules.map((bytes) => describeModule(bytes));
   const views = new Map<number, Uint8Array>();
   let sum = 0;
-  const contender = inProcess('pool', (iterations) => {
+  const contender = cpuTimed('pool', (iterations) => {
     for (let i = 0; i < iterations; i++) {
       const tenant = pattern.tenants[i % pattern.tenants.length]!;
       const store = pool.openStore();

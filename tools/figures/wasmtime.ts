@@ -36,6 +36,8 @@ interface Results {
   };
   readonly wasmtime: string;
   readonly load: readonly number[];
+  /** What the times of `fresh` are; missing where they are the wall clock's. */
+  readonly freshClock?: 'CPU time';
   readonly fresh: readonly Fresh[];
   readonly served: readonly Served[];
   readonly crossed: readonly { readonly to: string; readonly ns: number }[];
@@ -90,7 +92,7 @@ export function wasmtimeFigures(): string {
     results.pools.map(({ what, wasmtime, pool }) => [what, wasmtime, escape(pool)]),
   );
   return [
-    `A fresh memory with its image, some pages written, given back. Behind the colon: how many times as long ours takes.`,
+    `A fresh memory with its image, some pages written, given back${results.freshClock === undefined ? '' : '; CPU time of either process'}. Behind the colon: how many times as long ours takes.`,
     freshTable(results),
     'A fresh instance for each request; behind the colon, times as long as Wasmtime.',
     servedTable(results),

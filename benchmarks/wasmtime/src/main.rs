@@ -1,6 +1,6 @@
 //! Wasmtime's pooling allocator, driven line by line from the outside, so that it can take turns with Guardstripe's pool in
 //! one run. Every line read is a command, every command is answered with one line: a number (nanoseconds, counts), `ok`, or
-//! `error` and what Wasmtime says.
+//! `error` and what Wasmtime says. Nanoseconds are the wall clock's, but for `cycle`, which counts CPU time.
 //!
 //! ```text
 //! settings total_memories=16 max_memory_size=1048576 ...   a fresh engine with these settings; nanoseconds it took
@@ -11,6 +11,7 @@
 //! serve WORK ITERATIONS [FILE]                            a fresh instance serves a request; see serve.rs
 //! digest PATH                                             what the module's memories start with; see digest.rs
 //! ```
+mod clock;
 mod cycle;
 mod digest;
 mod serve;

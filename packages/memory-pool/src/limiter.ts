@@ -5,6 +5,7 @@ import {
   invalidReturnValue,
   isInstance,
   isReadable,
+  readOptions,
   type AbortSignalLike,
 } from '@guardstripe/common';
 import type { PendingAnswers, PendingFor } from './core/pending-answers.js';
@@ -17,7 +18,7 @@ const NAME = 'limiter.memoryGrowing';
  *
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE`
  */
-export function checkLimiter(limiter: unknown): asserts limiter is MemoryLimiter | undefined {
+function checkLimiter(limiter: unknown): asserts limiter is MemoryLimiter | undefined {
   if (limiter === undefined) return;
   // Stubs and proxies are welcome, so an array or a function with the method is one, too.
   const isAsked = (typeof limiter === 'object' && limiter !== null) || typeof limiter === 'function';
@@ -27,6 +28,19 @@ export function checkLimiter(limiter: unknown): asserts limiter is MemoryLimiter
   if (memoryGrowFailed !== undefined) checkFunction(memoryGrowFailed, 'options.limiter.memoryGrowFailed');
   if (memoryShrunk !== undefined) checkFunction(memoryShrunk, 'options.limiter.memoryShrunk');
   if (memoryFreed !== undefined) checkFunction(memoryFreed, 'options.limiter.memoryFreed');
+}
+
+/** A limiter that was passed itself. */
+const LIMITER_SLIPS = { memoryGrowing: 'openStore({ limiter })' };
+
+/** The limiter that somebody opens a store with, or adopts one. @throws as {@link checkLimiter} */
+export function limiterOf(
+  options: { readonly limiter?: MemoryLimiter } | undefined,
+): MemoryLimiter | undefined {
+  if (options === undefined) return undefined;
+  const { limiter } = readOptions(options, ['limiter'], 'options', LIMITER_SLIPS);
+  checkLimiter(limiter);
+  return limiter;
 }
 
 /**

@@ -16,7 +16,7 @@ import { onTrim, type TrimEvent } from './diagnostics.js';
 import { PoolBusyError, PoolClosedError, PoolNotSharedError } from './errors.js';
 import { Admission } from './core/admission.js';
 import { LeakNet } from './core/nets/leak-net.js';
-import { checkLimiter, type MemoryLimiter } from './limiter.js';
+import { limiterOf, type MemoryLimiter } from './limiter.js';
 import type { PoolMetrics } from './metrics.js';
 import { PoolModule } from './module/module.js';
 import { SlotNotes } from './moving/slot-notes.js';
@@ -36,9 +36,6 @@ export let poolCoreOf: (pool: MemoryPool) => PoolCore;
 let makePool: (config: ResolvedConfig, core: PoolCore, handle?: SharedPoolHandle) => MemoryPool;
 
 const TOKEN = Symbol('MemoryPool');
-
-/** A limiter that was passed itself. */
-const LIMITER_SLIPS = { memoryGrowing: 'openStore({ limiter })' };
 
 /** A store that came from another thread. */
 export interface AdoptedStore {
@@ -190,8 +187,7 @@ export class MemoryPool implements Disposable {
    * @throws {@link PoolClosedError}
    */
   openStore(options?: { readonly limiter?: MemoryLimiter }): Store {
-    const { limiter } = readOptions(options, ['limiter'], 'options', LIMITER_SLIPS);
-    checkLimiter(limiter);
+    const limiter = limiterOf(options);
     this.#assertOpen('open a store');
     const stripe = this.#core.nextStripe();
     const tenancy = {
@@ -220,8 +216,7 @@ export class MemoryPool implements Disposable {
    * where a limiter is missing; a `SystemError` if the system refuses what a module needs
    */
   adopt(token: StoreToken, options?: { readonly limiter?: MemoryLimiter }): AdoptedStore {
-    const { limiter } = readOptions(options, ['limiter'], 'options', LIMITER_SLIPS);
-    checkLimiter(limiter);
+    const limiter = limiterOf(options);
     this.#assertOpen('adopt a store');
     const { mover } = this.#core;
     if (mover === undefined) throw new PoolNotSharedError('adopt a store');

@@ -10,12 +10,7 @@ import {
   showAs,
   type AbortSignalLike,
 } from '@guardstripe/common';
-import {
-  forEachDespiteErrors,
-  PoolNotSharedError,
-  PoolQueueFullError,
-  StoreNotMovableError,
-} from './errors.js';
+import { PoolNotSharedError, PoolQueueFullError, StoreNotMovableError } from './errors.js';
 import type { Admission } from './core/admission.js';
 import type { LeakNet } from './core/nets/leak-net.js';
 import { hintOfAllocate } from './hints.js';
@@ -222,9 +217,11 @@ export class Store implements Disposable {
     this.#tenancy.state = 'disposed';
     const { pending, tenancies } = this.#host.core;
     if (tenancies.closed) return;
-    tenancies.rejectWaiting(this.stripe, this, () => this.#gone());
-    pending.end(this.#tenancy, () => this.#gone());
-    forEachDespiteErrors(tenancies.leasesOf(this.#tenancy), (lease) => tenancies.release(lease));
+    if (this.#allocating > 0) {
+      tenancies.rejectWaiting(this.stripe, this, () => this.#gone());
+      pending.end(this.#tenancy, () => this.#gone());
+    }
+    tenancies.releaseAll(this.#tenancy);
   }
 
   /** The same as {@link Store.dispose}. */

@@ -4,14 +4,15 @@
  */
 
 interface Leak {
-  /** What was lost, for the warning: "Mmap of 0x1000 (4 KiB) at 0x7f0000000000". */
-  readonly what: string;
+  /** What was lost, for the warning: "Mmap of 0x1000 (4 KiB) at 0x7f0000000000". Asked first. */
+  readonly what: () => string;
   readonly release: () => void;
 }
 
 let warned = false;
 
 const registry = new FinalizationRegistry<Leak>(({ what, release }) => {
+  const lost = what();
   let outcome = 'it was given back now';
   try {
     release();
@@ -20,7 +21,7 @@ const registry = new FinalizationRegistry<Leak>(({ what, release }) => {
   }
   if (warned) return;
   warned = true;
-  process.emitWarning(`${what} was garbage collected without close(); ${outcome}`, {
+  process.emitWarning(`${lost} was garbage collected without close(); ${outcome}`, {
     code: 'GUARDSTRIPE_MMAP_LEAK',
     detail: 'Call close(), or declare it with "using". Further leaks are given back without a warning.',
   });
@@ -29,7 +30,7 @@ const registry = new FinalizationRegistry<Leak>(({ what, release }) => {
 /**
  * Watches `owner`. `release` and `what` must not refer to it, or it is never collected.
  */
-export function watchForLeak(owner: object, what: string, release: () => void): void {
+export function watchForLeak(owner: object, what: () => string, release: () => void): void {
   registry.register(owner, { what, release }, owner);
 }
 

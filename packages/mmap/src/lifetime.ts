@@ -67,7 +67,7 @@ export class Lifetime {
 
   watch(): void {
     const { resources } = this;
-    const what = `Mmap of ${size(resources.mapBytes)} at ${hex(resources.mapAddress)}`;
+    const what = () => `Mmap of ${size(resources.mapBytes)} at ${hex(resources.mapAddress)}`;
     watchForLeak(this, what, () => {
       giveBackLeaked(resources);
       closeFile(resources);

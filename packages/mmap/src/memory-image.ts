@@ -108,7 +108,11 @@ export class MemoryImage implements Disposable {
     const file = { virtualMemory, fd, hold };
     this.#file = file;
     this.#byteLength = byteLength;
-    watchForLeak(this, `MemoryImage with descriptor ${fd}`, () => giveBack(file));
+    watchForLeak(
+      this,
+      () => `MemoryImage with descriptor ${fd}`,
+      () => giveBack(file),
+    );
   }
 
   /** Bytes of the image: those it was made of, filled up with zeros to whole pages. */

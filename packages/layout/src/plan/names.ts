@@ -48,6 +48,8 @@ export function bareName(name: string): string {
 
 /** Our name for a setting, one of `known`; `null` for one that changes nothing, `undefined` for one that nobody has. */
 export function canonicalName(name: string, known: readonly string[]): string | null | undefined {
+  // Most are called as they are here.
+  if (known.includes(name)) return name;
   const bare = bareName(name);
   const setting = SYNONYMS.get(bare) ?? bare;
   if (known.includes(setting)) return setting;

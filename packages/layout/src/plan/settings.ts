@@ -142,10 +142,10 @@ function readGiven(settings: object, readers: Readonly<Record<string, Reader>>):
   checkObject(settings, 'settings');
   checkObject(readers, 'readers');
   const given = new Map<string, Given>();
+  const known = Object.keys(readers);
   for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
-    const setting = canonicalName(name, Object.keys(readers));
-    if (setting === undefined)
-      throw unknownName(name, bareName(name), Object.keys(readers), value, SETTING_SLIPS);
+    const setting = canonicalName(name, known);
+    if (setting === undefined) throw unknownName(name, bareName(name), known, value, SETTING_SLIPS);
     if (value === undefined || setting === null) continue;
     if (given.has(setting)) throw invalidArgValue('settings', `must not have ${setting} twice`, name);
     const reader = readers[setting];

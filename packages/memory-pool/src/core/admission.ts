@@ -1,8 +1,8 @@
 /** Which modules a pool takes. */
-import { invalidArgType, isInstance, size } from '@guardstripe/common';
+import { invalidArgType, size } from '@guardstripe/common';
 import { ModuleNotPoolableError } from '../errors.js';
 import { hintOfModule } from '../hints.js';
-import { PoolModule } from '../module/module.js';
+import { isAdmitted, isModule, noteAdmission, type PoolModule } from '../module/module.js';
 
 /** Looks at a module once, and remembers the good ones. */
 export class Admission {
@@ -22,11 +22,13 @@ export class Admission {
    * @throws {@link ModuleNotPoolableError} naming the memory; `TypeError` `ERR_INVALID_ARG_TYPE`
    */
   check(module: PoolModule): void {
+    if (isAdmitted(module, this)) return;
     if (!this.#admitted.has(module)) this.#examine(module);
+    noteAdmission(module, this);
   }
 
   #examine(module: PoolModule): void {
-    if (!isInstance(module, PoolModule)) {
+    if (!isModule(module)) {
       const expected = 'a module from describeModule or describeMemory';
       throw invalidArgType('module', expected, module, hintOfModule(module));
     }

@@ -152,9 +152,10 @@ export class OwnFreeSlots implements FreeSlots {
 
   /** Gives a slot back that was used. Those who wait for it have their turn when {@link FreeSlots.serve} is called. */
   giveBack(slot: number, bytesResident: number): void {
-    const stripe = slot % this.#numStripes;
-    const index = (slot - stripe) / this.#numStripes;
-    this.allocators[stripe]!.free(index, bytesResident);
+    const numStripes = this.#numStripes;
+    // Without the two divisions where there is one.
+    const stripe = numStripes === 1 ? 0 : slot % numStripes;
+    this.allocators[stripe]!.free(numStripes === 1 ? slot : (slot - stripe) / numStripes, bytesResident);
     if (this.#waiting[stripe]!.length > 0) this.due.add(stripe);
   }
 

@@ -11,6 +11,7 @@
 import type { AbortSignalLike } from '@guardstripe/common';
 import { onAllocate, onFree, type AllocateEvent } from '../diagnostics.js';
 import {
+  forEachDespiteErrors,
   PoolClosedError,
   PoolCorruptedError,
   StoreDisposedError,
@@ -145,6 +146,15 @@ export class Tenancies {
       this.settle();
     }
     return true;
+  }
+
+  /** Ends all tenancies of a store. */
+  releaseAll(tenancy: Tenancy): void {
+    const slot = tenancy.head - 1;
+    // Most stores have one memory.
+    if (tenancy.length === 1 && slot >= 0 && this.#records.nextOwned(slot) === 0)
+      this.release({ tenancy, slot, generation: this.#records.generation(slot) });
+    else forEachDespiteErrors(this.leasesOf(tenancy), (lease) => this.release(lease));
   }
 
   /** What a store holds now. */

@@ -44,6 +44,13 @@ export interface ModuleMemory {
   readonly obstacle: string | undefined;
 }
 
+/** Whether it is a module, and nothing that only has one for its prototype or stands before one. */
+export let isModule: (value: unknown) => value is PoolModule;
+/** Whether `by` was the last to let a module in; no for what is no module. Each allocation asks, and a field answers faster than a set. */
+export let isAdmitted: (module: unknown, by: object) => boolean;
+/** Notes who let a module in. */
+export let noteAdmission: (module: PoolModule, by: object) => void;
+
 /** An id for a module about to be made. */
 export function takeModuleId(): number {
   return takeId('module') - 1;
@@ -72,8 +79,15 @@ export class PoolModule implements Disposable {
   readonly origin: ModuleOrigin | undefined;
   readonly #file: ImageFile | undefined;
   #closed = false;
+  #admittedBy: object | undefined;
 
   static {
+    isModule = (value): value is PoolModule =>
+      typeof value === 'object' && value !== null && #admittedBy in value;
+    isAdmitted = (module, by) => isModule(module) && module.#admittedBy === by;
+    noteAdmission = (module, by) => {
+      module.#admittedBy = by;
+    };
     showAs(this.prototype, ({ id, numDefinedMemories, closed }) => {
       const memories = `${numDefinedMemories} ${numDefinedMemories === 1 ? 'memory' : 'memories'}`;
       return `PoolModule { ${memories} of its own, id ${id}${closed ? ', closed' : ''} }`;

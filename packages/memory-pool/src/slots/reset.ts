@@ -46,7 +46,7 @@ export class SlotReset {
   readonly #pageBytes: number;
   readonly #options: ResetOptions;
   /** Made at a slot's first reset: most slots of a large pool are never used. */
-  readonly #restorers = new Map<number, Aimed>();
+  readonly #restorers: (Aimed | undefined)[] = [];
   /** What a reset comes to where nothing can be written back. */
   readonly #dropAll = {
     strategy: 'drop' as const,
@@ -70,7 +70,7 @@ export class SlotReset {
    * that is not to be reset but laid over: its record cannot be trusted, or it has an image that nobody will start from again.
    */
   run(slot: number): RestoreResult | undefined {
-    const aimed = this.#restorers.get(slot);
+    const aimed = this.#restorers[slot];
     // Nearly always: the slot is what it was at its last reset, and so is its image.
     if (
       aimed !== undefined &&
@@ -110,7 +110,7 @@ export class SlotReset {
 
   /** Drops what a slot keeps in RAM. */
   drop(slot: number): void {
-    const aimed = this.#restorers.get(slot);
+    const aimed = this.#restorers[slot];
     const byteLength = this.#records.accessiblePages(slot) * this.#pageBytes;
     if (aimed !== undefined && aimed.accessiblePages * this.#pageBytes === byteLength)
       aimed.restorer.dropAll();
@@ -122,13 +122,13 @@ export class SlotReset {
    * neighbours.
    */
   unwatch(slot: number): void {
-    const restorer = this.#restorers.get(slot)?.restorer;
+    const restorer = this.#restorers[slot]?.restorer;
     if (restorer?.watching === true) restorer.unwatch();
   }
 
   /** The slab is about to go, and all watching with it. */
   close(): void {
-    this.#restorers.clear();
+    this.#restorers.length = 0;
   }
 
   /** Dropping everything, for a slot of whose image the bytes cannot be had: its mapping restores it then. */
@@ -145,10 +145,10 @@ export class SlotReset {
     const image = this.#images.get(imageId);
     const images = image === undefined ? NO_IMAGES : image.toRestore;
     if (images === undefined) return undefined;
-    let aimed = this.#restorers.get(slot);
+    let aimed = this.#restorers[slot];
     if (aimed === undefined) {
       const restorer = this.#make(slot, accessiblePages, images);
-      this.#restorers.set(slot, (aimed = { restorer, image, imageId, accessiblePages }));
+      this.#restorers[slot] = aimed = { restorer, image, imageId, accessiblePages };
     } else if (aimed.imageId !== imageId || aimed.accessiblePages !== accessiblePages) {
       aimed.restorer.setRange(this.#range(slot, accessiblePages), { images });
       aimed.image = image;

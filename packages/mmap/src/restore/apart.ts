@@ -25,7 +25,7 @@ export class ApartScan {
 
   /** A whole scan counted so many pages of zeros, and they are kept. */
   counted(zeroPages: number, contents: Contents, byteLength: number): void {
-    if (contents.unmappedBytes > 0) return;
+    if (zeroPages === 0 || contents.unmappedBytes > 0) return;
     let parts = 0;
     for (let at = 0; at < byteLength; at = contents.boundBehind(at)) parts += 1;
     if (zeroPages <= (parts - 1) * WORTH_A_CALL) return;
