@@ -113,8 +113,8 @@ export function keepJointMap(map: Mmap, isKept = true): void {
 }
 
 /**
- * Counts mappings that a pool makes in pages that threads hold, or, with a negative number, gives up. They are part of what the pools of the
- * process hold ({@link ProcessState.mappings}) until the pages go, with whichever thread.
+ * Counts mappings that a pool makes in pages that threads hold, or, with a negative number, gives up. They are part of what the pools of
+ * the process hold ({@link ProcessState.mappings}) until the pages go, with whichever thread.
  *
  * For the other packages of Guardstripe; it changes whenever they need it to.
  *

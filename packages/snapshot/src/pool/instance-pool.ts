@@ -41,6 +41,12 @@ const NEXT_TURN = Promise.resolve();
 
 const TOKEN = Symbol('InstancePool');
 
+/**
+ * Hears of leases that were dropped. One for all pools, so that it is never collected: after that V8 may call no finalizer of the thread any
+ * more (Node 22 and 24).
+ */
+const dropped = new FinalizationRegistry<() => void>((lose) => lose());
+
 /** Made by {@link createInstancePool}. */
 export class InstancePool<T> implements AsyncDisposable {
   readonly #settings: PoolSettings<T>;
@@ -54,10 +60,6 @@ export class InstancePool<T> implements AsyncDisposable {
   #making = 0;
   #discarded = 0;
   #closed = false;
-  /** Leases that were dropped without release: somebody may still use the instance, so it is not taken back. */
-  readonly #dropped = new FinalizationRegistry<Hold<T>>((hold) =>
-    this.#takeBack(hold, { reason: new Error('A lease was garbage collected without release()') }),
-  );
 
   /** @internal */
   constructor(token: typeof TOKEN, settings: PoolSettings<T>) {
@@ -161,7 +163,7 @@ export class InstancePool<T> implements AsyncDisposable {
   #handOut(place: Place<T>, waiter: Waiter<T>): void {
     const hold: Hold<T> = { place, isHeld: true };
     const lease = makeLease(hold, this.#giveBack);
-    this.#dropped.register(lease, hold, hold);
+    dropped.register(lease, () => this.#lose(hold), hold);
     this.#idle.length -= 1;
     place.state = 'leased';
     waiter.isAnswered = true;
@@ -224,8 +226,13 @@ export class InstancePool<T> implements AsyncDisposable {
       }
       throw reason;
     }
-    this.#dropped.unregister(hold);
+    dropped.unregister(hold);
     this.#settle(place);
+  }
+
+  /** Its lease was dropped without release: somebody may still use the instance, so it is not taken back. */
+  #lose(hold: Hold<T>): void {
+    this.#takeBack(hold, { reason: new Error('A lease was garbage collected without release()') });
   }
 
   /** Finds out whether an instance gets back to where it began, unless it is given up. */

@@ -13,10 +13,23 @@ import type { Tenancy } from '../tenancy.js';
 /** Most stores that are held, and not yet registered, in a turn that opens very many. */
 const MAX_FRESH = 64;
 
+/** What is known of a store. The pool is held weakly: one that nobody can reach any more wants no slots back. */
+interface Watched {
+  readonly net: WeakRef<LeakNet>;
+  readonly tenancy: Tenancy;
+}
+
+/**
+ * One for all pools, so that it is never collected: where a registry is, between a collection that found something for it and the turn in
+ * which it would be told, V8 calls the finalizers of no registry of the thread any more (Node 22 and 24; `RunInternal` of V8's
+ * finalization-registry-cleanup-task.cc returns without taking back that a task is posted).
+ */
+const stores = new FinalizationRegistry<Watched>(({ net, tenancy }) => net.deref()?.collected(tenancy));
+
 /** Gives the slots of collected stores back, with one warning a pool. */
 export class LeakNet {
   readonly #core: PoolCore;
-  readonly #stores: FinalizationRegistry<Tenancy>;
+  readonly #self = new WeakRef(this);
   /** What the current turn brought, and side by side with it its tenancy. Their places are kept, for there is a new one each turn. */
   readonly #freshStores = Array.from<object | undefined>({ length: MAX_FRESH });
   readonly #freshTenancies = Array.from<Tenancy | undefined>({ length: MAX_FRESH });
@@ -26,7 +39,6 @@ export class LeakNet {
 
   constructor(core: PoolCore) {
     this.#core = core;
-    this.#stores = new FinalizationRegistry((tenancy) => this.#collected(tenancy));
   }
 
   /** Watches a store that has got a memory. Nothing has to be undone when it is disposed. */
@@ -50,14 +62,15 @@ export class LeakNet {
       // Done, by a call that was cut short.
       if (tenancy === undefined) continue;
       if (tenancy.length === 0) tenancy.watched = false;
-      else this.#stores.register(this.#freshStores[i]!, tenancy);
+      else stores.register(this.#freshStores[i]!, { net: this.#self, tenancy });
       this.#freshStores[i] = undefined;
       this.#freshTenancies[i] = undefined;
     }
     this.#numFresh = 0;
   }
 
-  #collected(tenancy: Tenancy): void {
+  /** @internal A store was collected that held something. */
+  collected(tenancy: Tenancy): void {
     const { orphans, shortage, tenancies } = this.#core;
     for (const lease of tenancies.leasesOf(tenancy)) {
       const trace = tenancy.notes?.trace(lease.slot);

@@ -51,6 +51,10 @@ describe('memories that are dropped with their store, without being freed', () =
     });
   });
 
+  it('leave the finalizers of others alone when their pool goes, too', () => {
+    expect(run('dropped-pools')).toEqual({ heard: 3 });
+  });
+
   it('keep the whole slab as long as somebody holds a buffer, even when the pool was dropped', () => {
     expect(run('all-but-view')).toEqual([0xee, 0xee, 0xee]);
   });
