@@ -25,7 +25,7 @@ async function until(condition: () => boolean): Promise<void> {
 describe.each(MODES)('memories from: %s', (mode) => {
   it('are fresh for every request, also while workers die', async () => {
     server = await WorkerServer.start({ mode, ...OPTIONS });
-    const { requests, wrong } = await runLoad(server, { seconds: laps(10, 5) / 10, clients: 8, kills: 3 });
+    const { requests, wrong } = await runLoad(server, { seconds: laps(10, 2) / 10, clients: 8, kills: 3 });
     expect(wrong).toBe(0);
     expect(requests).toBeGreaterThan(0);
     // One that was to die may have been in the hands of one that did.

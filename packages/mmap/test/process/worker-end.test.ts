@@ -10,7 +10,7 @@ interface Left {
   readonly descriptors: number;
 }
 
-const NUM_WORKERS = laps(160, 12);
+const NUM_WORKERS = laps(160, 8);
 
 describe.each([['return'], ['exit'], ['error'], ['terminate'], ['terminate-busy']])(
   `${NUM_WORKERS} workers that end by %s`,
