@@ -23,7 +23,7 @@ const machine = describeMachine();
 printMachine(machine);
 const c = compile();
 const options = args.quick
-  ? { rounds: 3, turnMs: 2, settlingUsers: 5 }
+  ? { rounds: 1, turnMs: 1, settlingUsers: 1 }
   : { rounds: 9, turnMs: 20, settlingUsers: 100 };
 
 const strategies = await compareStrategies(c, options);

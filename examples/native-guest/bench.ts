@@ -16,8 +16,8 @@ import { works } from './bench/works.ts';
 const { values: options } = parseArgs({
   options: { json: { type: 'string' }, quick: { type: 'boolean', default: false } },
 });
-const rounds = options.quick ? { rounds: 3, turnMs: 20 } : { rounds: 20, turnMs: 50 };
-const NUM_LIVE = options.quick ? 1000 : 10_000;
+const rounds = options.quick ? { rounds: 2, turnMs: 4 } : { rounds: 20, turnMs: 50 };
+const NUM_LIVE = options.quick ? 300 : 10_000;
 
 const machine = `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores; Linux ${release()}; Node ${process.version}, V8 ${process.versions.v8}`;
 console.log(`${machine}\n`);

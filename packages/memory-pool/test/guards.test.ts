@@ -3,18 +3,20 @@ import { join } from 'node:path';
 import { platform } from '@guardstripe/mmap';
 import { describe, expect, it } from 'vitest';
 import { HOST_PAGE, PAGE } from './support/memories.js';
-import { needing } from '@guardstripe/test-support';
+import { needing, sampled } from '@guardstripe/test-support';
 
-/** Reads one byte of the slab in a child process, `offset` bytes from the second memory's start. */
-function touchOne(offset: number, ...how: string[]): { signal: string | null; stdout: string } {
-  const child = spawnSync(
-    process.execPath,
-    [join(import.meta.dirname, 'fixtures', 'touch.mjs'), String(offset), ...how],
-    {
-      encoding: 'utf8',
-    },
-  );
-  return { signal: child.signal, stdout: child.stdout.trim() };
+interface Ended {
+  readonly signal: string | null;
+  readonly stdout: string;
+}
+
+/** Reads bytes of the slab in a child process, at offsets from the second memory's start. */
+function touch(offsets: readonly number[], ...how: readonly string[]): Ended {
+  const fixture = join(import.meta.dirname, 'fixtures', 'touch.mjs');
+  const { signal, stdout } = spawnSync(process.execPath, [fixture, offsets.join(), ...how], {
+    encoding: 'utf8',
+  });
+  return { signal, stdout: stdout.trim() };
 }
 
 const WAYS: Record<string, readonly string[]> = { 'mappings without access': [] };
@@ -28,64 +30,89 @@ it(
   }),
 );
 
-describe.each(Object.entries(WAYS))('native code that reads, where slots are closed by %s', (_, way) => {
-  const touch = (offset: number, ...how: string[]) => touchOne(offset, ...way, ...how);
+interface Scene {
+  readonly name: string;
+  readonly how: readonly string[];
+  /** What is read there. */
+  readonly inside: Readonly<Record<number, number>>;
+  readonly outside: readonly number[];
+}
 
-  it.each([0, PAGE, 2 * PAGE - 1])('inside its memory, at %d, reads its own byte', (offset) => {
-    expect(touch(offset)).toEqual({ signal: null, stdout: 'read 66' });
+/** From its end on: the rest of its slot, then the guard. */
+const behind = (end: number): number[] => [end, 4 * PAGE - 1, 4 * PAGE, 5 * PAGE - 1];
+/** Just before its start, and in the guard before it, past the first memory. */
+const before = [-1, -3 * PAGE];
+
+/**
+ * Bounds of a memory with pages of one byte are the guest's to check, to the byte: what is accessible is whole host pages. Its last byte,
+ * what its last host page has beyond that, and the last byte of that page.
+ */
+const inBytes = { [2 * PAGE + 1]: 66, [2 * PAGE + 2]: 0, [2 * PAGE + HOST_PAGE - 1]: 0 };
+
+const SCENES: readonly Scene[] = [
+  {
+    name: 'its memory',
+    how: [],
+    inside: { 0: 66, [PAGE]: 66, [2 * PAGE - 1]: 66 },
+    outside: [...behind(2 * PAGE), ...before],
+  },
+  {
+    name: 'a memory in a slot whose last tenant was larger',
+    how: ['reused'],
+    inside: { 0: 66 },
+    outside: behind(2 * PAGE),
+  },
+  {
+    name: 'a memory that is sized in bytes',
+    how: ['bytes'],
+    inside: inBytes,
+    outside: [2 * PAGE + HOST_PAGE],
+  },
+  {
+    name: 'a memory that is sized in bytes, where the last tenant was larger',
+    how: ['reused', 'bytes'],
+    inside: inBytes,
+    outside: [2 * PAGE + HOST_PAGE],
+  },
+  ...[
+    { name: 'a memory after a growth', how: ['grown'], end: 3 * PAGE },
+    { name: 'a memory after a growth that a reset took back', how: ['shrunk'], end: 2 * PAGE },
+    { name: 'a memory after all pages were dropped', how: ['discarded'], end: 2 * PAGE },
+    {
+      name: 'a memory in a slot that was larger, after all pages were dropped',
+      how: ['reused', 'discarded'],
+      end: 2 * PAGE,
+    },
+  ].map(({ end, ...scene }) => ({ ...scene, inside: { [end - 1]: 66 }, outside: behind(end) })),
+];
+
+describe.each(Object.entries(WAYS))('where slots are closed by %s', (_, way) => {
+  it.each(SCENES)('the kernel reads $name for native code, and nothing outside', ({ how, ...scene }) => {
+    const inside = Object.entries(scene.inside).map(([offset, byte]) => [Number(offset), byte] as const);
+    const offsets = [...inside.map(([offset]) => offset), ...scene.outside];
+    const expected = [...inside.map(([, byte]) => `read ${byte}`), ...scene.outside.map(() => 'EFAULT')];
+    const { signal, stdout } = touch(offsets, ...way, ...how, 'asked');
+    expect({ signal, found: stdout.split('\n') }).toEqual({ signal: null, found: expected });
   });
 
-  it.each([
-    ['just past its end', 2 * PAGE],
-    ['in the reservation', 4 * PAGE - 1],
-    ['at the start of the guard', 4 * PAGE],
-    ['at the end of the guard', 5 * PAGE - 1],
-    ['just before its start', -1],
-    ['far before its start, past the first memory', -3 * PAGE],
-  ])('%s, at %d, dies of SIGSEGV and prints nothing', (_, offset) => {
-    expect(touch(offset)).toEqual({ signal: 'SIGSEGV', stdout: '' });
-  });
+  const touches = SCENES.flatMap(({ name, how, outside }) => outside.map((offset) => ({ name, how, offset })));
 
-  it.each([
-    ['just past its end', 2 * PAGE],
-    ['at the end of what the slot was before', 4 * PAGE - 1],
-  ])('%s, at %d, of a slot whose last tenant was larger, dies as well', (_, offset) => {
-    expect(touch(0, 'reused')).toEqual({ signal: null, stdout: 'read 66' });
-    expect(touch(offset, 'reused')).toEqual({ signal: 'SIGSEGV', stdout: '' });
-  });
+  it.each(sampled(touches))(
+    'native code that reads at $offset, outside of $name, dies of SIGSEGV and prints nothing',
+    ({ how, offset }) => {
+      expect(touch([offset], ...way, ...how)).toEqual({ signal: 'SIGSEGV', stdout: '' });
+    },
+  );
 
-  // Bounds of a memory with pages of one byte are the guest's to check, to the byte: what is accessible is whole host pages.
-  it.each([
-    ['its last byte', 2 * PAGE + 1, 'read 66'],
-    ['what its last host page has beyond that', 2 * PAGE + 2, 'read 0'],
-    ['the last byte of that page', 2 * PAGE + HOST_PAGE - 1, 'read 0'],
-  ])('%s, at %d, of a memory that is sized in bytes, reads it', (_, offset, stdout) => {
-    expect(touch(offset, 'bytes')).toEqual({ signal: null, stdout });
-    expect(touch(offset, 'reused', 'bytes')).toEqual({ signal: null, stdout });
-  });
-
-  it('behind the last host page of a memory that is sized in bytes dies as well', () => {
-    for (const how of [['bytes'], ['reused', 'bytes']])
-      expect(touch(2 * PAGE + HOST_PAGE, ...how)).toEqual({ signal: 'SIGSEGV', stdout: '' });
-  });
-
-  it.each([
-    ['after a growth', ['grown'], 3 * PAGE],
-    ['after a growth that a reset took back', ['shrunk'], 2 * PAGE],
-    ['after all pages were dropped', ['discarded'], 2 * PAGE],
-    ['in a slot that was larger, after all pages were dropped', ['reused', 'discarded'], 2 * PAGE],
-  ] as const)('%s: inside reads, past the end dies', (_, how, end) => {
-    expect(touch(end - 1, ...how)).toEqual({ signal: null, stdout: 'read 66' });
-    for (const offset of [end, 4 * PAGE - 1, 4 * PAGE, 5 * PAGE - 1])
-      expect(touch(offset, ...how)).toEqual({ signal: 'SIGSEGV', stdout: '' });
+  it('native code that reads the last byte of its memory goes on', () => {
+    expect(touch([2 * PAGE - 1], ...way)).toEqual({ signal: null, stdout: 'read 66' });
   });
 
   it.skipIf(process.arch !== 'x64').each([
     ['in a forked child', ['forked'], 2 * PAGE],
     ['in a forked child, after a growth', ['grown', 'forked'], 3 * PAGE],
   ] as const)('%s: inside reads, past the end dies (skipped but on x86-64)', (_, how, end) => {
-    expect(touch(end - 1, ...how)).toEqual({ signal: null, stdout: 'read 66' });
-    for (const offset of [end, 4 * PAGE - 1])
-      expect(touch(offset, ...how)).toEqual({ signal: null, stdout: 'SIGSEGV' });
+    const { signal, stdout } = touch([end - 1, end, 4 * PAGE - 1], ...way, ...how);
+    expect({ signal, stdout }).toEqual({ signal: null, stdout: 'read 66\nSIGSEGV\nSIGSEGV' });
   });
 });
