@@ -23,8 +23,8 @@ const machine = describeMachine();
 printMachine(machine);
 const c = compile();
 const options = args.quick
-  ? { rounds: 1, turnMs: 1, settlingUsers: 1 }
-  : { rounds: 9, turnMs: 20, settlingUsers: 100 };
+  ? { rounds: 1, turnMs: 1, settlingUsers: 1, mostPages: 1024 }
+  : { rounds: 9, turnMs: 20, settlingUsers: 100, mostPages: Infinity };
 
 const strategies = await compareStrategies(c, options);
 printStrategies(strategies);

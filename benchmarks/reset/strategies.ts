@@ -19,6 +19,8 @@ const C_MODES = ['scan', 'kept', 'drop'] as const;
 export interface StrategyOptions extends MeasureOptions {
   /** How many users come before the first that is timed. */
   readonly settlingUsers: number;
+  /** Patterns of larger memories are left out. */
+  readonly mostPages: number;
 }
 
 /** One pattern. */
@@ -43,7 +45,7 @@ export async function compareStrategies(
 ): Promise<readonly StrategyResult[]> {
   const results: StrategyResult[] = [];
   const fixed = FIXED.filter((strategy) => PageRestorer.isSupported(strategy));
-  for (const pattern of PATTERNS) {
+  for (const pattern of PATTERNS.filter(({ numPages }) => numPages <= options.mostPages)) {
     const opened = [
       open(pattern, 'automatic', [...fixed], options),
       ...fixed.map((strategy) => open(pattern, strategy, [strategy], options)),

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { encodeModule } from '@guardstripe/wasm-builder';
+import { sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { describeModule, ModuleLimitError, type ModuleLimits } from '../../src/index.js';
 
@@ -9,8 +10,8 @@ const FIXTURE = join(import.meta.dirname, '..', 'fixtures', 'hostile.mjs');
 /** Less than 10 million small objects need. */
 const HEAP_MEGABYTES = 160;
 
-/** How modules ended, one after the other in one process; all of them without names. */
-function run(names: readonly string[] = [], ...nodeOptions: readonly string[]): Record<string, unknown> {
+/** How modules ended, one after the other in one process. */
+function run(names: readonly string[], ...nodeOptions: readonly string[]): Record<string, unknown> {
   const { stdout, stderr, status, signal } = spawnSync(
     process.execPath,
     [`--max-old-space-size=${HEAP_MEGABYTES}`, ...nodeOptions, FIXTURE, ...names],
@@ -51,8 +52,8 @@ const ENDS: Readonly<Record<string, object>> = {
 
 describe('a hostile module', () => {
   it('ends in an error, or is described', () => {
-    const ends = run();
-    expect(ends).toEqual(ENDS);
+    const ends = sampled(Object.entries(ENDS));
+    expect(run(ends.map(([name]) => name))).toEqual(Object.fromEntries(ends));
   });
 });
 

@@ -238,7 +238,7 @@ describe('workers that look for strangers in every memory', () => {
     },
   ])('find none: $what', async ({ config }) => {
     const slots = config.totalMemories;
-    expect(await storm({ seed: 11, workers: 4, rounds: laps(400, 100), kills: 0, config })).toEqual({
+    expect(await storm({ seed: 11, workers: 4, rounds: laps(400), kills: 0, config })).toEqual({
       ...QUIET,
       killed: 0,
       slots,
