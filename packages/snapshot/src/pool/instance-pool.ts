@@ -42,8 +42,8 @@ const NEXT_TURN = Promise.resolve();
 const TOKEN = Symbol('InstancePool');
 
 /**
- * Hears of leases that were dropped. One for all pools, so that it is never collected: after that V8 may call no finalizer of the thread any
- * more (Node 22 and 24).
+ * Hears of leases that were dropped. One for all pools, so that it is never collected: after that V8 may call no finalizer of the thread
+ * any more (Node 22 and 24).
  */
 const dropped = new FinalizationRegistry<() => void>((lose) => lose());
 

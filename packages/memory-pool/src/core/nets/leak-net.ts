@@ -21,8 +21,8 @@ interface Watched {
 
 /**
  * One for all pools, so that it is never collected: where a registry is, between a collection that found something for it and the turn in
- * which it would be told, V8 calls the finalizers of no registry of the thread any more (Node 22 and 24; `RunInternal` of V8's
- * finalization-registry-cleanup-task.cc returns without taking back that a task is posted).
+ * which it would be told, V8 calls the finalizers of no registry of the thread any more (Node 22 and 24: V8's task for them
+ * returns without taking back that it is posted, heap/finalization-registry-cleanup-task.cc).
  */
 const stores = new FinalizationRegistry<Watched>(({ net, tenancy }) => net.deref()?.collected(tenancy));
 
