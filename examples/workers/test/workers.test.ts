@@ -1,6 +1,6 @@
 /** The server under load, with workers that die in the middle: wherever memories come from, no request sees another one's. */
 import { Agent } from 'node:http';
-import { laps } from '@guardstripe/test-support';
+import { laps, sampled } from '@guardstripe/test-support';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, runLoad } from '../src/load.ts';
 import { MODES } from '../src/messages.ts';
@@ -22,7 +22,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-describe.each(MODES)('memories from: %s', (mode) => {
+describe.each(sampled(MODES))('memories from: %s', (mode) => {
   it('are fresh for every request, also while workers die', async () => {
     server = await WorkerServer.start({ mode, ...OPTIONS });
     const { requests, wrong } = await runLoad(server, { seconds: laps(10, 2) / 10, clients: 8, kills: 3 });

@@ -36,7 +36,7 @@ describe('calls that are cut short', () => {
     { shared: true, how: 'stack' },
     { shared: true, how: 'timeout' },
   ])('by $how, shared: $shared', async ({ shared, how }) => {
-    const rounds = laps(10, 2);
+    const rounds = laps(10, 1);
     const reports = await cutShort({ shared, how, calls: CALLS, laps: 50 * rounds });
     expect(Object.keys(reports)).toEqual(CALLS);
     for (const [what, report] of Object.entries(reports)) {
