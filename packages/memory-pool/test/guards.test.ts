@@ -95,7 +95,9 @@ describe.each(Object.entries(WAYS))('where slots are closed by %s', (_, way) => 
     expect({ signal, found: stdout.split('\n') }).toEqual({ signal: null, found: expected });
   });
 
-  const touches = SCENES.flatMap(({ name, how, outside }) => outside.map((offset) => ({ name, how, offset })));
+  const touches = SCENES.flatMap(({ name, how, outside }) =>
+    outside.map((offset) => ({ name, how, offset })),
+  );
 
   it.each(sampled(touches))(
     'native code that reads at $offset, outside of $name, dies of SIGSEGV and prints nothing',
