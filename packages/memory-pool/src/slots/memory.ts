@@ -96,9 +96,8 @@ export class SlotMemory {
       throw new PoolCorruptedError(`slot ${slot} shrinks to ${byteLength} bytes, which are more`);
     const before = this.mappingsOf(slot);
     this.#reset.unwatch(slot);
-    this.#setAccessible(slot, Math.ceil(byteLength / this.#pageBytes));
+    this.#shutOrOpen(slot, byteLength);
     this.#account(this.mappingsOf(slot) - before);
-    records.setByteLength(slot, byteLength);
   }
 
   /** Mappings that the pool's slots hold. */
@@ -288,12 +287,15 @@ export class SlotMemory {
    * it did. A guest on another thread may have written there all the same, so no reset is trusted any more.
    */
   #openOrShut(slot: number, pages: number): void {
-    const open = this.#records.accessiblePages(slot) * this.#pageBytes;
+    const records = this.#records;
+    const open = records.accessiblePages(slot) * this.#pageBytes;
     const surplus = pages * this.#pageBytes - open;
+    const wasTainted = records.isTainted(slot);
+    // Before: the thread may be cut short behind the call, where nothing catches.
+    records.setTainted(slot, true);
     try {
       this.#pages.open(slot, open, surplus);
     } catch (error) {
-      this.#records.setTainted(slot, true);
       try {
         this.#pages.shut(slot, open, surplus);
       } catch {
@@ -301,7 +303,34 @@ export class SlotMemory {
       }
       throw error;
     }
-    this.#records.setAccessiblePages(slot, pages);
+    records.setAccessiblePages(slot, pages);
+    records.setTainted(slot, wasTainted);
+  }
+
+  /**
+   * Shuts the end of a live memory. The record is the first to say so: if the thread is cut short behind the call, it would have us
+   * touch what is shut. A call that fails may have shut a part: that is opened again, or the memory stays short.
+   */
+  #shutOrOpen(slot: number, byteLength: number): void {
+    const records = this.#records;
+    const [oldPages, oldByteLength] = [records.accessiblePages(slot), records.byteLength(slot)];
+    const pages = Math.ceil(byteLength / this.#pageBytes);
+    const wasTainted = records.isTainted(slot);
+    records.setByteLength(slot, byteLength);
+    if (pages >= oldPages) return;
+    const open = pages * this.#pageBytes;
+    const surplus = oldPages * this.#pageBytes - open;
+    records.setTainted(slot, true);
+    records.setAccessiblePages(slot, pages);
+    try {
+      this.#pages.shut(slot, open, surplus);
+    } catch (error) {
+      this.#pages.open(slot, open, surplus);
+      records.setAccessiblePages(slot, oldPages);
+      records.setByteLength(slot, oldByteLength);
+      throw error;
+    }
+    records.setTainted(slot, wasTainted);
   }
 
   /** What takes a memory's bytes away is for slots that nobody has. */

@@ -36,6 +36,9 @@ interface Aimed {
   accessiblePages: number;
 }
 
+/** Pages of no slot. */
+const NOWHERE = -1;
+
 const NO_IMAGES: readonly RestorerImage[] = Object.freeze([]);
 
 /** Resets slots. */
@@ -150,6 +153,8 @@ export class SlotReset {
       const restorer = this.#make(slot, accessiblePages, images);
       this.#restorers[slot] = aimed = { restorer, image, imageId, accessiblePages };
     } else if (aimed.imageId !== imageId || aimed.accessiblePages !== accessiblePages) {
+      // Before: cut short in there, the restorer is aimed at neither.
+      aimed.accessiblePages = NOWHERE;
       aimed.restorer.setRange(this.#range(slot, accessiblePages), { images });
       aimed.image = image;
       aimed.imageId = imageId;

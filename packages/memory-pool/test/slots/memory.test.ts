@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
-import { platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
+import { runInThisContext } from 'node:vm';
+import { createView, platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import { describe, expect, it } from 'vitest';
 import { checkBooks, HOST_PAGE, PAGE, smallPool, zeroModule } from '../support/memories.js';
 
@@ -61,6 +62,85 @@ describe('a grow that the system makes half and refuses', () => {
       { address, byteLength: PAGE, access: 'read-write' },
       { address: address + PAGE, byteLength: 7 * PAGE, access: 'none' },
     ]);
+    checkBooks(pool);
+  });
+});
+
+describe('a memory whose size changes, and the thread is cut short behind the system call', () => {
+  /** Primitives that do not come back from a change of protection, once told so: time is up in there. */
+  function noWayBack(): { virtualMemory: VirtualMemory; hangAt: (access: 'none' | 'read-write') => void } {
+    const real = platform();
+    let hangs: string | undefined;
+    const virtualMemory = Object.assign(Object.create(real) as VirtualMemory, {
+      protect: (...[address, byteLength, access]: Parameters<VirtualMemory['protect']>) => {
+        real.protect(address, byteLength, access);
+        if (access !== hangs) return;
+        hangs = undefined;
+        for (;;);
+      },
+    });
+    return { virtualMemory, hangAt: (access) => (hangs = access) };
+  }
+
+  const untilTimeIsUp = (fn: () => unknown): void => {
+    Object.assign(globalThis, { cutShortByMemoryTest: fn });
+    const call = () => runInThisContext('cutShortByMemoryTest()', { timeout: 30 });
+    expect(call).toThrow(expect.objectContaining({ code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' }));
+  };
+
+  /** Bytes of the slot's start that can be touched. */
+  const openBytes = (address: number): number => {
+    const [first] = platform().accessOf(address, 8 * PAGE);
+    return first?.access === 'read-write' ? first.byteLength : 0;
+  };
+
+  it('is not taken for longer than it is, when it got shorter', () => {
+    const { virtualMemory, hangAt } = noWayBack();
+    using pool = smallPool({ virtualMemory, totalMemories: 1, guardPages: 'disable' });
+    const store = pool.openStore();
+    const memory = store.allocate({ module: zeroModule(1) });
+    memory.grow(3);
+    memory.fill(7, 0, 4 * PAGE);
+    hangAt('none');
+    untilTimeIsUp(() => memory.reset());
+
+    expect(openBytes(memory.address)).toBe(PAGE);
+    expect(memory.byteLength).toBe(PAGE);
+    expect(memory.read(0, PAGE).every((byte) => byte === 0)).toBe(true);
+    memory.discard(0, PAGE);
+    memory.snapshot().close();
+    memory.grow(1);
+    memory.fill(8, 0, 2 * PAGE);
+    memory.reset();
+    expect(memory.read(0, PAGE).every((byte) => byte === 0)).toBe(true);
+    memory.free();
+    expect(
+      store
+        .allocate({ module: zeroModule(4) })
+        .read(0, 4 * PAGE)
+        .every((byte) => byte === 0),
+    ).toBe(true);
+    checkBooks(pool);
+  });
+
+  it('is laid over before its next use, when it got longer: somebody may have written behind its end', () => {
+    const { virtualMemory, hangAt } = noWayBack();
+    using pool = smallPool({ virtualMemory, totalMemories: 1, guardPages: 'disable' });
+    const store = pool.openStore();
+    const memory = store.allocate({ module: zeroModule(1) });
+    const { address } = memory;
+    hangAt('read-write');
+    untilTimeIsUp(() => memory.grow(3));
+    expect([memory.byteLength, openBytes(address)]).toEqual([PAGE, 4 * PAGE]);
+    // What native code can do, there.
+    new Uint8Array(createView(address, 4 * PAGE)).fill(9);
+    memory.free();
+    expect(
+      store
+        .allocate({ module: zeroModule(4) })
+        .read(0, 4 * PAGE)
+        .every((byte) => byte === 0),
+    ).toBe(true);
     checkBooks(pool);
   });
 });
