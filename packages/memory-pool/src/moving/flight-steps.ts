@@ -139,21 +139,43 @@ export interface Slots {
 }
 
 /** Takes over all slots of a flight that was claimed, or none: whoever released it may have ended. Ends the flight in any case. */
-export function adoptAll(words: Int32Array, flight: number, from: number, parcel: Slots): boolean {
-  let numAdopted = 0;
+export function adoptAll(
+  words: Int32Array,
+  flight: number,
+  from: number,
+  parcel: Slots,
+  progress = { numAdopted: 0 },
+): boolean {
   let isWhole = false;
   try {
     for (const slot of parcel.slots) {
       if (!parcel.adopt(slot, from)) break;
-      numAdopted++;
+      progress.numAdopted++;
     }
-    isWhole = numAdopted === parcel.slots.length;
+    isWhole = progress.numAdopted === parcel.slots.length;
   } finally {
-    // A part of a store is no store.
-    if (!isWhole) for (const slot of parcel.slots.slice(0, numAdopted)) parcel.giveUp(slot);
-    putBack(words, flight, FREE);
+    if (isWhole) putBack(words, flight, FREE);
+    else giveUp(words, flight, parcel, progress);
   }
   return isWhole;
+}
+
+/** Ends the taking of a flight of which only so many slots were taken over: a part of a store is no store. */
+function giveUp(words: Int32Array, flight: number, parcel: Slots, progress: { numAdopted: number }): void {
+  while (progress.numAdopted > 0) parcel.giveUp(parcel.slots[--progress.numAdopted]!);
+  putBack(words, flight, FREE);
+}
+
+/** The same for a thread that was cut short in {@link claim} or {@link adoptAll}, where `finally` was not run. */
+export function giveUpIfTaken(
+  words: Int32Array,
+  flight: number,
+  crew: Crew,
+  parcel: Slots,
+  progress: { numAdopted: number },
+): void {
+  if (Atomics.load(words, at(flight) + STATE) === (TAKEN | crew.self))
+    giveUp(words, flight, parcel, progress);
 }
 
 /**

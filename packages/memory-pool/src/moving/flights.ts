@@ -8,6 +8,7 @@ import {
   countMemories,
   describeFlight,
   FLIGHT_WORDS,
+  giveUpIfTaken,
   isFlying,
   launch,
   settle,
@@ -26,6 +27,9 @@ export class Flights {
   readonly #threads: Threads;
   /** What this thread has launched and has not heard of again. */
   readonly #departed = new Map<number, readonly Departed[]>();
+
+  /** What this thread is about to take. `vm`'s timeout ends that without running `finally`: what is found here later was cut short. */
+  #taking: { readonly flight: number; readonly slots: Slots; numAdopted: number } | undefined;
 
   constructor(words: Int32Array, threads: Threads) {
     this.#words = words;
@@ -71,8 +75,12 @@ export class Flights {
 
   /** Takes all slots of a flight, or none: then it is not to be had any more. */
   take(flight: number, hash: Int32Array, slots: Slots): boolean {
+    const taking = { flight, slots, numAdopted: 0 };
+    this.#taking = taking;
     const from = claim(this.#words, flight, this.#threads, hash);
-    return from !== 0 && adoptAll(this.#words, flight, from, slots);
+    const isTaken = from !== 0 && adoptAll(this.#words, flight, from, slots, taking);
+    this.#taking = undefined;
+    return isTaken;
   }
 
   /**
@@ -81,6 +89,11 @@ export class Flights {
    * @param isEnding - ends those that fly
    */
   settle(isEnding: boolean): Departed[] {
+    const taking = this.#taking;
+    if (taking !== undefined) {
+      giveUpIfTaken(this.#words, taking.flight, this.#threads, taking.slots, taking);
+      this.#taking = undefined;
+    }
     const over: Departed[] = [];
     for (const [flight, departed] of this.#departed) {
       if (settle(this.#words, flight, this.#threads, isEnding) === 'flying') continue;

@@ -15,6 +15,7 @@
 import { SystemError } from '@guardstripe/mmap';
 import { ModuleClosedError, PoolCorruptedError } from '../errors.js';
 import type { Images } from './image-table.js';
+import { openFurther, shutEnd, type Sized } from './live-size.js';
 import type { MappingBudget } from './mapping-budget.js';
 import type { PoolImage } from '../module/image.js';
 import type { SlotPages } from './pages.js';
@@ -38,6 +39,7 @@ export class SlotMemory {
   readonly #reset: SlotReset;
   readonly #budget: MappingBudget;
   readonly #pageBytes: number;
+  readonly #sized: Sized;
   /** Of the budget, what this pool's slots hold. */
   #mappings = 0;
 
@@ -48,6 +50,7 @@ export class SlotMemory {
     this.#reset = reset;
     this.#budget = budget;
     this.#pageBytes = pageBytes;
+    this.#sized = { pages, records, pageBytes };
   }
 
   /**
@@ -80,7 +83,7 @@ export class SlotMemory {
         this.#pages.mappings(pages, records.imageFirstPage(slot), records.imagePages(slot)) + extra;
       if (wanted > before) this.#take(wanted - before);
       try {
-        this.#openOrShut(slot, pages);
+        openFurther(this.#sized, slot, pages);
       } catch (error) {
         this.#account(before - wanted);
         throw error;
@@ -96,7 +99,7 @@ export class SlotMemory {
       throw new PoolCorruptedError(`slot ${slot} shrinks to ${byteLength} bytes, which are more`);
     const before = this.mappingsOf(slot);
     this.#reset.unwatch(slot);
-    this.#shutOrOpen(slot, byteLength);
+    shutEnd(this.#sized, slot, byteLength);
     this.#account(this.mappingsOf(slot) - before);
   }
 
@@ -280,57 +283,6 @@ export class SlotMemory {
     if (open < wanted) this.#pages.open(slot, open, wanted - open);
     else this.#pages.shut(slot, wanted, open - wanted);
     records.setAccessiblePages(slot, wantedPages);
-  }
-
-  /**
-   * Opens a live memory further. A call that fails may have opened a part: that is shut again, so that the memory ends where
-   * it did. A guest on another thread may have written there all the same, so no reset is trusted any more.
-   */
-  #openOrShut(slot: number, pages: number): void {
-    const records = this.#records;
-    const open = records.accessiblePages(slot) * this.#pageBytes;
-    const surplus = pages * this.#pageBytes - open;
-    const wasTainted = records.isTainted(slot);
-    // Before: the thread may be cut short behind the call, where nothing catches.
-    records.setTainted(slot, true);
-    try {
-      this.#pages.open(slot, open, surplus);
-    } catch (error) {
-      try {
-        this.#pages.shut(slot, open, surplus);
-      } catch {
-        // Refused, too: open past its end, and known to be, until it is freed and laid over.
-      }
-      throw error;
-    }
-    records.setAccessiblePages(slot, pages);
-    records.setTainted(slot, wasTainted);
-  }
-
-  /**
-   * Shuts the end of a live memory. The record is the first to say so: if the thread is cut short behind the call, it would have us
-   * touch what is shut. A call that fails may have shut a part: that is opened again, or the memory stays short.
-   */
-  #shutOrOpen(slot: number, byteLength: number): void {
-    const records = this.#records;
-    const [oldPages, oldByteLength] = [records.accessiblePages(slot), records.byteLength(slot)];
-    const pages = Math.ceil(byteLength / this.#pageBytes);
-    const wasTainted = records.isTainted(slot);
-    records.setByteLength(slot, byteLength);
-    if (pages >= oldPages) return;
-    const open = pages * this.#pageBytes;
-    const surplus = oldPages * this.#pageBytes - open;
-    records.setTainted(slot, true);
-    records.setAccessiblePages(slot, pages);
-    try {
-      this.#pages.shut(slot, open, surplus);
-    } catch (error) {
-      this.#pages.open(slot, open, surplus);
-      records.setAccessiblePages(slot, oldPages);
-      records.setByteLength(slot, oldByteLength);
-      throw error;
-    }
-    records.setTainted(slot, wasTainted);
   }
 
   /** What takes a memory's bytes away is for slots that nobody has. */

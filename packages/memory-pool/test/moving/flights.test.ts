@@ -1,4 +1,5 @@
 /** Flights that are not as their own thread left them; every order of right steps is in every-order.test.ts. */
+import { runInThisContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { FLIGHT_WORDS } from '../../src/moving/flight-steps.js';
 import { Flights } from '../../src/moving/flights.js';
@@ -43,4 +44,41 @@ it('a flight that carries fewer memories than none hides no others', () => {
   expect(flights.memories).toBe(5);
   words[FLIGHT_WORDS + MEMORIES] = -3;
   expect(() => flights.memories).toThrow(CORRUPTED);
+});
+
+it('a flight whose taker was cut short ends with what the taker does next, and nobody has a part of it', () => {
+  const { as } = three();
+  const [one, two] = [as(1), as(2)];
+  const given: number[] = [];
+  /** Takes a flight of three slots over, and time is up at the third. */
+  const cutShort = (taker: Flights): void => {
+    const flight = one.begin();
+    one.describe(flight, 3, HASH);
+    one.launch(flight, []);
+    const adopt = (slot: number): boolean => {
+      if (slot === 7) for (;;);
+      return true;
+    };
+    const take = () =>
+      taker.take(flight, HASH, { slots: [5, 6, 7], adopt, giveUp: (slot) => given.push(slot) });
+    Object.assign(globalThis, { cutShortByFlightsTest: take });
+    expect(() => runInThisContext('cutShortByFlightsTest()', { timeout: 30 })).toThrow(/timed out/);
+  };
+  /** Waited for ever. */
+  const leave = (): void => {
+    Object.assign(globalThis, { leaveByFlightsTest: () => one.settle(true) });
+    runInThisContext('leaveByFlightsTest()', { timeout: 2000 });
+  };
+  for (const taker of [one, two]) {
+    cutShort(taker);
+    expect(given.splice(0)).toEqual([]);
+    taker.settle(false);
+    expect(given.splice(0)).toEqual([6, 5]);
+    leave();
+    expect([one.memories, one.departures]).toEqual([0, 0]);
+  }
+  // The thread that released it and was cut short itself leaves at once.
+  cutShort(one);
+  leave();
+  expect(given).toEqual([6, 5]);
 });
