@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { laps } from '@guardstripe/test-support';
+import { laps, sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import type { PoolMetrics } from '../../src/index.js';
 import { describeWithKeys } from '../support/striped.js';
@@ -229,14 +229,16 @@ describeWithKeys('workers in stripes that look for strangers in every memory', (
 });
 
 describe('workers that look for strangers in every memory', () => {
-  it.each([
-    { what: 'few slots', config: { totalMemories: 12 } },
-    { what: 'shards and batches', config: { totalMemories: 200, decommitBatchSize: 4 } },
-    {
-      what: 'nothing kept',
-      config: { totalMemories: 12, linearMemoryKeepResident: 0, guardPages: 'disable' },
-    },
-  ])('find none: $what', async ({ config }) => {
+  it.each(
+    sampled([
+      { what: 'few slots', config: { totalMemories: 12 } },
+      { what: 'shards and batches', config: { totalMemories: 200, decommitBatchSize: 4 } },
+      {
+        what: 'nothing kept',
+        config: { totalMemories: 12, linearMemoryKeepResident: 0, guardPages: 'disable' },
+      },
+    ]),
+  )('find none: $what', async ({ config }) => {
     const slots = config.totalMemories;
     expect(await storm({ seed: 11, workers: 4, rounds: laps(400), kills: 0, config })).toEqual({
       ...QUIET,
@@ -246,10 +248,12 @@ describe('workers that look for strangers in every memory', () => {
   });
 
   // By hand with a thousand: `node shared-pool.mjs '{"seed":1,"workers":3,"rounds":1,"kills":1000,"config":{"totalMemories":40}}'`
-  it.each([
-    { what: 'few slots', seed: 3, config: { totalMemories: 16 } },
-    { what: 'shards and batches', seed: 4, config: { totalMemories: 200, decommitBatchSize: 4 } },
-  ])('nor where they are killed: $what', async ({ seed, config }) => {
+  it.each(
+    sampled([
+      { what: 'few slots', seed: 3, config: { totalMemories: 16 } },
+      { what: 'shards and batches', seed: 4, config: { totalMemories: 200, decommitBatchSize: 4 } },
+    ]),
+  )('nor where they are killed: $what', async ({ seed, config }) => {
     const slots = config.totalMemories;
     for (let more = 0; more < NUM_SEEDS; more++) {
       expect(await storm({ seed: seed + 100 * more, workers: 3, rounds: 1, kills: KILLS, config })).toEqual({
