@@ -294,7 +294,7 @@ export const MAPS: Readonly<Record<string, Entry>> = {
   },
   keepJointMap: { tries: args(mmap.keepJointMap, [kept, true], [NOTHING, optional(FLAG)]) },
   shareImage: { tries: args(mmap.shareImage, [image], [NOTHING]) },
-  countJointMappings: { tries: args(mmap.countJointMappings, [joint, 0], [NOTHING, NUMBER]) },
+  countJointMappings: { tries: args(mmap.countJointMappings, [joint, 0], [NOTHING, ['-0', 'negative']]) },
   jointHandleOf: { tries: args(mmap.jointHandleOf, [joint], [NOTHING]) },
   reserveJointly: {
     tries: [
