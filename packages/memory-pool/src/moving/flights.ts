@@ -75,6 +75,7 @@ export class Flights {
 
   /** Takes all slots of a flight, or none: then it is not to be had any more. */
   take(flight: number, hash: Int32Array, slots: Slots): boolean {
+    this.#finishTaking();
     const taking = { flight, slots, numAdopted: 0 };
     this.#taking = taking;
     const from = claim(this.#words, flight, this.#threads, hash);
@@ -89,11 +90,7 @@ export class Flights {
    * @param isEnding - ends those that fly
    */
   settle(isEnding: boolean): Departed[] {
-    const taking = this.#taking;
-    if (taking !== undefined) {
-      giveUpIfTaken(this.#words, taking.flight, this.#threads, taking.slots, taking);
-      this.#taking = undefined;
-    }
+    this.#finishTaking();
     const over: Departed[] = [];
     for (const [flight, departed] of this.#departed) {
       if (settle(this.#words, flight, this.#threads, isEnding) === 'flying') continue;
@@ -106,6 +103,13 @@ export class Flights {
   /** What this thread has launched. */
   *departedSlots(): Iterable<Departed> {
     for (const departed of this.#departed.values()) yield* departed;
+  }
+
+  #finishTaking(): void {
+    const taking = this.#taking;
+    if (taking === undefined) return;
+    giveUpIfTaken(this.#words, taking.flight, this.#threads, taking.slots, taking);
+    this.#taking = undefined;
   }
 
   #has(flight: number): boolean {
