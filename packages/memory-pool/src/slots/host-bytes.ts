@@ -24,8 +24,14 @@ const copyInto = taken<[source: Uint8Array, offset?: number], void>(TYPED_ARRAY,
 const fillWith = taken<[value: number, start: number, end: number], void>(TYPED_ARRAY, 'fill');
 /** How many bytes there are, whatever a property says that a caller put over the real one. */
 export const byteLengthOf = taken<[], number>(TYPED_ARRAY, 'byteLength');
+const byteOffsetOf = taken<[], number>(TYPED_ARRAY, 'byteOffset');
+const bufferOf = taken<[], ArrayBufferLike>(TYPED_ARRAY, 'buffer');
 const keysOf = taken<[], unknown>(TYPED_ARRAY, 'keys');
 const Bytes = Uint8Array;
+
+/** The bytes that were checked and no more: those of a shared buffer may become more at any time, by another thread. */
+const firstOf = (bytes: Uint8Array, byteLength: number): Uint8Array =>
+  new Bytes(bufferOf(bytes), byteOffsetOf(bytes), byteLength);
 
 /** Whether the bytes were transferred away, or lie behind the end of a buffer that became shorter. The engine says so by throwing. */
 export function areGone(bytes: Uint8Array): boolean {
@@ -87,8 +93,9 @@ class ViewedBytes implements HostBytes {
 
   write(slot: number, offset: number, bytes: Uint8Array, byteLength: number): void {
     const target = this.#view(slot, offset + byteLength);
-    if (this.#striped) asHost(() => copyInto(target, bytes, offset));
-    else copyInto(target, bytes, offset);
+    const source = firstOf(bytes, byteLength);
+    if (this.#striped) asHost(() => copyInto(target, source, offset));
+    else copyInto(target, source, offset);
   }
 
   fill(slot: number, value: number, offset: number, byteLength: number): void {
@@ -184,7 +191,7 @@ export class CopiedBytes implements HostBytes {
       return;
     }
     const between = openBounce();
-    copyInto(between.bytes, bytes);
+    copyInto(between.bytes, firstOf(bytes, byteLength));
     this.#virtualMemory.copyBytes(between.address, to, byteLength);
   }
 

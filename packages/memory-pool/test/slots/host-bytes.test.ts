@@ -31,6 +31,31 @@ it('a record that says more than a slot has shows nobody the neighbour', () => {
   expect(memory.read(0, PAGE)).toEqual(new Uint8Array(PAGE));
 });
 
+it.each(['views', 'copies by address'])(
+  '%s take no byte that a shared buffer grew by since it was checked',
+  (way) => {
+    using pool = smallPool();
+    const { slot } = pool.openStore().allocate({ module: zeroModule() });
+    const { pages, records, live } = poolCoreOf(pool);
+    const bytes =
+      way === 'views'
+        ? live.bytes
+        : new CopiedBytes({ pages, records, virtualMemory: platform(), numStripes: 1 });
+    for (const checkedBytes of [0, 1, 1000, 20_000, PAGE - 5]) {
+      const buffer = new SharedArrayBuffer(checkedBytes, { maxByteLength: 2 * PAGE });
+      const array = new Uint8Array(buffer);
+      buffer.grow(2 * PAGE);
+      array.fill(1);
+      bytes.fill(slot, 0, 0, PAGE);
+      bytes.write(slot, 5, array, checkedBytes);
+      const found = new Uint8Array(PAGE);
+      bytes.read(slot, 0, found, PAGE);
+      const wanted = new Uint8Array(PAGE).fill(1, 5, 5 + checkedBytes);
+      expect(Buffer.compare(found, wanted)).toBe(0);
+    }
+  },
+);
+
 const BYTES = 2 * PAGE;
 /** Around what goes by way of the thread's own bytes. */
 const sizes = fc.oneof(
