@@ -1,5 +1,8 @@
 /** How often something may be done. */
 
+// The global one is a getter that loads something, and what cuts that off breaks it for good.
+import { performance } from 'node:perf_hooks';
+
 const SECOND_MS = 1000;
 
 /** Counts calls in windows of a second. */

@@ -1,6 +1,7 @@
 /** What bounds a process's memory, and what to say of it when the system refuses. Cold: read anew from `/proc`. */
 import { size } from '@guardstripe/common';
 import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { host, SystemError } from '@guardstripe/mmap';
 import { countMappings } from '../slots/process-mappings.js';
 

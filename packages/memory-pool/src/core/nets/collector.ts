@@ -3,6 +3,7 @@
  * and one that comes by itself may take its time. A full one takes 4 ms on a small heap, so it is asked for only while all
  * of them together stay under a share of the time; each that brought nothing back doubles the wait for the next.
  */
+import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
