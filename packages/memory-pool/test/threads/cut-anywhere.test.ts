@@ -27,7 +27,7 @@ describe('a worker', () => {
     'can be terminated at any instant behind its start, its pool shared: %s',
     async (shared) => {
       // In one pool more, one after another, than can have it at a time.
-      const numLaps = laps(shared ? 1200 : 400, 40);
+      const numLaps = laps(shared ? 1200 : 150, 40);
       expect(
         await answerOf('cut-anywhere.mjs', JSON.stringify({ laps: numLaps, atOnce: 4, shared })),
       ).toEqual({
