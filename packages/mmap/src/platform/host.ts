@@ -37,7 +37,7 @@ export function host(): HostInfo {
   const { pageSize } = platform();
   // A probe that fails for want of a descriptor says nothing about the kernel.
   if (features === undefined || Object.values(features).includes(false))
-    features = Object.freeze(probeFeatures());
+    features = Object.freeze(probeFeatures(features));
   return {
     platform: process.platform,
     arch: process.arch,

@@ -5,9 +5,9 @@
 
 import { readSync } from 'node:fs';
 
-import { withFile } from './proc.js';
+import { ffi } from '../ffi.js';
 import { platform } from '../platform.js';
-import { createView, detachView } from '../../views/view.js';
+import { withFile } from './proc.js';
 
 /** What this kernel offers beyond the calls that the package cannot do without. */
 export interface KernelFeatures {
@@ -32,14 +32,16 @@ const PAGEMAP_ENTRY_BYTES = 8;
 const PRESENT = 2 ** 31;
 const EXCLUSIVE = 2 ** 24;
 
-/** Tries them all. Anything that goes wrong on the way counts as "not there", a shortage of descriptors too. */
-export function probeFeatures(): KernelFeatures {
+/**
+ * Tries all that was not found before. Anything that goes wrong on the way counts as "not there", a shortage of descriptors too.
+ */
+export function probeFeatures(before?: KernelFeatures): KernelFeatures {
   return {
-    memfd: works(probeMemfd),
-    pagemapScan: works(() => platform().canScanDirtyPages),
-    processMadvise: works(() => platform().decommitsManyInOneCall),
-    guardPages: works(() => platform().canGuardPages),
-    sharedZeroPage: works(() => withScratchPage(probeSharedZeroPage)),
+    memfd: before?.memfd === true || works(probeMemfd),
+    pagemapScan: before?.pagemapScan === true || works(() => platform().canScanDirtyPages),
+    processMadvise: before?.processMadvise === true || works(() => platform().decommitsManyInOneCall),
+    guardPages: before?.guardPages === true || works(() => platform().canGuardPages),
+    sharedZeroPage: before?.sharedZeroPage === true || works(() => withScratchPage(probeSharedZeroPage)),
   };
 }
 
@@ -68,11 +70,13 @@ function probeMemfd(): boolean {
   return true;
 }
 
+/** Without a view: koffi ends the process if a worker is terminated while it makes one. */
 function probeSharedZeroPage(address: number, byteLength: number): boolean {
-  platform().protect(address, byteLength, 'read');
-  const view = createView(address, byteLength);
-  const isZero = new Uint8Array(view)[0] === 0;
-  detachView(view);
+  const system = platform();
+  system.protect(address, byteLength, 'read');
+  const read = Uint8Array.of(1);
+  system.copyBytes(address, ffi().addressOf(read), 1);
+  const isZero = read[0] === 0;
   const upper = pagemapEntry(address, byteLength).readUInt32LE(PAGEMAP_ENTRY_BYTES / 2);
   return isZero && (upper & PRESENT) !== 0 && (upper & EXCLUSIVE) === 0;
 }

@@ -61,6 +61,7 @@ describe.runIf(process.arch === 'x64')('a kernel (numbers of calls are those of 
       guard: 'read',
       populate: 7,
       filesLostWithWorker: 0,
+      viewsOfFeatures: 0,
     });
   });
 
