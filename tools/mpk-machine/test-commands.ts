@@ -18,6 +18,7 @@ const SAME_ANYWHERE: readonly string[] = [
   'test/**/{soak,every-call-fails,in-place-failures,short-of-memory,under-pressure,slab,leak-net,guards}.test.ts',
   'test/{cli,core/hand}/**',
   'test/moving/**',
+  'test/threads/cut-anywhere.test.ts',
   // native-guest: what compares with V8, and what starts many processes and threads.
   'test/{argon2-browser,generated-c,hashes,like-v8,source-map}.test.ts',
   'test/{leaks,living-together,shown,workers}.test.ts',
