@@ -283,6 +283,34 @@ describe('events, limiters and signals', () => {
     await fc.assert(fc.asyncProperty(script, configs, live), { numRuns: laps(400) });
   });
 
+  it('never leave a waiter beside a slot that came free while a failed reset was told of', async () => {
+    const faulty = faultyMemory();
+    using pool = smallPool({ decommitBatchSize: 3, virtualMemory: faulty.virtualMemory });
+    const module = zeroModule(1);
+    const store = pool.openStore();
+    const [first, ...others] = Array.from({ length: NUM_SLOTS }, () => store.allocate({ module }));
+    // It waits for a batch to be dropped with, which the system refuses when the next one wants its slot.
+    first!.free();
+    for (const name of ['decommit', 'decommitMany'] as const) faulty.fail(name, 1);
+    let waited: Promise<PooledMemory> | undefined;
+    // Full, and the failure is not told of yet.
+    const wait = () => {
+      unsubscribe('guardstripe.memory-pool.allocate', wait);
+      waited = store.allocateAsync({ module });
+    };
+    const evict = () => others.splice(0).forEach((memory) => memory.free());
+    subscribe('guardstripe.memory-pool.allocate', wait);
+    subscribe('guardstripe.memory-pool.failure', evict);
+    try {
+      store.allocate({ module });
+      expect(others).toEqual([]);
+      expect(pool.metrics()).toMatchObject({ liveMemories: 2, waitingAllocations: 0 });
+      expect((await waited)?.freed).toBe(false);
+    } finally {
+      unsubscribe('guardstripe.memory-pool.failure', evict);
+    }
+  });
+
   it('never leave a waiter beside a slot that came free while the full stripe was told of', async () => {
     using pool = smallPool();
     const module = zeroModule(1);

@@ -90,12 +90,18 @@ export class Tenancies {
 
   /** The same as {@link Tenancies.tryAllocate}, but nobody who waits is overtaken, and a full stripe is not told of. */
   allocateIfFirst(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
-    if (this.#free.queue(tenancy.stripe).length > 0) return undefined;
-    try {
-      return this.#take(tenancy, template);
-    } finally {
-      this.settle();
-    }
+    let lease: Lease | undefined;
+    let isTold = false;
+    do {
+      if (this.#free.queue(tenancy.stripe).length > 0) return undefined;
+      try {
+        lease = this.#take(tenancy, template);
+      } finally {
+        isTold = this.settle();
+      }
+      // Who was told of a failed reset may have given something back, and there was nobody in line who would get it.
+    } while (lease === undefined && isTold);
+    return lease;
   }
 
   /** Waits for a slot, behind everybody else who does. Rejects at once where none will ever come. */
@@ -180,10 +186,12 @@ export class Tenancies {
     this.settle();
   }
 
-  /** Last in every operation that gives something back: who hears of it may do anything. */
-  settle(): void {
-    if (this.#recycler.failures.length > 0) this.#recycler.reportFailures();
+  /** Last in every operation that gives something back: who hears of it may do anything. Returns whether a failure was told of. */
+  settle(): boolean {
+    const isTold = this.#recycler.failures.length > 0;
+    if (isTold) this.#recycler.reportFailures();
     if (this.#free.due.size > 0) this.#free.serve();
+    return isTold;
   }
 
   /** Takes a slot if there is one; those in the decommit queue count. */
