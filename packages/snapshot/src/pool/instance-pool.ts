@@ -227,7 +227,8 @@ export class InstancePool<T> implements AsyncDisposable {
       throw reason;
     }
     dropped.unregister(hold);
-    this.#settle(place);
+    // Who waits is served on the turn of its own: V8 loses the answer of a promise if it ends the script in there.
+    this.#finish(place);
   }
 
   /** Its lease was dropped without release: somebody may still use the instance, so it is not taken back. */
@@ -268,9 +269,17 @@ export class InstancePool<T> implements AsyncDisposable {
         this.#return(place);
       }
     }
+    try {
+      this.#finish(place);
+    } finally {
+      this.#serve();
+    }
+  }
+
+  /** Gives up an instance that is not to be used again. */
+  #finish(place: Place<T>): void {
     if (place.state === 'discarding') this.#discard(place);
     else if (place.state === 'ending') this.#end(place);
-    else this.#serve();
   }
 
   /** The pool needs it no more; another may have it. */
@@ -290,7 +299,6 @@ export class InstancePool<T> implements AsyncDisposable {
       // It is given up already; the leak nets of what it holds try again.
     }
     this.#remove(place);
-    this.#serve();
     place.state = 'gone';
     this.#settings.onDiscard(discard?.reason, member.instance);
   }
