@@ -181,8 +181,10 @@ describe('MappingBudget', () => {
 
 describe('countMappings', () => {
   it('counts what the kernel lists', () => {
-    const lines = readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
-    expect(Math.abs(countMappings()! - lines)).toBeLessThan(50);
+    const listed = () => readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
+    const agrees = () => listed() === countMappings();
+    // V8 makes and gives up mappings at any time, on threads of its own: between two looks, but not between each two of so many.
+    expect(Array.from({ length: 100 }, agrees)).toContain(true);
   });
 });
 
