@@ -81,7 +81,8 @@ export class Interpreter {
       const result = vm.evalCode(script, 'request.js');
       const handle = result.error ?? result.value;
       const value: unknown = vm.dump(handle);
-      handle.dispose();
+      // That of a promise has been already.
+      if (handle.alive) handle.dispose();
       return result.error === undefined ? { ok: true, value } : { ok: false, error: describe(value) };
     } catch (cause) {
       throw new BrokenInterpreterError('The interpreter broke', { cause });
@@ -89,8 +90,9 @@ export class Interpreter {
   }
 }
 
+/** Name and message may be anything, also what no text can be made of. */
 function describe(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
-  const { name = 'Error', message = '' } = error as { name?: unknown; message?: unknown };
-  return `${String(name)}: ${String(message)}`;
+  const { name, message } = error as { name?: unknown; message?: unknown };
+  return `${typeof name === 'string' ? name : 'Error'}: ${typeof message === 'string' ? message : ''}`;
 }

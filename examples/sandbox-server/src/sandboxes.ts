@@ -1,4 +1,6 @@
 /** Where a request's script runs: two ways, to be compared. */
+import { setImmediate } from 'node:timers/promises';
+
 import { createInstancePool } from '@guardstripe/snapshot';
 
 import { BrokenInterpreterError, Interpreter, LIMITS, type Limits, type Outcome } from './interpreter.ts';
@@ -11,6 +13,14 @@ export interface Sandboxes extends AsyncDisposable {
 export const MODES = ['restored', 'fresh'] as const;
 export type Mode = (typeof MODES)[number];
 
+/**
+ * Scripts hold the thread. Between two of them it hears of new requests, and of clients that have gone: their request, its end and that
+ * of its connection come on three turns of the event loop.
+ */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 3; i++) await setImmediate();
+}
+
 /** Ours: interpreters with the library loaded, each restored after its script. */
 function restored(limits: Limits): Sandboxes {
   const pool = createInstancePool({
@@ -22,6 +32,8 @@ function restored(limits: Limits): Sandboxes {
   return {
     async run(script, signal) {
       using lease = await pool.acquire(signal === undefined ? {} : { signal });
+      await turns();
+      signal?.throwIfAborted();
       try {
         return lease.instance.run(script);
       } catch (error) {

@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 import type { Sandboxes } from './sandboxes.ts';
 
 const MAX_SCRIPT_BYTES = 64 * 1024;
+/** As much as a script can make, a client that reads slowly has the server keep. */
+const MAX_ANSWER_CHARACTERS = 2 ** 20;
 const MAX_WAIT_MS = 5000;
 
 /** A listening server, and where. */
@@ -39,7 +41,10 @@ async function answer(
   const script = await readBody(request);
   if (script === undefined)
     return reply(response, 413, { ok: false, error: `at most ${MAX_SCRIPT_BYTES} bytes` });
-  reply(response, 200, await sandboxes.run(script, AbortSignal.timeout(MAX_WAIT_MS)));
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(MAX_WAIT_MS)]);
+  reply(response, 200, await sandboxes.run(script, signal));
 }
 
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
@@ -53,6 +58,17 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
 }
 
 function reply(response: ServerResponse, status: number, body: unknown): void {
+  // Before the head is written: what fails here is answered with another head.
+  const text = JSON.stringify(body, bigIntAsText);
+  if (text.length > MAX_ANSWER_CHARACTERS) {
+    const error = `an answer of at most ${MAX_ANSWER_CHARACTERS} characters`;
+    return reply(response, status, { ok: false, error });
+  }
   response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
+  response.end(text);
+}
+
+/** JSON has none. */
+function bigIntAsText(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }

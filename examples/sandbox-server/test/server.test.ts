@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { runLoad } from '../src/load.ts';
@@ -53,6 +56,11 @@ const HOSTILE: readonly (readonly [what: string, script: string])[] = [
   ['symbols and interned strings', 'for (let i = 0; i < 1e5; i++) Symbol.for("s" + i); 1'],
   ['exceptions', 'throw { toString() { throw 1 }, get name() { throw 2 } }'],
   ['results that are odd', '({ get a() { globalThis.leak = 1; return this }, toJSON: null })'],
+  ['an answer that JSON has no word for', '10n'],
+  ['an answer that is longer than memory', '"x".repeat(2 ** 22)'],
+  ['a promise', 'Promise.resolve(10n)'],
+  ['a promise that is never kept', 'new Promise(() => {})'],
+  ['errors that no text can be made of', 'throw { name: { toString: null, valueOf: null }, message: [{}] }'],
   ['nothing', ''],
   ['no JavaScript', '%%% \u0000 \ud800'],
 ];
@@ -85,6 +93,11 @@ describe.each(MODES)('a server of sandboxes, %s', (mode) => {
     expect(await send('[1, { a: "ü" }]')).toEqual({ ok: true, value: [1, { a: 'ü' }] });
     expect(await send('throw new TypeError("no")')).toEqual({ ok: false, error: 'TypeError: no' });
     expect((await send('for (;;) {}')).error).toMatch(/interrupted/);
+    expect(await send('2n ** 64n')).toEqual({ ok: true, value: '18446744073709551616' });
+    expect(await send('(async () => [1])()')).toEqual({ ok: true, value: { type: 'fulfilled', value: [1] } });
+    expect(await send('new Promise(() => {})')).toEqual({ ok: true, value: { type: 'pending' } });
+    expect(await send('throw { name: { toString: null } }')).toEqual({ ok: false, error: 'Error: ' });
+    expect(await send('"x".repeat(2 ** 20)')).toMatchObject({ ok: false, error: expect.stringContaining('1048576') });
     const tooLong = await fetch(listening.url, { method: 'POST', body: ' '.repeat(70_000) });
     expect(tooLong.status).toBe(413);
   });
@@ -104,6 +117,34 @@ describe.each(MODES)('a server of sandboxes, %s', (mode) => {
     );
     for (let i = 1; i < looks.length; i += 2) expect(looks[i]).toEqual(before);
   });
+});
+
+it('runs no script of a client that has gone', async () => {
+  await using sandboxes = openSandboxes('restored', { timeMs: 50, memoryPages: 512 });
+  await sandboxes.run('1'); // makes the interpreters
+  const clients: Socket[] = [];
+  let numRun = 0;
+  const { server, url } = await listen({
+    async run(script, signal) {
+      const outcome = await sandboxes.run(script, signal);
+      // All of them leave while the first script runs.
+      if (numRun++ === 0) for (const client of clients) client.destroy();
+      return outcome;
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+  const script = 'for (;;) {}';
+  const request = `POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${script.length}\r\n\r\n${script}`;
+  for (let i = 0; i < 20; i++) clients.push(connect(Number(new URL(url).port), '127.0.0.1'));
+  await Promise.all(clients.map((client) => once(client, 'connect')));
+  for (const client of clients) client.write(request);
+  await Promise.all(clients.map((client) => once(client, 'close')));
+  const answer = await fetch(url, { method: 'POST', body: '1' });
+  expect(await answer.json()).toEqual({ ok: true, value: 1 });
+  // The one, the one that was its turn then, and the last.
+  expect(numRun).toBeLessThan(6);
+  server.close();
+  server.closeAllConnections();
 });
 
 describe('the load run', () => {
