@@ -97,7 +97,10 @@ describe.each(MODES)('a server of sandboxes, %s', (mode) => {
     expect(await send('(async () => [1])()')).toEqual({ ok: true, value: { type: 'fulfilled', value: [1] } });
     expect(await send('new Promise(() => {})')).toEqual({ ok: true, value: { type: 'pending' } });
     expect(await send('throw { name: { toString: null } }')).toEqual({ ok: false, error: 'Error: ' });
-    expect(await send('"x".repeat(2 ** 20)')).toMatchObject({ ok: false, error: expect.stringContaining('1048576') });
+    expect(await send('"x".repeat(2 ** 20)')).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('1048576'),
+    });
     const tooLong = await fetch(listening.url, { method: 'POST', body: ' '.repeat(70_000) });
     expect(tooLong.status).toBe(413);
   });

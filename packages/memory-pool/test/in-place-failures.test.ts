@@ -7,7 +7,13 @@
 import { SystemError } from '@guardstripe/mmap';
 import { laps, sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
-import type { MemoryPool, MemoryPoolConfig, PooledMemory, PoolModule } from '../src/index.js';
+import {
+  ModuleClosedError,
+  type MemoryPool,
+  type MemoryPoolConfig,
+  type PooledMemory,
+  type PoolModule,
+} from '../src/index.js';
 import { faultyMemory, type Errno, type FaultyMemory, type Primitive } from './support/fault-injection.js';
 import {
   checkBooks,
@@ -175,4 +181,20 @@ describe.each(sampled(Object.entries(CONFIGS)))('a pool %s', (_, config) => {
     expect(refused.length).toBeGreaterThan(10);
     expect(new Set(refused).size).toBeGreaterThan(3);
   });
+});
+
+it('a discard whose image the system does not map says so, and not that the module is closed', () => {
+  const faulty = faultyMemory();
+  using module = imageModule(0xa1, { virtualMemory: faulty.virtualMemory });
+  using pool = smallPool();
+  using store = pool.openStore();
+  faulty.fail('mapFile', Infinity);
+  const memory = store.allocate({ module });
+  scribble(memory);
+  expect(() => memory.discard(5, PAGE)).toThrow(expect.objectContaining({ code: 'ENOMEM' }) as Error);
+  faulty.heal();
+  memory.discard(0, memory.byteLength);
+  expectBytes(memory, imageBytes(0xa1));
+  module.close();
+  expect(() => memory.discard(5, PAGE)).toThrow(ModuleClosedError);
 });

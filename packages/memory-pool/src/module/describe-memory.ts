@@ -73,7 +73,7 @@ export function describeMemory(description: MemoryDescription, options: Describe
   }
   if (contents !== undefined)
     throw invalidArgValue('description.contents', 'cannot be given together with a file', contents);
-  return withFile(file, offset ?? 0, byteLength, (open) => describeFile(given, open, virtualMemory));
+  return withFile(file, offset, byteLength, (open) => describeFile(given, open, virtualMemory));
 }
 
 function checkDescription(description: unknown): void {
@@ -144,8 +144,8 @@ function planMemory(
 ): Planned {
   checkBytes(contentsOffset, 'description.contentsOffset', 0, MAX_PAGES * WASM_PAGE_BYTES);
   const end = contentsOffset + (contentsBytes ?? 0);
-  const initialPages =
-    initial ?? (contentsBytes === undefined ? undefined : Math.ceil(end / WASM_PAGE_BYTES));
+  const reachedPages = contentsBytes === undefined ? undefined : Math.ceil(end / WASM_PAGE_BYTES);
+  const initialPages = initial === undefined ? reachedPages : initial;
   checkPageCount(initialPages, 'description.initial');
   checkPageCount(maximum, 'description.maximum');
   checkInteger(initialPages, 'description.initial', 0, MAX_PAGES);

@@ -95,7 +95,7 @@ function descriptorOf(source: unknown): number | undefined {
   return fd;
 }
 
-function partOf(fd: number, name: string, offset: unknown, byteLength: unknown): OpenFile {
+function partOf(fd: number, name: string, offset: unknown = 0, byteLength?: unknown): OpenFile {
   const before = fstatSync(fd, { bigint: true });
   if (!before.isFile()) throw invalidArgValue('description.file', 'must be a regular file', name);
   const fileBytes = Number(before.size);

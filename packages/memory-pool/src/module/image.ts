@@ -58,6 +58,8 @@ export class ImageFile {
   #image: MemoryImage | undefined;
   #place: JointImageHandle | undefined;
   #mapping: Mmap | undefined;
+  /** Why there is no mapping, if it was tried. */
+  #refusal: SystemError | undefined;
   readonly #others: readonly ImageFile[];
   /** Its own module, and files whose images lie in it, too. */
   #users = 1;
@@ -171,6 +173,11 @@ export class ImageFile {
     return this.#mapping;
   }
 
+  /** Why {@link ImageFile.pages} are not to be had of a file that is open. */
+  get refusal(): SystemError | undefined {
+    return this.pages === undefined ? this.#refusal : undefined;
+  }
+
   /** Closes the file. Live memories keep their images until they are freed; free slots let go of theirs now. */
   close(): void {
     this.contents = undefined;
@@ -207,6 +214,7 @@ export class ImageFile {
       });
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
+      this.#refusal = error;
       return undefined;
     }
   }
@@ -273,6 +281,13 @@ export class PoolImage {
     }
     // Frozen, and so checked once.
     return (this.#toRestore = Object.freeze(images));
+  }
+
+  /** Why the system does not give the bytes of an image whose module is open. */
+  get refusal(): SystemError | undefined {
+    if (this.closed) return undefined;
+    for (const { file } of this.parts) if (file.refusal !== undefined) return file.refusal;
+    return undefined;
   }
 
   /** The image's bytes as long as no file was made of them. */

@@ -103,7 +103,8 @@ export class SlotReset {
   discard(slot: number, offset: number, byteLength: number, mayDrop: boolean): number {
     const restorer = this.#aim(slot);
     if (restorer !== undefined) return restorer.discard(offset, byteLength, { drop: mayDrop });
-    throw new ModuleClosedError('discard a part of a memory');
+    const image = this.#images.get(this.#records.imageId(slot));
+    throw image?.refusal ?? new ModuleClosedError('discard a part of a memory');
   }
 
   /** Pages of a live slot that may differ from its start; nothing where its start bytes cannot be had. */

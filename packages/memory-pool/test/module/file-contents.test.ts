@@ -271,6 +271,8 @@ describe('what is no file', () => {
     ['ERR_OUT_OF_RANGE', { maximum: 3 }],
     ['ERR_OUT_OF_RANGE', { contentsOffset: 2 ** 32 }],
     ['ERR_INVALID_ARG_TYPE', { offset: '0' }],
+    ['ERR_INVALID_ARG_TYPE', { offset: null }],
+    ['ERR_INVALID_ARG_TYPE', { initial: null }],
     ['ERR_INVALID_ARG_TYPE', { byteLength: 5n }],
     ['ERR_INVALID_ARG_VALUE', { contents: new Uint8Array(1) }],
     ['ERR_INVALID_ARG_VALUE', { bytelength: 5 }],
