@@ -93,13 +93,14 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Doubles until a turn is long enough, which also gives the compiler time to do its work. The best of three is taken for long
- * enough: what happens once (a library that loads, a collection) would leave turns of a few iterations, and measure itself.
+ * Doubles until a turn is long enough, which also gives the compiler time to do its work. The best of five is taken for long
+ * enough: what happens now and then (a library that loads, a collection, a range that is no longer watched, pruned, and watched
+ * again, which takes three restores) would leave turns of a few iterations, and measure itself.
  */
 async function calibrate(contender: Contender, turnMs: number): Promise<number> {
   for (let iterations = 1; ; iterations *= 2) {
     let ms = Infinity;
-    for (let turn = 0; turn < 3 && ms >= turnMs / 2; turn++)
+    for (let turn = 0; turn < 5 && ms >= turnMs / 2; turn++)
       ms = Math.min(ms, (await contender.time(iterations)) / 1e6);
     if (ms >= turnMs / 2) return Math.max(1, Math.round((iterations * turnMs) / ms));
   }

@@ -27,6 +27,7 @@ export const PRIMITIVES = [
   'scanPages',
   'scanOwnPages',
   'scanWrittenPages',
+  'scanUnwrittenPages',
   'watchWrites',
   'unwatchWrites',
   'protectWrittenPages',

@@ -126,6 +126,11 @@ export interface VirtualMemory {
    * when `into` is full.
    */
   scanWrittenPages(address: number, byteLength: number, into: PageRuns): void;
+  /**
+   * Finds pages of a watched range that are in memory, hold bytes of their own, and were not written since they were protected. Stops
+   * when `into` is full.
+   */
+  scanUnwrittenPages(address: number, byteLength: number, into: PageRuns): void;
   /** Protects again, in a watched range, every page that {@link VirtualMemory.scanWrittenPages} would report. */
   protectWrittenPages(address: number, byteLength: number): void;
   /** Whether single pages can be closed inside of a mapping: `MADV_GUARD_INSTALL`, Linux 6.13. */

@@ -25,3 +25,8 @@ export const FAULT_FILE = 250;
 /** A page of a watched range: looked at once, and once more to protect it. Then a first write. */
 export const WATCH_PASS = 3.5;
 export const WATCH_WRITE = 1000;
+/** A page of a range that is watched no more, and then again. */
+export const WATCH_CHANGE = 60;
+/** A page that lay idle: compared with its start, and its memory given back. */
+export const COMPARE = 300;
+export const DROP_OWN = 300;

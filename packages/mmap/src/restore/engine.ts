@@ -324,15 +324,18 @@ export class Engine {
     const over = watch.writeBack(base, manyRuns);
     if (over === 'refused') return false;
     if (over !== 'all') this.#dropFrom(base, over);
-    else if (this.#watchesOn()) watch.protectAgain(base);
+    else if (this.#watchesOn(base)) watch.protectAgain(base);
     else watch.end();
     return true;
   }
 
-  #watchesOn(): boolean {
+  #watchesOn(base: number): boolean {
+    const { watch, maxResidentBytes } = this;
+    if (watch.bytes > maxResidentBytes && !watch.trim(base, manyRuns)) return false;
     if (!this.#allowed.scan) return true;
-    if (this.watch.bytes > this.maxResidentBytes) return false;
+    if (watch.bytes > maxResidentBytes) return false;
     const writtenPages = this.target.result.bytesWritten / this.#pageBytes;
-    return this.#policy.watchesOn(writtenPages, this.#rangePages, this.#copyCost);
+    const heldPages = watch.bytes / this.#pageBytes;
+    return this.#policy.watchesOn(writtenPages, heldPages, this.#rangePages, this.#copyCost);
   }
 }

@@ -14,14 +14,17 @@
  * all before with its own restore; where that proves wrong, since it is back soon, patience grows.
  */
 import {
+  COMPARE,
   DROP,
   DROP_CALL,
+  DROP_OWN,
   FAULT_FILE,
   FAULT_OWN,
   FAULT_ZERO,
   PASS_FILE,
   PASS_ZERO,
   SCAN_CALL,
+  WATCH_CHANGE,
   WATCH_PASS,
   WATCH_WRITE,
   WRITE_BACK,
@@ -87,8 +90,9 @@ export class RestorePolicy {
   #lookFor = 0;
   /** Pages that came on top since. */
   #freshSince = 0;
-  /** The load that watching began with, and its price. */
+  /** The load that watching began with, its own pages, and its price. */
   #watchedLoad = 0;
+  #watchedOwn = 0;
   #watchedPrice = 0;
   /** Whether the next scan prunes in any case. */
   #wasWatched = false;
@@ -176,7 +180,8 @@ export class RestorePolicy {
   /** The range was pruned: of its own pages `keptPages` are left. */
   pruned(keptPages: number): void {
     this.#lookFor = this.#load === 0 ? 0 : Math.ceil(this.#price / this.#load);
-    this.#prunedOwn = this.#staleOwn;
+    // What was written under watch was no load: only scans write it back again and again.
+    this.#prunedOwn = this.#wasWatched ? Math.min(this.#staleOwn, this.#watchedOwn) : this.#staleOwn;
     this.#freshSince = 0;
     this.#prunedPassed = this.#passed;
     this.#kept = keptPages;
@@ -216,6 +221,7 @@ export class RestorePolicy {
   /** Watching began. */
   watchBegan(): void {
     this.#watchedLoad = this.#load;
+    this.#watchedOwn = this.#staleOwn;
     this.#watchedPrice = this.#price;
     this.#paidOwn = 0;
     this.#paidPassed = 0;
@@ -223,14 +229,16 @@ export class RestorePolicy {
   }
 
   /**
-   * Decides whether a range is watched on, of which `written` pages were written. Without watching, each restore would copy for
-   * `copied` nanoseconds what only copying brings back. Pruning needs a scan: it is the next restore that does it.
+   * Decides whether a range is watched on, of which `written` pages were written, and that holds at most `held` pages of its own.
+   * Without watching, each restore would copy for `copied` nanoseconds what only copying brings back. Pruning needs a scan: it is
+   * the next restore that does it, and it compares and drops all that was written since watching began.
    */
-  watchesOn(written: number, rangePages: number, copied: number): boolean {
+  watchesOn(written: number, held: number, rangePages: number, copied: number): boolean {
     this.#learn(written);
     if (this.#watchCost(rangePages) > MARGIN * (this.#watchedLoad + copied)) return false;
     this.#paidPassed += rangePages * WATCH_PASS + 2 * SCAN_CALL;
-    if (copied > 0 || this.#paidPassed <= Math.max(this.#patience, 1) * this.#watchedPrice) return true;
+    const price = this.#watchedPrice + rangePages * WATCH_CHANGE + held * (COMPARE + DROP_OWN);
+    if (copied > 0 || this.#paidPassed <= Math.max(this.#patience, 1) * price) return true;
     this.#wasWatched = true;
     return false;
   }

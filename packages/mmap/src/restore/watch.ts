@@ -81,6 +81,36 @@ export class Watch {
     return 'all';
   }
 
+  /**
+   * Drops the range's own pages in memory that were not written since the last restore; what was is to be protected afterwards. False
+   * if the system refused: any of them may be gone then. `runs` is written over.
+   */
+  trim(base: number, runs: PageRuns): boolean {
+    const { contents, range, result, virtualMemory } = this.#target;
+    let bytesDropped = 0;
+    try {
+      for (const { start, end } of contents.droppables) {
+        const upTo = base + Math.min(end, range.byteLength);
+        for (let at = base + start; at < upTo; at = runs.walkEnd) {
+          virtualMemory.scanUnwrittenPages(at, upTo - at, runs);
+          const { starts, ends: byteLengths, count } = runs;
+          for (let i = 0; i < count; i++) {
+            byteLengths[i]! -= starts[i]!;
+            bytesDropped += byteLengths[i]!;
+          }
+          if (count > 0) virtualMemory.decommitMany(starts, byteLengths, count);
+        }
+      }
+    } catch (error) {
+      this.#target.refused(error);
+      return false;
+    }
+    result.bytesDropped += bytesDropped;
+    this.bytes = Math.min(contents.unmappedBytes + result.bytesWritten, range.byteLength);
+    result.bytesResident = this.bytes;
+    return true;
+  }
+
   /** After the copying, whose own writes would be noted else. */
   protectAgain(base: number): void {
     const target = this.#target;

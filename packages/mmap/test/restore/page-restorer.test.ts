@@ -5,14 +5,13 @@ import { describe, expect, it } from 'vitest';
 import {
   memoryImage,
   Mmap,
-  MmapBusyError,
   MmapClosedError,
   PageRestorer,
   platform,
-  type RestorerImage,
   type RestoreStrategy,
 } from '../../src/index.js';
 import { FaultyMemory } from '../support/faulty.js';
+import { expectSame, imageBytes, scene } from '../support/scene.js';
 
 const { pageSize } = platform();
 const STRATEGIES = (['scan', 'watch', 'copy', 'drop'] as const).filter((strategy) =>
@@ -23,44 +22,6 @@ const CHOICES: readonly (readonly RestoreStrategy[])[] = [
   STRATEGIES,
   STRATEGIES.filter((strategy) => strategy !== 'watch'),
 ];
-
-/** Pages that cannot be told from zeros by their first byte alone. */
-function imageBytes(numPages: number, seed: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(numPages * pageSize).map((_, i) => (i * 31 + seed) & 255);
-}
-
-interface Scene extends Disposable {
-  readonly map: Mmap;
-  readonly bytes: Uint8Array;
-  readonly start: Uint8Array;
-  readonly images: readonly RestorerImage[];
-}
-
-/** A map whose pages are zeros and images, and what it started as. */
-function scene(numPages: number, parts: readonly { page: number; pages: number; mapped: boolean }[]): Scene {
-  const map = Mmap.anonymous(numPages * pageSize);
-  const start = new Uint8Array(numPages * pageSize);
-  const images = parts.map(({ page, pages, mapped }) => {
-    const bytes = imageBytes(pages, page);
-    const offset = page * pageSize;
-    start.set(bytes, offset);
-    if (mapped) {
-      using image = memoryImage(bytes);
-      map.mapImageAt(image, offset);
-    }
-    return { offset, bytes, mapped };
-  });
-  const bytes = new Uint8Array(map.view());
-  for (const { offset, bytes: image, mapped } of images) if (!mapped) bytes.set(image, offset);
-  return { map, bytes, start, images, [Symbol.dispose]: () => map.close() };
-}
-
-function expectSame(actual: Uint8Array, expected: Uint8Array): void {
-  // Far faster than toEqual on a megabyte, and it says where.
-  if (Buffer.compare(actual, expected) === 0) return;
-  const at = actual.findIndex((byte, i) => byte !== expected[i]);
-  expect.fail(`byte ${at} (page ${Math.floor(at / pageSize)}) is ${actual[at]}, not ${expected[at]}`);
-}
 
 const NUM_PAGES = 48;
 const partsArbitrary = fc.constantFrom(
@@ -344,46 +305,12 @@ describe('PageRestorer', () => {
   });
 });
 
-describe.runIf(PageRestorer.isSupported('watch'))(
-  'watching writes (skipped where userfaultfd is refused)',
-  () => {
-    it('finds what was written since, and nothing that was put back', () => {
-      using map = Mmap.anonymous(64 * pageSize);
-      const bytes = new Uint8Array(map.view());
-      using restorer = new PageRestorer({ map }, { strategies: ['watch'], clean: true });
-      expect(restorer.watching).toBe(true);
-      for (let round = 0; round < 10; round++) {
-        const pages = [round, 2 * round + 20, 63];
-        for (const page of pages) bytes[page * pageSize] = 1;
-        expect(restorer.changedBytes()).toBe(new Set(pages).size * pageSize);
-        expect(restorer.restore()).toMatchObject({
-          strategy: 'watch',
-          bytesWritten: new Set(pages).size * pageSize,
-        });
-        expect(restorer.changedBytes()).toBe(0);
-      }
-    });
-
-    it('keeps its map where it is', () => {
-      using map = Mmap.anonymous(4 * pageSize);
-      using restorer = new PageRestorer({ map }, { strategies: ['watch'], clean: true });
-      expect(() => map.resize(8 * pageSize)).toThrow(MmapBusyError);
-      restorer.unwatch();
-      map.resize(8 * pageSize);
-      restorer.setRange({ map });
-      new Uint8Array(map.view()).fill(1);
-      restorer.restore();
-      expect(restorer.watching).toBe(true);
-      expect(new Uint8Array(map.view()).every((byte) => byte === 0)).toBe(true);
-    });
-  },
-);
-
 describe('a PageRestorer that the system refuses', () => {
   const CALLS = [
     'scanPages',
     'scanOwnPages',
     'scanWrittenPages',
+    'scanUnwrittenPages',
     'protectWrittenPages',
     'watchWrites',
     'unwatchWrites',

@@ -62,6 +62,11 @@ export interface PageWalks {
    * counts pages that are not there, where there is a page table for them and no protection.
    */
   readonly written: (address: number, byteLength: number, into: PageRuns) => void;
+  /**
+   * Reports own pages in memory that are write-protected, as {@link PageKind.OWN}. Not those in swap: they look like pages that are
+   * nowhere, of which the kernel only remembers that they are protected.
+   */
+  readonly unwritten: (address: number, byteLength: number, into: PageRuns) => void;
   /** Write-protects again what {@link PageWalks.written} would report. */
   readonly protect: (address: number, byteLength: number) => void;
 }
@@ -123,6 +128,11 @@ export function pageWalks(kernelRelease = release()): PageWalks {
     },
     written(address, byteLength, into) {
       ask(0, PAGE_IS_WRITTEN, 0, returned);
+      find(address, byteLength, into);
+    },
+    unwritten(address, byteLength, into) {
+      const others = PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PFNZERO;
+      ask(others, others | PAGE_IS_PRESENT, 0, 0);
       find(address, byteLength, into);
     },
     protect(address, byteLength) {

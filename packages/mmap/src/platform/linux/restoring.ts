@@ -21,6 +21,7 @@ export type RestorePrimitives = MovePrimitives &
     | 'watchWrites'
     | 'unwatchWrites'
     | 'scanWrittenPages'
+    | 'scanUnwrittenPages'
     | 'protectWrittenPages'
   >;
 
@@ -47,6 +48,7 @@ export function restorePrimitives(
     watchWrites: (address, byteLength) => watching(address, byteLength).watch(address, byteLength),
     unwatchWrites: (address, byteLength) => watching(address, byteLength).unwatch(address, byteLength),
     scanWrittenPages: (address, byteLength, into) => walks().written(address, byteLength, into),
+    scanUnwrittenPages: (address, byteLength, into) => walks().unwritten(address, byteLength, into),
     protectWrittenPages: (address, byteLength) => walks().protect(address, byteLength),
     ...moves(),
   };

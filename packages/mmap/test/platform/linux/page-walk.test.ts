@@ -68,8 +68,12 @@ describe('each run is found once', () => {
       const starts = write(map, numRuns);
       for (const room of ROOMS.filter((each) => each > 1 || numRuns < 200))
         expect(walked(map, room, (...range) => system.scanWrittenPages(...range))).toEqual(starts);
+      const unwritten: typeof system.scanPages = (...range) => system.scanUnwrittenPages(...range);
+      expect(walked(map, 128, unwritten)).toEqual([]);
       system.protectWrittenPages(map.address, map.byteLength);
       expect(walked(map, 128, (...range) => system.scanWrittenPages(...range))).toEqual([]);
+      for (const room of ROOMS.filter((each) => each > 1 || numRuns < 200))
+        expect(walked(map, room, unwritten)).toEqual(starts);
       system.unwatchWrites(map.address, map.byteLength);
     })(context),
   );
