@@ -6,6 +6,7 @@
  */
 import { CallOnStackError } from '../errors.js';
 import { callSites, type Frame } from './call-sites.js';
+import { mayUseOneOf } from './memories-of.js';
 import type { Target } from './target.js';
 import { kindOf, webAssembly } from './webassembly.js';
 
@@ -37,7 +38,7 @@ const PROBE_MODULE = Uint8Array.of(
 
 /**
  * @throws {@link CallOnStackError} if a frame on the stack belongs to an instance of the target, or to one that may use a memory of
- *   it: one that has none of its own to show. Also where that cannot be seen.
+ *   it: one that has or imports one. Also where that cannot be seen.
  */
 export function assertNoCallOnStack(target: Target): void {
   const seen = (view ??= probe()) ?? 'all';
@@ -96,11 +97,8 @@ function unseen(reason: string): CallOnStackError {
 function mayUse(instance: object, target: Target): boolean {
   const exported = webAssembly().exportsOf(instance);
   if (target.roots.includes(instance) || target.roots.includes(exported)) return true;
-  let hasOtherMemory = false;
-  for (const value of Object.values(exported)) {
-    if (kindOf(value) !== 'memory') continue;
-    if (target.memories.includes(value as Target['memories'][number])) return true;
-    hasOtherMemory = true;
-  }
-  return !hasOtherMemory;
+  const shown: readonly unknown[] = target.memories;
+  return (
+    Object.values(exported).some((value) => shown.includes(value)) || mayUseOneOf(target.memories, instance)
+  );
 }

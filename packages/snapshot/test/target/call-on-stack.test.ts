@@ -128,6 +128,7 @@ describe('from within a call into the instance', () => {
       expect(() => state?.restore()).toThrow(onStack);
       await Promise.resolve();
       // Suspended: the stack that can be seen is empty. This is what the documentation leaves to the caller.
+      state?.restore();
       seen.push('suspended');
     });
     const { instance, exports } = instantiate(undefined, { host });
