@@ -59,6 +59,7 @@ export interface Settings {
   readonly virtualMemory: VirtualMemory | undefined;
 }
 
+const FORK_NAMES = ['module', 'tablesAsMade'] as const;
 const NAMES = ['method', 'threadsAtRest', 'callsAtRest', 'module', 'virtualMemory'] as const;
 
 /** Checks the options of `snapshot()`; `name` is what errors call them. */
@@ -74,9 +75,12 @@ export function readSnapshotOptions(options: unknown, name = 'options'): Setting
   return { method, threadsAtRest, callsAtRest, module, virtualMemory };
 }
 
+const FORK_DEFAULTS: ForkSettings = { module: undefined, tablesAsMade: false };
+
 /** Checks the options of `restoreInto()`. */
 export function readRestoreIntoOptions(options: unknown): ForkSettings {
-  const { module, tablesAsMade = false } = readOptions(options, ['module', 'tablesAsMade']);
+  if (options === undefined) return FORK_DEFAULTS;
+  const { module, tablesAsMade = false } = readOptions(options, FORK_NAMES);
   checkModule(module, 'options.module');
   checkBoolean(tablesAsMade, 'options.tablesAsMade');
   return { module, tablesAsMade };

@@ -69,25 +69,29 @@ function compareShapes(state: SavedState, other: Target): void {
   const { shape } = state;
   if (shape.length !== other.shape.length)
     throw new WrongTargetError(`it has ${other.shape.length} exports, not ${shape.length}`);
-  shape.forEach((expected, i) => {
+  for (let i = 0; i < shape.length; i++) {
+    const expected = shape[i]!;
     const found = other.shape[i]!;
     if (!isSameShape(expected, found))
       throw new WrongTargetError(`export ${i} is ${describe(found)}, not ${describe(expected)}`);
-  });
-  // One that is exported twice here may be two there.
-  const counts = [
-    ['memories', state.memories, other.memories],
-    ['mutable globals', state.globals, other.globals],
-    ['tables', state.tables, other.tables],
-  ] as const;
-  for (const [what, expected, found] of counts) {
-    if (found.length !== expected.length)
-      throw new WrongTargetError(`it has ${found.length} different ${what}, not ${expected.length}`);
   }
+  // One that is exported twice here may be two there.
+  compareCounts('memories', state.memories, other.memories);
+  compareCounts('mutable globals', state.globals, other.globals);
+  compareCounts('tables', state.tables, other.tables);
   state.areShared.forEach((shared, i) => {
     if (other.areShared[i] !== shared)
       throw new WrongTargetError(`memory ${i} is ${shared ? 'not ' : ''}shared`);
   });
+}
+
+function compareCounts(
+  what: string,
+  expected: { readonly length: number },
+  found: { readonly length: number },
+): void {
+  if (found.length !== expected.length)
+    throw new WrongTargetError(`it has ${found.length} different ${what}, not ${expected.length}`);
 }
 
 function isSameShape(left: ExportShape, right: ExportShape): boolean {

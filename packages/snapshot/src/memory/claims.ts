@@ -11,17 +11,19 @@ const OWN = Symbol('owner');
 
 type Owners = WeakMap<object, symbol>;
 
+let owners: Owners | undefined;
+
 /** On `process`, which realms of one thread share, unlike `globalThis`. */
 function ownersOfThread(): Owners {
   const host: object = typeof process === 'object' ? process : globalThis;
-  let owners = Reflect.get(host, KEY) as Owners | undefined;
-  if (owners === undefined) Object.defineProperty(host, KEY, { value: (owners = new WeakMap()) });
-  return owners;
+  let found = Reflect.get(host, KEY) as Owners | undefined;
+  if (found === undefined) Object.defineProperty(host, KEY, { value: (found = new WeakMap()) });
+  return found;
 }
 
 /** Whether the memory is this copy's, now and from now on. */
 export function claim(memory: object): boolean {
-  const owners = ownersOfThread();
+  owners ??= ownersOfThread();
   const owner = owners.get(memory);
   if (owner === undefined) owners.set(memory, OWN);
   return owner === undefined || owner === OWN;

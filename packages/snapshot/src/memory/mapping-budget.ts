@@ -10,13 +10,9 @@ let limit: number | undefined;
 /** Where the process has no state that its threads share: those of this thread. */
 let own = 0;
 
-function used(): number {
-  return processState()?.mappings ?? own;
-}
-
-function add(mappings: number): void {
+function add(mappings: number, state = processState()): void {
   own += mappings;
-  processState()?.addMappings(mappings);
+  state?.addMappings(mappings);
 }
 
 /** The mappings of one memory. */
@@ -37,13 +33,14 @@ export class LaidMappings {
   /** Takes another number of them; false if the process has too many. */
   change(mappings: number): boolean {
     const more = mappings - this.#held.mappings;
+    const state = processState();
     if (more > 0) {
       limit ??= (host().maxMapCount ?? Infinity) * LIMIT_PART;
-      if (used() + more > limit) return false;
+      if ((state?.mappings ?? own) + more > limit) return false;
     }
     // What is given back is never more than what was counted, wherever this is cut off.
     this.#held.mappings = Math.min(this.#held.mappings, mappings);
-    add(more);
+    add(more, state);
     this.#held.mappings = mappings;
     return true;
   }

@@ -98,8 +98,10 @@ export function resolveTarget(
 }
 
 export function isShared(memory: MemoryLike): boolean {
+  const buffer = webAssembly().bufferOf(memory);
+  if (Object.getPrototypeOf(buffer) === ArrayBuffer.prototype) return false;
   // By its tag: it may be of another realm.
-  return Object.prototype.toString.call(webAssembly().bufferOf(memory)) === '[object SharedArrayBuffer]';
+  return Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]';
 }
 
 function addPart(parts: Parts, part: unknown, name: string): void {
@@ -138,7 +140,9 @@ function isExports(part: unknown): part is object {
 
 function addExports(parts: Parts, exported: object): void {
   addOnce(parts.roots, exported);
-  for (const [name, value] of Object.entries(exported)) addExport(parts, name, value);
+  const values = exported as Readonly<Record<string, unknown>>;
+  // Half as long as over entries.
+  for (const name of Object.keys(values)) addExport(parts, name, values[name]);
 }
 
 function addOnce<T>(list: T[], value: T): void {
