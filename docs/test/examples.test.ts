@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { sampled } from '@guardstripe/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCodeBlocks, findCommands } from '../site/code-blocks.js';
 
@@ -40,7 +41,7 @@ describe('the examples in the documentation', () => {
     return undefined;
   };
 
-  it.for(examples)('runs as it stands: $where', ({ where, code, page }, context) => {
+  it.for(sampled(examples))('runs as it stands: $where', ({ where, code, page }, context) => {
     const obstacle = code.includes('koffi') ? obstacleOf(page) : undefined;
     if (obstacle !== undefined) {
       if (process.env['GUARDSTRIPE_FORBID_SKIPS'] === '1') throw new Error(obstacle);

@@ -10,7 +10,7 @@ import type { ProcessState } from './support/process-state.ts';
 
 const CHILD = join(import.meta.dirname, 'fixtures', 'many-traps.ts');
 const LAPS = 5;
-const TRAPS_PER_LAP = laps(20_000, 5000);
+const TRAPS_PER_LAP = laps(20_000, 2000);
 
 interface Held extends ProcessState {
   /** By malloc, and not freed. */

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSupported } from '@guardstripe/mpk';
+import { sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { ByteTable } from '../src/byte-table.ts';
 
@@ -66,7 +67,7 @@ describe('the recipes', () => {
     expect(readFileSync(join(FOLDER, name), 'utf8').split('\n').length - 1).toBeLessThan(100);
   });
 
-  it.each(Object.entries(RECIPES))('%s runs, and says what it must', (name, facts) => {
+  it.each(sampled(Object.entries(RECIPES)))('%s runs, and says what it must', (name, facts) => {
     const { status, stdout, stderr } = run(name);
     expect(stderr).toBe('');
     let rest = stdout;

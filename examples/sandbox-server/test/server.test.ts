@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
+import { sampled } from '@guardstripe/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { runLoad } from '../src/load.ts';
@@ -105,7 +106,7 @@ describe.each(MODES)('a server of sandboxes, %s', (mode) => {
     expect(tooLong.status).toBe(413);
   });
 
-  it.each(HOSTILE)('no later request sees what was done to %s', async (_, script) => {
+  it.each(sampled(HOSTILE))('no later request sees what was done to %s', async (_, script) => {
     const before = await send(LOOK);
     expect(before.ok).toBe(true);
     await send(script);

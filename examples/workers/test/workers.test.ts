@@ -34,20 +34,23 @@ describe.each(sampled(MODES))('memories from: %s', (mode) => {
 });
 
 describe('a worker that dies', () => {
-  it.each(['throw', 'loop'])('of a request that ends in a %s takes nobody else along', async (how) => {
-    server = await WorkerServer.start({ mode: 'shared', ...OPTIONS });
-    const { url } = server;
-    const deadly = Array.from({ length: OPTIONS.workers }, (_, n) => ask(agent, `${url}/1/${n}/${how}`));
-    expect((await Promise.all(deadly)).map(({ status }) => status)).toEqual([500, 500, 500]);
-    await until(() => server!.workers === OPTIONS.workers);
-    expect(server.died).toBe(OPTIONS.workers);
-    for (let n = 0; n < 3 * OPTIONS.totalSlots; n++) {
-      const tenant = n % NUM_TENANTS;
-      const { text } = await ask(agent, `${url}/${tenant}/${n}`);
-      expect(text).toBe(expected(tenant, n));
-    }
-    await until(() => server!.liveMemories === 0);
-  });
+  it.each(sampled(['throw', 'loop']))(
+    'of a request that ends in a %s takes nobody else along',
+    async (how) => {
+      server = await WorkerServer.start({ mode: 'shared', ...OPTIONS });
+      const { url } = server;
+      const deadly = Array.from({ length: OPTIONS.workers }, (_, n) => ask(agent, `${url}/1/${n}/${how}`));
+      expect((await Promise.all(deadly)).map(({ status }) => status)).toEqual([500, 500, 500]);
+      await until(() => server!.workers === OPTIONS.workers);
+      expect(server.died).toBe(OPTIONS.workers);
+      for (let n = 0; n < 3 * OPTIONS.totalSlots; n++) {
+        const tenant = n % NUM_TENANTS;
+        const { text } = await ask(agent, `${url}/${tenant}/${n}`);
+        expect(text).toBe(expected(tenant, n));
+      }
+      await until(() => server!.liveMemories === 0);
+    },
+  );
 
   it('is asked for nothing that is no request', async () => {
     server = await WorkerServer.start({ mode: 'shared', ...OPTIONS });

@@ -87,13 +87,16 @@ const SCENES: readonly Scene[] = [
 ];
 
 describe.each(Object.entries(WAYS))('where slots are closed by %s', (_, way) => {
-  it.each(SCENES)('the kernel reads $name for native code, and nothing outside', ({ how, ...scene }) => {
-    const inside = Object.entries(scene.inside).map(([offset, byte]) => [Number(offset), byte] as const);
-    const offsets = [...inside.map(([offset]) => offset), ...scene.outside];
-    const expected = [...inside.map(([, byte]) => `read ${byte}`), ...scene.outside.map(() => 'EFAULT')];
-    const { signal, stdout } = touch(offsets, ...way, ...how, 'asked');
-    expect({ signal, found: stdout.split('\n') }).toEqual({ signal: null, found: expected });
-  });
+  it.each(sampled(SCENES))(
+    'the kernel reads $name for native code, and nothing outside',
+    ({ how, ...scene }) => {
+      const inside = Object.entries(scene.inside).map(([offset, byte]) => [Number(offset), byte] as const);
+      const offsets = [...inside.map(([offset]) => offset), ...scene.outside];
+      const expected = [...inside.map(([, byte]) => `read ${byte}`), ...scene.outside.map(() => 'EFAULT')];
+      const { signal, stdout } = touch(offsets, ...way, ...how, 'asked');
+      expect({ signal, found: stdout.split('\n') }).toEqual({ signal: null, found: expected });
+    },
+  );
 
   const touches = SCENES.flatMap(({ name, how, outside }) =>
     outside.map((offset) => ({ name, how, offset })),

@@ -408,13 +408,13 @@ const livesOf = (...actions: fc.Arbitrary<Action>[]) =>
 
 describe('the pool', () => {
   it('does what a plain model does, in any configuration, whatever happens in whatever order', async () => {
-    await fc.assert(fc.asyncProperty(configs, livesOf(...commands), live), runs(laps(100, 15)));
+    await fc.assert(fc.asyncProperty(configs, livesOf(...commands), live), runs(laps(100, 10)));
   });
 
   it('does so, too, where views are stolen until no slot is left', async () => {
     await fc.assert(
       fc.asyncProperty(configs, livesOf(...commands, small.map(steal)), live),
-      runs(laps(50, 8)),
+      runs(laps(50, 5)),
     );
   });
 });

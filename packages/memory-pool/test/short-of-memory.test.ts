@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { needing, SwapFile } from '@guardstripe/test-support';
+import { needing, sampled, SwapFile } from '@guardstripe/test-support';
 import { afterAll, describe, expect, it } from 'vitest';
 import { inOwnMachine } from './support/own-machine.js';
 import { found, KEEPING, live, POOLS, type Life } from './support/random-lives.js';
@@ -75,7 +75,7 @@ describe("where there is less memory than a pool's slots keep", () => {
   const pools = Object.entries(POOLS).filter(([name]) => /^(?:that keep all|closed by)/.test(name));
   const pressures = isVersion1 ? ['cold'] : ['cold', 'reclaim'];
 
-  it.for(pools)(
+  it.for(sampled(pools))(
     'slots %s: their pages go to swap and come back, and nothing else changes',
     { timeout: 300 * SECONDS },
     ([, pool], context) =>

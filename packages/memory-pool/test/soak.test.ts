@@ -23,7 +23,7 @@ interface Report {
 }
 
 const MIB = 2 ** 20;
-const RECYCLES = laps(1_000_000, 200_000);
+const RECYCLES = laps(1_000_000, 100_000);
 
 it(`${RECYCLES} recycles leave memory, mappings, descriptors and heap flat`, () => {
   const fixture = join(import.meta.dirname, 'fixtures', 'soak.mjs');

@@ -3,7 +3,7 @@
  * random lives in child processes, each byte against a plain copy.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { laps, needing, SwapFile } from '@guardstripe/test-support';
+import { laps, needing, sampled, SwapFile } from '@guardstripe/test-support';
 import { afterAll, describe, expect, it } from 'vitest';
 import { withGuards } from './support/memories.js';
 import { inOwnMachine, IS_OWN, withSettings } from './support/own-machine.js';
@@ -18,10 +18,11 @@ const HUGE_SLOTS = { totalMemories: 4, maxMemorySize: 16 * MIB, memoryReservatio
 const swap = new SwapFile(64 * MIB);
 afterAll(() => swap.close());
 
+const pools = Object.entries(POOLS);
 /** The emulated machine has a tenth of the speed: there, what other machines have not. */
-const isTried = ([name]: readonly [string, unknown]) => !IS_OWN || name.startsWith('in stripes');
+const tried = IS_OWN ? pools.filter(([name]) => name.startsWith('in stripes')) : sampled(pools);
 
-describe.each(Object.entries(POOLS).filter(isTried))('pages of slots %s', (_, pool) => {
+describe.each(tried)('pages of slots %s', (_, pool) => {
   it(
     'go to swap whenever the kernel is asked, and nothing else changes',
     { timeout: 300 * SECONDS },
@@ -42,9 +43,12 @@ const noKsm = existsSync('/proc/self/ksm_stat')
   ? undefined
   : 'this kernel has no KSM that tells what it merged of a process (Linux 6.1)';
 
-describe.each(
-  Object.entries({ 'mappings without access': KEEPING, ...withGuards({ 'guard markers': KEEPING }) }),
-)('slots that are closed by %s', (_, config) => {
+const closings = Object.entries({
+  'mappings without access': KEEPING,
+  ...withGuards({ 'guard markers': KEEPING }),
+});
+
+describe.each(IS_OWN ? closings : sampled(closings))('slots that are closed by %s', (_, config) => {
   const pool = { ...config, ...HUGE_SLOTS, linearMemoryKeepResident: 16 * MIB };
   const hugeLife = { pool, liveAtOnce: 3, beginsHuge: true };
 

@@ -200,7 +200,7 @@ describe('threads that hold a map', () => {
   });
 
   it('leave nothing behind, wherever they are killed', () => {
-    expect(fixtureJson('joint.mjs', ['storm', String(laps(40, 10))])).toEqual({
+    expect(fixtureJson('joint.mjs', ['storm', String(laps(40, 4))])).toEqual({
       mapped: 0,
       code: 'ERR_MMAP_SHARED_GONE',
     });

@@ -58,7 +58,7 @@ describe('a hostile module', () => {
 });
 
 describe('a Node that compiles no WebAssembly', () => {
-  it.each(['--jitless', '--disallow-code-generation-from-strings'])(
+  it.each(sampled(['--jitless', '--disallow-code-generation-from-strings']))(
     'reads modules all the same, and is as strict about their memories: %s',
     (option) => {
       const ends = {

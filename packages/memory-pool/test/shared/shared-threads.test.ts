@@ -41,9 +41,12 @@ describe('threads with one pool', () => {
     });
   });
 
-  it.each(['together', 'in turn'])('leave no mappings counted when all are killed, %s', async (how) => {
-    expect(await threads('abandoned', how)).toEqual({ isCounted: true, left: 0, fresh: 0, after: 0 });
-  });
+  it.each(sampled(['together', 'in turn']))(
+    'leave no mappings counted when all are killed, %s',
+    async (how) => {
+      expect(await threads('abandoned', how)).toEqual({ isCounted: true, left: 0, fresh: 0, after: 0 });
+    },
+  );
 
   it('are told apart by numbers, errors and events', async () => {
     const told = (await answerOf('shared-told.mjs')) as {
@@ -141,14 +144,14 @@ describe('threads with one pool', () => {
     });
   });
 
-  it.each(['cools', 'queues'])(
+  it.each(sampled(['cools', 'queues']))(
     'let go of what %s where they do nothing, for one that waits elsewhere',
     async (what) => {
       expect(await threads(what)).toEqual({ isFull: true, isZeros: true });
     },
   );
 
-  it.each(['return', 'exit', 'error'])('leave every slot when they end by %s', async (how) => {
+  it.each(sampled(['return', 'exit', 'error']))('leave every slot when they end by %s', async (how) => {
     expect(await threads('ends', how)).toEqual({
       free: 3,
       retiredMemories: 0,
@@ -167,7 +170,7 @@ describe('threads with one pool', () => {
     });
   });
 
-  it.each(['free', 'exit', 'terminate'])(
+  it.each(sampled(['free', 'exit', 'terminate']))(
     'never get a slot of which another thread was given a stolen view, whose thread then ended by %s',
     async (how) => {
       expect(await threads('steals', how)).toEqual({ free: 2, freeAgain: 2 });

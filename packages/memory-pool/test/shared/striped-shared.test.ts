@@ -1,6 +1,6 @@
 /** Pools in stripes that threads share: whose keys they are, what each thread can reach, and what is left by those that end. */
 import { isSupported } from '@guardstripe/mpk';
-import { laps } from '@guardstripe/test-support';
+import { laps, sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { describeWithKeys, runFixture } from '../support/striped.js';
 
@@ -24,13 +24,16 @@ describe('a life of one pool in four threads, some of which are killed', () => {
     ...Array.from({ length: laps(1) - 1 }, (_, more) => ({ seed: 100 + more, config: {} })),
   ];
 
-  // With or without keys: in one stripe, the rules are the same.
-  it.each(cases)('is what a plain model says, and no store reaches another stripe: %o', (each) => {
-    const answer = answerOf('model', { ...each, steps: STEPS }) as Record<string, number>;
-    for (const what of ['allocated', 'probed', 'released', 'adopted', 'refused'])
-      expect(answer[what]).toBeGreaterThan(0);
-    expect(answer['freeKeys']).toBe(isSupported() ? 15 : 0);
-  });
+  // With or without keys: in one stripe, the rules are the same, and one of them will do.
+  it.each(isSupported() ? cases : sampled(cases))(
+    'is what a plain model says, and no store reaches another stripe: %o',
+    (each) => {
+      const answer = answerOf('model', { ...each, steps: STEPS }) as Record<string, number>;
+      for (const what of ['allocated', 'probed', 'released', 'adopted', 'refused'])
+        expect(answer[what]).toBeGreaterThan(0);
+      expect(answer['freeKeys']).toBe(isSupported() ? 15 : 0);
+    },
+  );
 });
 
 describe('a pool whose threads are all terminated', () => {
