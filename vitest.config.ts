@@ -8,6 +8,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './tools/longest-first.ts';
 import { PlainLineReporter } from './tools/plain-line-reporter.ts';
 
 const WORKSPACE = import.meta.dirname;
@@ -27,8 +28,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     reporters: ['default', new PlainLineReporter()],
-    // One less is the default, which on two cores is one after the other.
-    maxWorkers: availableParallelism(),
+    // One more than there are cores: many tests wait for timers, threads and collectors, and no core is to wait with them.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
     // Tests of a file that run at once start a process each.
     maxConcurrency: 2 * availableParallelism(),
     // Hundreds of child processes load the same programs: V8 compiles them, and Node takes their types away, once.

@@ -11,6 +11,7 @@ const ROOT_FILES = [
   'pnpm-workspace.yaml',
   'tsconfig*.json',
   'vitest.config.ts',
+  'tools/longest-first.ts',
   'tools/plain-line-reporter.ts',
 ];
 const ROOT_IMPORTS = ['vitest', 'fast-check', '@guardstripe/common'];

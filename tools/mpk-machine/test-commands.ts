@@ -11,13 +11,14 @@ export const TESTED_FOLDERS: readonly string[] = ['packages/mpk', 'packages/memo
 /** Test files that are the same on any processor, and take minutes on an emulated one. */
 const SAME_ANYWHERE: readonly string[] = [
   // memory-pool: reading modules, counting to a million, trying every order of steps, pools of one stripe, and what starts a process for
-  // each test.
+  // each test. Threads that share a pool have files of their own for its stripes.
   'test/{wasm,module}/**',
   'test/{fuzz,config,plan-and-pool,what-comes-back}.test.ts',
   'test/slots/views.test.ts',
   'test/**/{soak,every-call-fails,in-place-failures,short-of-memory,under-pressure,slab,leak-net,guards}.test.ts',
   'test/{cli,core/hand}/**',
   'test/moving/**',
+  'test/shared/shared-threads.test.ts',
   'test/threads/cut-anywhere.test.ts',
   // native-guest: what compares with V8, and what starts many processes and threads.
   'test/{argon2-browser,generated-c,hashes,like-v8,source-map}.test.ts',

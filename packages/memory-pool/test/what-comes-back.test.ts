@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { laps } from '@guardstripe/test-support';
+import { laps, sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import { describeMemory, type PoolModule } from '../src/index.js';
 import { poolCoreOf } from '../src/pool.js';
@@ -156,14 +156,13 @@ describe('free slots', () => {
       expect(bytes.subarray(HOST_PAGE).every((byte) => byte === 0)).toBe(true);
     }
   });
-
-  it('of one pool make room for another at the limit of the process', async () => {
-    expect(await answerOf('burst')).toEqual({ first: true, second: 20_000, refused: 'ERR_POOL_MAPPINGS' });
-  });
 });
 
-describe('two threads', () => {
-  it('that fill the process up at once leave it its margin', async () => {
+const AT_THE_LIMIT: Readonly<Record<string, () => Promise<void>>> = {
+  'free slots of one pool make room for another': async () => {
+    expect(await answerOf('burst')).toEqual({ first: true, second: 20_000, refused: 'ERR_POOL_MAPPINGS' });
+  },
+  'threads that fill the process up at once leave it its margin': async () => {
     const { refusals, atTheEnd, limit } = (await answerOf('two-threads')) as {
       refusals: string[];
       atTheEnd: number;
@@ -172,6 +171,13 @@ describe('two threads', () => {
     expect(refusals).toEqual(['ERR_POOL_MAPPINGS', 'ERR_POOL_MAPPINGS', 'ERR_POOL_MAPPINGS']);
     expect(atTheEnd).toBeLessThan(limit - 1500);
     expect(atTheEnd).toBeGreaterThan(limit - 5000);
+  },
+};
+
+describe('at the limit of the process on mappings', () => {
+  it.each(sampled(Object.entries(AT_THE_LIMIT)))('%s', async (_, test) => {
+    expect.hasAssertions();
+    await test();
   });
 });
 

@@ -25,7 +25,6 @@ const why = obstacle();
 
 it.runIf(why === undefined).each(['advise', 'process'])(
   `KSM (by %s): merged zeros over an image count as written, and the image comes back${why === undefined ? '' : ` (skipped: ${why})`}`,
-  { timeout: 60_000 },
   (how) => {
     const dirty = PageScanner.isSupported()
       ? [{ offset: 2 * pageSize, byteLength: 3 * pageSize }]

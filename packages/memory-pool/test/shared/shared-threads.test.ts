@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { laps, sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 import type { PoolMetrics } from '../../src/index.js';
-import { describeWithKeys } from '../support/striped.js';
+import { KILLS, QUIET, storm } from '../support/storm.js';
 
 async function answerOf(fixture: string, ...args: string[]): Promise<unknown> {
   const file = join(import.meta.dirname, '..', 'fixtures', fixture);
@@ -187,49 +187,8 @@ describe('threads with one pool', () => {
   });
 });
 
-const KILLS = laps(50, 4);
 /** More where there is a night for it. */
 const NUM_SEEDS = laps(1);
-
-interface Storm {
-  readonly seed: number;
-  readonly workers: number;
-  readonly rounds: number;
-  readonly kills: number;
-  readonly config: Record<string, unknown>;
-}
-
-const storm = (options: Storm) => answerOf('shared-pool.mjs', JSON.stringify(options));
-const QUIET = {
-  errors: [],
-  liveMemories: 0,
-  retiredMemories: 0,
-  moreDescriptors: [],
-  moreReserved: 0,
-  moreMappings: expect.toSatisfy((more: number) => more < MOST_MAPPINGS),
-  moreResidentMiB: expect.any(Number),
-};
-/** Heaps and stacks that Node keeps for the next threads, however many there were: a thousand by hand stay below that, too. */
-const MOST_MAPPINGS = 900;
-
-/** Three stripes. */
-const STRIPED = { memoryProtectionKeys: 'enable', memoryReservation: 9 * 65_536 };
-
-describeWithKeys('workers in stripes that look for strangers in every memory', () => {
-  it('find none, nor where they are killed', async () => {
-    const config = { ...STRIPED, totalMemories: 24 };
-    expect(await storm({ seed: 5, workers: 4, rounds: 300, kills: 0, config })).toEqual({
-      ...QUIET,
-      killed: 0,
-      slots: 24,
-    });
-    expect(await storm({ seed: 6, workers: 3, rounds: 1, kills: KILLS, config })).toEqual({
-      ...QUIET,
-      killed: KILLS,
-      slots: 24,
-    });
-  });
-});
 
 describe('workers that look for strangers in every memory', () => {
   it.each(
