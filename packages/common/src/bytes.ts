@@ -1,4 +1,5 @@
 /** Bytes that a caller passes in, as they really are. */
+import { isInstance } from './checks.ts';
 import { invalidArgType } from './errors.ts';
 
 /**
@@ -19,6 +20,16 @@ const byteOffsetOf = /* @__PURE__ */ taken<number>('byteOffset');
 const byteLengthOf = /* @__PURE__ */ taken<number>('byteLength');
 const Bytes = Uint8Array;
 
+/** Whether something is a `Uint8Array`, of whichever realm. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return kindOf(value) === 'Uint8Array';
+}
+
+/** For what looks like one: that it is none cannot be seen. */
+function hintOf(value: unknown): string | undefined {
+  return isInstance(value, Bytes) ? 'A proxy, or an object with the prototype alone, has no bytes' : undefined;
+}
+
 /**
  * The same bytes behind an array of our own. `instanceof` and `byteLength` say of a `Uint8Array` whatever a subclass or an own
  * property makes them say, and native code that believes them reads and writes behind its end.
@@ -26,7 +37,7 @@ const Bytes = Uint8Array;
  * @throws `TypeError` `ERR_INVALID_ARG_TYPE` for what is no `Uint8Array`
  */
 export function bytesOf(value: unknown, name: string): Uint8Array {
-  if (kindOf(value) !== 'Uint8Array') throw invalidArgType(name, 'an instance of Uint8Array', value);
+  if (!isBytes(value)) throw invalidArgType(name, 'an instance of Uint8Array', value, hintOf(value));
   const byteLength = byteLengthOf(value);
   // A detached buffer has no bytes, and no array can be made over it.
   return byteLength === 0 ? new Bytes(0) : new Bytes(bufferOf(value), byteOffsetOf(value), byteLength);

@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export { bytesOf } from './bytes.ts';
+export { bytesOf, isBytes } from './bytes.ts';
 export {
   checkBoolean,
   checkByteRange,

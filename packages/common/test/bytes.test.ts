@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { bytesOf } from '../src/index.ts';
+import { bytesOf, isBytes } from '../src/index.ts';
 
 const wrongType = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }) as Error;
 
@@ -63,5 +63,24 @@ describe('bytesOf', () => {
     ['a string', 'Uint8Array'],
   ])('refuses %s', (_, value: unknown) => {
     expect(() => bytesOf(value, 'bytes')).toThrow(wrongType);
+  });
+});
+
+describe('isBytes', () => {
+  it('knows those of other realms, and who only looks like them', () => {
+    expect(isBytes(new Uint8Array(8))).toBe(true);
+    expect(isBytes(runInNewContext('new Uint8Array(8)'))).toBe(true);
+    for (const other of [new Uint16Array(8), new ArrayBuffer(8), 'Uint8Array', undefined])
+      expect(isBytes(other)).toBe(false);
+  });
+
+  it.each([
+    ['a proxy', new Proxy(new Uint8Array(8), {})],
+    ['its prototype', Object.create(Uint8Array.prototype)],
+  ])('%s is told why it is none', (_, value: unknown) => {
+    expect(isBytes(value)).toBe(false);
+    expect(() => bytesOf(value, 'bytes')).toThrow(
+      'Received an instance of Uint8Array. A proxy, or an object with the prototype alone, has no bytes',
+    );
   });
 });

@@ -1,5 +1,5 @@
 /** What was probably meant, where people who are new here slip. Asked when an error is made anyway. */
-import { formatBytes, isInstance, parseBytes, type Slips } from '@guardstripe/common';
+import { formatBytes, isBytes, isInstance, parseBytes, type Slips } from '@guardstripe/common';
 import { PoolModule } from './module/module.js';
 
 const WASM_PAGE_BYTES = 65_536;
@@ -28,7 +28,7 @@ export function hintOfBytes(bytes: unknown): string | undefined {
 export function hintOfDescription(description: unknown): string | undefined {
   if (typeof description === 'number') return 'Did you mean { initial: pages }?';
   if (typeof description === 'string') return 'Did you mean { file: path }?';
-  if (isInstance(description, Uint8Array)) return 'Did you mean { contents: bytes }?';
+  if (isBytes(description)) return 'Did you mean { contents: bytes }?';
   return undefined;
 }
 
@@ -54,7 +54,7 @@ export function hintOfPages(pages: unknown, pageBytes: number = WASM_PAGE_BYTES)
 }
 
 function isBinary(value: unknown): boolean {
-  return isInstance(value, Uint8Array) || isBuffer(value) || isCompiled(value);
+  return isBytes(value) || isBuffer(value) || isCompiled(value);
 }
 
 function isBuffer(value: unknown): boolean {

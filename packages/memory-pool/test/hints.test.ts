@@ -1,4 +1,5 @@
 /** What newcomers get wrong, and what the error says that they probably meant. */
+import { runInNewContext } from 'node:vm';
 import { readSettings } from '@guardstripe/layout';
 import { afterAll, describe, expect, it } from 'vitest';
 import { describeMemory, describeModule, MemoryPool } from '../src/index.js';
@@ -101,6 +102,12 @@ describe('a slip is answered with what was probably meant', () => {
     [
       'contents alone',
       () => loosely({ describeMemory }, 'describeMemory', bytes),
+      'ERR_INVALID_ARG_TYPE',
+      'Did you mean { contents: bytes }?',
+    ],
+    [
+      'contents alone, of another realm',
+      () => loosely({ describeMemory }, 'describeMemory', runInNewContext('new Uint8Array(8)')),
       'ERR_INVALID_ARG_TYPE',
       'Did you mean { contents: bytes }?',
     ],

@@ -14,6 +14,7 @@ import {
   hex,
   invalidArgType,
   invalidArgValue,
+  isBytes,
   isInstance,
   isReadable,
   readOptions,
@@ -224,7 +225,7 @@ export function openImage(handle: JointImageHandle): MemoryImage {
 }
 
 function checkSource(source: unknown): ImageSource {
-  if (isInstance(source, Uint8Array)) {
+  if (isBytes(source) || isInstance(source, Uint8Array)) {
     const bytes = bytesOf(source, 'source');
     return { byteLength: bytes.byteLength, fill: (write) => write(bytes, 0) };
   }

@@ -1,4 +1,5 @@
 import { existsSync, fstatSync, ftruncateSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 
 import { describe, expect, it } from 'vitest';
 
@@ -23,6 +24,14 @@ describe('memoryImage', () => {
       expect(read.subarray(count).every((byte) => byte === 0)).toBe(true);
     },
   );
+
+  it('takes the bytes of another realm, and tells a proxy of some that it has none', () => {
+    using image = memoryImage(runInNewContext('Uint8Array.of(1, 2, 3)') as Uint8Array);
+    const read = new Uint8Array(3);
+    readSync(image.fd, read, 0, 3, 0);
+    expect([...read]).toEqual([1, 2, 3]);
+    expect(() => memoryImage(new Proxy(new Uint8Array(3), {}))).toThrow('A proxy');
+  });
 
   it('copies: later changes of the source do not show, and only its own part of a buffer does', () => {
     const buffer = new Uint8Array(100).fill(1);

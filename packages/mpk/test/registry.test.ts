@@ -1,6 +1,6 @@
 /** The process's keys as all threads and copies of the package see them, each in a fresh process. */
 import { expect, it } from 'vitest';
-import { answerOf } from './support/child.js';
+import { fixtureJson } from './support/child.js';
 import { describeWithKeys } from './support/with-keys.js';
 
 const YES = [true, true, true];
@@ -8,15 +8,15 @@ const NO = [false, false, false];
 
 describeWithKeys('the process’s keys', () => {
   it('are asked for without taking one, changing a right, or remembering that all were taken', () => {
-    expect(answerOf('registry.mjs', ['support'])).toEqual({ whileTaken: true, unchanged: true, free: 15 });
+    expect(fixtureJson('registry.mjs', ['support'])).toEqual({ whileTaken: true, unchanged: true, free: 15 });
   });
 
   it('are closed for the thread that gives them back', () => {
-    expect(answerOf('registry.mjs', ['dispose'])).toEqual({ held: true, afterwards: false });
+    expect(fixtureJson('registry.mjs', ['dispose'])).toEqual({ held: true, afterwards: false });
   });
 
   it('given back, stay open for a thread that had them open, until a mask of its own: the guide says so', () => {
-    expect(answerOf('registry.mjs', ['others'])).toEqual({
+    expect(fixtureJson('registry.mjs', ['others'])).toEqual({
       sameNumber: true,
       here: false,
       before: 42,
@@ -27,7 +27,7 @@ describeWithKeys('the process’s keys', () => {
   });
 
   it('are closed and opened by the masks of a worker and of another copy of the package', () => {
-    expect(answerOf('registry.mjs', ['worker'])).toEqual({
+    expect(fixtureJson('registry.mjs', ['worker'])).toEqual({
       inherited: YES,
       openBits: true,
       inside: NO,
@@ -41,14 +41,14 @@ describeWithKeys('the process’s keys', () => {
   });
 
   it('are not given back while pages carry them that nobody noted', () => {
-    expect(answerOf('registry.mjs', ['carried'])).toEqual({
+    expect(fixtureJson('registry.mjs', ['carried'])).toEqual({
       codes: ['ERR_MPK_KEY_IN_USE', 'ERR_MPK_KEY_IN_USE', 'given back'],
       closed: true,
     });
   });
 
   it('come back from lost leases once nothing carries them, closed to every mask until then', () => {
-    expect(answerOf('registry.mjs', ['lost'], ['--expose-gc'])).toEqual({
+    expect(fixtureJson('registry.mjs', ['lost'], ['--expose-gc'])).toEqual({
       whileCarried: 14,
       rightsLeft: false,
       openedByAll: [false],
@@ -59,6 +59,6 @@ describeWithKeys('the process’s keys', () => {
   });
 
   it('come back from workers that end in every way', () => {
-    expect(answerOf('registry.mjs', ['workers'])).toEqual([15, 15, 15, 15, 15, 15, 15]);
+    expect(fixtureJson('registry.mjs', ['workers'])).toEqual([15, 15, 15, 15, 15, 15, 15]);
   });
 });

@@ -1,7 +1,7 @@
 /** What the guide and the README say about threads, file operations and signals, each in a fresh process. */
 import { platform } from '@guardstripe/mmap';
 import { expect, it } from 'vitest';
-import { answerOf } from './support/child.js';
+import { fixtureJson } from './support/child.js';
 import { describeWithKeys } from './support/with-keys.js';
 
 const OPEN = 0b00;
@@ -10,7 +10,7 @@ const { pageSize } = platform();
 
 describeWithKeys('threads', () => {
   it('start with the register of the thread that makes them; those before keep their own', () => {
-    expect(answerOf('threads.mjs')).toEqual({
+    expect(fixtureJson('threads.mjs')).toEqual({
       before: [CLOSED, CLOSED, CLOSED],
       whileOpen: [OPEN, OPEN, OPEN],
       whileNarrow: [CLOSED, OPEN, CLOSED].map((rights) => (rights === OPEN ? OPEN : expect.any(Number))),
@@ -29,7 +29,7 @@ describeWithKeys('file operations', () => {
   };
 
   it('on pool threads that were there before the keys cannot reach coloured memory', () => {
-    expect(answerOf('io.mjs', ['threads-first'])).toMatchObject({
+    expect(fixtureJson('io.mjs', ['threads-first'])).toMatchObject({
       ...always,
       read: 'EFAULT',
       readPromise: 'EFAULT',
@@ -38,7 +38,7 @@ describeWithKeys('file operations', () => {
   });
 
   it('on pool threads that started with the keys open can, whatever this thread has closed', () => {
-    expect(answerOf('io.mjs', ['keys-first'])).toMatchObject({
+    expect(fixtureJson('io.mjs', ['keys-first'])).toMatchObject({
       ...always,
       read: pageSize,
       readPromise: pageSize,
@@ -49,7 +49,7 @@ describeWithKeys('file operations', () => {
 
 describeWithKeys('a signal', () => {
   it('that is handled leaves the register as it was', () => {
-    const { before, after, inListener } = answerOf('signal.mjs') as Record<string, number[]>;
+    const { before, after, inListener } = fixtureJson('signal.mjs') as Record<string, number[]>;
     expect(before?.map((rights) => rights === OPEN)).toEqual([false, true, false]);
     expect(after).toEqual(before);
     expect(inListener).toEqual(before);

@@ -10,12 +10,14 @@
  */
 
 import {
+  bytesOf,
   bytesOutOfRange,
   checkBoolean,
   checkBytes,
   checkInteger,
   invalidArgType,
   invalidArgValue,
+  isBytes,
   isInstance,
   isReadable,
   readOptions,
@@ -106,7 +108,10 @@ export function mapFile(file: FileLike, options: FromFileOptions): MappedPages {
 
 function pathOf(file: unknown): string | URL | Buffer {
   if (typeof file === 'string' || isInstance(file, URL)) return file;
-  if (isInstance(file, Uint8Array)) return Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  if (isBytes(file) || isInstance(file, Uint8Array)) {
+    const { buffer, byteOffset, byteLength } = bytesOf(file, 'file');
+    return Buffer.from(buffer, byteOffset, byteLength);
+  }
   throw invalidArgType(
     'file',
     'of type number or string, or an instance of URL, Uint8Array or FileHandle',

@@ -4,7 +4,7 @@ import { checkInteger, invalidArgType, invalidArgValue, isInstance, readOptions 
 import type { Mapping } from '../mapping.js';
 import { Mmap } from '../mmap.js';
 import { mappingOf } from '../mmap-pages.js';
-import { PageKind, pageRuns } from '../platform/page-runs.js';
+import { checkRuns, PageKind, pageRuns } from '../platform/page-runs.js';
 import { platform } from '../platform/platform.js';
 import type { DirtyPages, VirtualMemory } from '../platform/virtual-memory.js';
 import type { PageRange } from './decommit-many.js';
@@ -90,6 +90,7 @@ export class PageScanner {
     for (let at = pages.start; at < end; at = found.walkEnd) {
       // As many pages as there are: only the room for runs limits a call.
       virtualMemory.scanDirtyPages(at, end - at, (end - at) / virtualMemory.pageSize, found);
+      checkRuns(found, at, end - at);
       for (let i = 0; i < found.count; i++) visit(found.starts[i]!, found.ends[i]!);
     }
   }
@@ -99,6 +100,7 @@ export class PageScanner {
     const found = pageRuns(this.#found.starts.length);
     for (let at = start; at < end; at = found.walkEnd) {
       virtualMemory.scanPages(at, end - at, found);
+      checkRuns(found, at, end - at);
       for (let i = 0; i < found.count; i++) {
         if (found.kinds[i] !== PageKind.FILE) visit(found.starts[i]!, found.ends[i]!);
       }

@@ -8,7 +8,7 @@ import { bytesOutOfRange } from '@guardstripe/common';
 
 import { residencyHidden } from '../errors.js';
 import type { Mapping } from '../mapping.js';
-import { pageRuns } from '../platform/page-runs.js';
+import { checkRuns, pageRuns } from '../platform/page-runs.js';
 import type { PageRange } from './decommit-many.js';
 
 /** Pages asked for in one call: a byte each, so 1 MiB of answers for 4 GiB of map. */
@@ -69,6 +69,7 @@ function byPageTables({ virtualMemory }: Mapping, start: number, end: number, vi
   const found = pageRuns(RUNS_PER_CALL);
   for (let at = start; at < end; at = found.walkEnd) {
     virtualMemory.scanResident(at, end - at, found);
+    checkRuns(found, at, end - at);
     for (let i = 0; i < found.count; i++) visit(found.starts[i]!, found.ends[i]!);
   }
 }

@@ -1,5 +1,12 @@
 /** What a walk over page tables reports, in arrays that are made once and reused: a walk allocates nothing. */
 
+import { hex } from '@guardstripe/common';
+import { SystemError } from '../errors.js';
+import type { DirtyPages } from './virtual-memory.js';
+
+/** What is said of an answer that makes no sense. asm-generic/errno.h. */
+const EPROTO = 71;
+
 /** Whose bytes a present page holds. */
 export const PageKind = {
   /** Its own: written, in memory or swapped out. */
@@ -32,4 +39,29 @@ export function pageRuns(maxRuns: number): PageRuns {
     count: 0,
     walkEnd: 0,
   };
+}
+
+/**
+ * Sees that what a walk over a range found lies in it, in order and once, and that the walk got on. To be asked before anything is done by
+ * the answer: pages outside of the range are somebody else's.
+ *
+ * @throws {@link SystemError} `EPROTO`: whoever can do without the walk goes on as after a refusal
+ */
+export function checkRuns(runs: DirtyPages, address: number, byteLength: number): void {
+  const { starts, ends, count, walkEnd } = runs;
+  const end = address + byteLength;
+  if (!(count >= 0 && count <= starts.length))
+    throw wrongAnswer(address, byteLength, 'number of runs', count);
+  if (!(walkEnd > address && walkEnd <= end)) throw wrongAnswer(address, byteLength, 'walk end', walkEnd);
+  let known = address;
+  for (let i = 0; i < count; i++) {
+    const start = starts[i]!;
+    if (!(start >= known)) throw wrongAnswer(address, byteLength, 'run start', start);
+    known = ends[i]!;
+    if (!(known > start && known <= end)) throw wrongAnswer(address, byteLength, 'run end', known);
+  }
+}
+
+function wrongAnswer(address: number, byteLength: number, what: string, value: number): SystemError {
+  return new SystemError(EPROTO, { syscall: 'ioctl', address, byteLength, details: { [what]: hex(value) } });
 }

@@ -3,7 +3,7 @@
  * has to hear of; over an image a page of zeros is one that was written.
  */
 
-import { pageRuns, type PageRuns } from '../platform/page-runs.js';
+import { checkRuns, pageRuns, type PageRuns } from '../platform/page-runs.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 import type { Contents } from './contents.js';
 
@@ -56,6 +56,7 @@ export class ApartScan {
       upTo = Math.min(contents.boundBehind(at), byteLength);
       if (contents.touchesImage(at, upTo)) virtualMemory.scanPages(base + at, upTo - at, part);
       else virtualMemory.scanOwnPages(base + at, upTo - at, part);
+      checkRuns(part, base + at, upTo - at);
       if (part.walkEnd !== base + upTo || count + part.count > runs.starts.length) return false;
       for (let i = 0; i < part.count; i++, count++) {
         runs.starts[count] = part.starts[i]!;

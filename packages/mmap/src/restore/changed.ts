@@ -1,6 +1,6 @@
 /** What may differ from the start, found without changing anything. */
 
-import { PageKind, type PageRuns } from '../platform/page-runs.js';
+import { checkRuns, PageKind, type PageRuns } from '../platform/page-runs.js';
 import type { Target } from './target.js';
 
 /** Told of a run of pages, as offsets of the range. */
@@ -41,6 +41,7 @@ function visitRuns(
   for (let at = base + start; at < base + end; at = runs.walkEnd) {
     if (isWatched) virtualMemory.scanWrittenPages(at, base + end - at, runs);
     else virtualMemory.scanPages(at, base + end - at, runs);
+    checkRuns(runs, at, base + end - at);
     for (let i = 0; i < runs.count; i++) {
       const [from, to] = [runs.starts[i]! - base, runs.ends[i]! - base];
       const isOwn = runs.kinds[i] === PageKind.OWN;

@@ -1,6 +1,8 @@
 /** What a range goes back to: images at their places, and zeros everywhere else. */
 
 import { bytesOf, bytesOutOfRange, checkBytes, invalidArgType, isInstance } from '@guardstripe/common';
+import { types } from 'node:util';
+
 import { Mmap } from '../mmap.js';
 import { ffi } from '../platform/ffi.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
@@ -212,10 +214,9 @@ function pagesOf(pages: MapRange, pageSize: number): Source {
 function bytesAt(given: unknown): Source {
   const bytes = bytesOf(given, 'bytes');
   // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
-  if (!(bytes.buffer instanceof ArrayBuffer)) {
-    throw invalidArgType('bytes', 'a Uint8Array over an ArrayBuffer', given);
-  }
-  const { byteLength } = bytes;
-  const address = ffi().addressOf(bytes.buffer) + bytes.byteOffset;
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (!types.isArrayBuffer(buffer))
+    throw invalidArgType('bytes.buffer', 'an instance of ArrayBuffer', buffer);
+  const address = ffi().addressOf(buffer) + byteOffset;
   return { address, byteLength, isThere: () => bytes.byteLength === byteLength };
 }

@@ -13,7 +13,7 @@
  */
 
 import { imageDetached, type SystemError } from '../errors.js';
-import { pageRuns, type PageRuns } from '../platform/page-runs.js';
+import { checkRuns, pageRuns, type PageRuns } from '../platform/page-runs.js';
 import type { VirtualMemory } from '../platform/virtual-memory.js';
 import { ApartScan } from './apart.js';
 import { eachChanged, type VisitRun } from './changed.js';
@@ -238,6 +238,7 @@ export class Engine {
             runs = this.#runs = manyRuns;
             virtualMemory.scanPages(base + at, upTo - at, runs);
           }
+          if (!isApart) checkRuns(runs, base + at, upTo - at);
           if (decision === undefined) {
             decision = this.#decide(base, runs, isApart);
             if (decision === 'drop') {

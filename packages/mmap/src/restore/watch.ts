@@ -1,6 +1,6 @@
 /** Having the kernel note first writes to a range: by write protection, which each restore puts back on what it wrote. */
 
-import type { PageRuns } from '../platform/page-runs.js';
+import { checkRuns, type PageRuns } from '../platform/page-runs.js';
 import type { Target } from './target.js';
 
 /** Whether, and since when, a range is watched. */
@@ -67,6 +67,7 @@ export class Watch {
     try {
       for (let at = base; at < base + byteLength; at = runs.walkEnd) {
         target.virtualMemory.scanWrittenPages(at, base + byteLength - at, runs);
+        checkRuns(runs, at, base + byteLength - at);
         const over = target.writeRuns(base, runs);
         if (over !== undefined) return over;
       }

@@ -15,6 +15,7 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { runInNewContext } from 'node:vm';
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -275,6 +276,9 @@ describe('ways to name a file, and what its map allows at once', () => {
     const odd = Buffer.concat([Buffer.from(join(folder, 'odd-')), Buffer.of(0xff, 0xfe)]);
     writeFileSync(odd, 'bytes');
     using byBytes = Mmap.fromFile(new Uint8Array(odd));
+    const elsewhere = runInNewContext('(bytes) => Uint8Array.from(bytes)') as (bytes: Buffer) => Uint8Array;
+    using byOthers = Mmap.fromFile(elsewhere(odd));
+    expect(byOthers.read(0, 5)).toEqual(byBytes.read(0, 5));
     expect([...byHandle.read(0, 10)]).toEqual([...content.subarray(0, 10)]);
     expect(Buffer.from(byBytes.read(0, 5)).toString()).toBe('bytes');
     expect(() => Mmap.fromFile({ fd: 'x' } as never)).toThrow(

@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+
 import fc from 'fast-check';
 import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
@@ -257,6 +259,14 @@ describe('PageRestorer', () => {
         );
       }
     }
+  });
+
+  it('takes an image of another realm', () => {
+    using map = Mmap.anonymous(2 * pageSize);
+    const bytes = runInNewContext('(bytes) => Uint8Array.from(bytes)')(imageBytes(1, 0)) as Uint8Array;
+    using restorer = new PageRestorer({ map }, { images: [{ offset: pageSize, bytes, mapped: false }] });
+    restorer.restore();
+    expectSame(new Uint8Array(map.view()).subarray(pageSize), new Uint8Array(bytes));
   });
 
   it('refuses what is no range, no image, no limit and no strategy', () => {

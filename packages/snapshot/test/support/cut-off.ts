@@ -83,19 +83,3 @@ function runCut(run: () => void, options: RunningScriptOptions): void {
 export function isTimeout(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
-
-/** Runs something so many frames from the end of the stack. Rethrows what it throws. */
-export function nearTheEnd(run: () => void, framesLeft: number): void {
-  let unwound = 0;
-  let isDone = false;
-  const descend = (): void => {
-    try {
-      descend();
-    } catch (error) {
-      if (isDone || !(error instanceof RangeError) || ++unwound < framesLeft) throw error;
-      isDone = true;
-      run();
-    }
-  };
-  descend();
-}

@@ -1,9 +1,10 @@
 /** What a look at the stack that is cut off leaves of the settings of Error. */
 import { laps } from '@guardstripe/test-support';
+import { nearTheEnd } from '@guardstripe/test-support/near-the-end';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { snapshot } from '../../src/index.js';
-import { inTime, isTimeout, nearTheEnd } from '../support/cut-off.js';
+import { inTime, isTimeout } from '../support/cut-off.js';
 import { instantiate } from '../support/wasm.js';
 
 const { stackTraceLimit } = Error;
