@@ -27,7 +27,9 @@ export function isBytes(value: unknown): value is Uint8Array {
 
 /** For what looks like one: that it is none cannot be seen. */
 function hintOf(value: unknown): string | undefined {
-  return isInstance(value, Bytes) ? 'A proxy, or an object with the prototype alone, has no bytes' : undefined;
+  return isInstance(value, Bytes)
+    ? 'A proxy, or an object with the prototype alone, has no bytes'
+    : undefined;
 }
 
 /**
