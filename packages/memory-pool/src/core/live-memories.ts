@@ -1,5 +1,6 @@
 /** What may be done to a memory while a tenant has it. Whoever calls has checked that it is live, and the range inside of it. */
 import type { VirtualMemory } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 import type { PoolModule } from '../module/module.js';
 import { snapshotModule } from '../module/snapshot.js';
 import { explainRefusal } from '../slab/host-bounds.js';
@@ -53,6 +54,9 @@ export class LiveMemories {
   view(slot: number, isSafe: boolean): ArrayBuffer {
     if (isSafe) this.#whenViewed?.(slot);
     const byteLength = this.#records.byteLength(slot);
+    // In a pool that threads share anybody may have written it; what is not accessible would end the process.
+    if (!(byteLength <= this.#records.accessiblePages(slot) * this.#virtualMemory.pageSize))
+      throw new PoolCorruptedError(`slot ${slot} has ${byteLength} bytes, and fewer are open`);
     return this.#views.open(slot, this.#pages.addressFor(slot, byteLength), byteLength, isSafe);
   }
 

@@ -142,6 +142,8 @@ export class SlotRecycler {
     const { queue } = this;
     if (queue.length === 0) return;
     const { slots, addresses, byteLengths, length } = queue;
+    // Before the call: it goes by addresses, and drops whatever is there.
+    for (const slot of slots.subarray(0, length)) this.#assertEnded(slot);
     const strategies = Array.from({ length }, (_, i) => queue.strategy(i));
     let failure: unknown;
     try {
@@ -156,8 +158,6 @@ export class SlotRecycler {
     // Cleared first: whoever waits may run, and free more, while the slots are given back.
     queue.clear();
     for (const [i, slot] of freed.entries()) {
-      if (this.#records.isLive(slot))
-        throw new PoolCorruptedError(`slot ${slot} was dropped while a tenant has it`);
       if (failure === undefined) {
         this.#giveBackClean(slot, strategies[i]!, written[i]!, resident[i]!);
       } else this.giveBackUnknown(slot);
@@ -172,6 +172,7 @@ export class SlotRecycler {
   trim(maxBytes: number): number {
     let trimmed = 0;
     this.#free.trim(maxBytes, (slot, bytesResident) => {
+      this.#assertEnded(slot);
       try {
         this.#reset.drop(slot);
       } catch (error) {
@@ -257,6 +258,11 @@ export class SlotRecycler {
   #note(slot: number, error: unknown): void {
     if (!(error instanceof SystemError)) throw error;
     this.failures.push({ slot, error });
+  }
+
+  #assertEnded(slot: number): void {
+    if (this.#records.isLive(slot))
+      throw new PoolCorruptedError(`slot ${slot} is dropped while a tenant has it`);
   }
 
   #assertLive(slot: number, what: string): void {

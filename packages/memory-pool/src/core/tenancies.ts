@@ -175,6 +175,9 @@ export class Tenancies {
       leases.push({ tenancy, slot, generation: this.#records.generation(slot) });
       link = this.#records.nextOwned(slot);
     }
+    // The others would be live for good: nobody knows of them any more.
+    if (!this.closed && leases.length !== tenancy.length)
+      throw new PoolCorruptedError(`a store has ${tenancy.length} memories and lists ${leases.length}`);
     return leases;
   }
 

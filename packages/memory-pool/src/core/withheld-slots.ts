@@ -56,6 +56,7 @@ export class WithheldSlots {
   /** Takes a slot out of use until its views are collected. */
   cool(slot: number): void {
     this.#assertAbsent(slot);
+    this.#assertEnded(slot);
     this.cooling.add(slot);
     this.#parts.whenCooling?.();
     this.#layZeros(slot);
@@ -66,6 +67,7 @@ export class WithheldSlots {
   /** Takes a slot out of use for good. */
   retire(slot: number): void {
     this.#assertAbsent(slot);
+    this.#assertEnded(slot);
     this.#retire(slot);
     this.#layZeros(slot);
     const stripe = slot % this.#parts.numStripes;
@@ -114,6 +116,12 @@ export class WithheldSlots {
   #assertAbsent(slot: number): void {
     if (this.cooling.has(slot) || this.retired.has(slot))
       throw new PoolCorruptedError(`slot ${slot} is withheld twice`);
+  }
+
+  /** Zeros would be laid over what its tenant has. */
+  #assertEnded(slot: number): void {
+    if (this.#parts.records.isLive(slot))
+      throw new PoolCorruptedError(`slot ${slot} is withheld while a tenant has it`);
   }
 
   #layZeros(slot: number): void {

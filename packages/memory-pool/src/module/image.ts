@@ -78,7 +78,7 @@ export class ImageFile {
     this.#others = others;
     if (contents instanceof Uint8Array) this.contents = contents;
     else this.#image = contents;
-    for (const other of others) other.#users += 1;
+    for (const other of others) other.#retain();
   }
 
   /** An image that lies in the file from `fileOffset` on, and in memories with the key from `offsetBytes` on. */
@@ -189,8 +189,17 @@ export class ImageFile {
     }
   }
 
+  /** One user more. A file that was closed has a descriptor that may be anything's by now. */
+  #retain(): void {
+    if (this.#users === 0) throw new PoolCorruptedError('an image is to lie in a file that was closed');
+    this.#users += 1;
+  }
+
   /** One user less; the last one closes the file. */
   #release(): void {
+    // Those that are left would have their images in a file that is closed.
+    if (this.#users === 0)
+      throw new PoolCorruptedError('a file of images is closed more often than it was used');
     this.#users -= 1;
     if (this.#users > 0) return;
     const mapping = this.#mapping;

@@ -44,6 +44,11 @@ export interface Crew {
   isAlive(thread: number): boolean;
 }
 
+/** Whether a thread's number fits into a flight's word, beside what is said of it there. */
+export function isCrew(thread: number): boolean {
+  return thread > 0 && (thread & THREAD_MASK) === thread;
+}
+
 function at(flight: number): number {
   return flight * FLIGHT_WORDS;
 }
@@ -83,14 +88,24 @@ export function describeFlight(
   // Its own word, which nobody else changes.
   if (words[at(flight) + STATE] !== crew.self)
     throw new PoolCorruptedError(`flight ${flight} is written by ${crew.self}, which has not begun it`);
+  if (!(numMemories >= 0) || hash.length !== HASH_WORDS)
+    throw new PoolCorruptedError(
+      `flight ${flight} has ${numMemories} memories, ${hash.length} words of hash`,
+    );
   words[at(flight) + RELEASER] = crew.self;
   words[at(flight) + MEMORIES] = numMemories;
   for (let word = 0; word < HASH_WORDS; word++) words[at(flight) + HASH + word] = hash[word]!;
 }
 
-/** Lets it fly: from now on anybody may take it. */
+/**
+ * Lets it fly: from now on anybody may take it.
+ *
+ * @throws {@link PoolCorruptedError} for one that the calling thread has not begun: who has it would lose it
+ */
 export function launch(words: Int32Array, flight: number, crew: Crew): void {
-  Atomics.store(words, at(flight) + STATE, FLYING | crew.self);
+  const { self } = crew;
+  if (Atomics.compareExchange(words, at(flight) + STATE, self, FLYING | self) !== self)
+    throw new PoolCorruptedError(`flight ${flight} is launched by ${self}, which has not begun it`);
 }
 
 /** Gives up a flight that was begun and not launched. */

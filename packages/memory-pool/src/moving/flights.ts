@@ -1,5 +1,6 @@
 /** The flights of a pool as one thread has them. What is done to them is in `flight-steps.ts`. */
 import type { Threads } from '@guardstripe/index-allocator';
+import { PoolCorruptedError } from '../errors.js';
 import {
   adoptAll,
   begin,
@@ -9,6 +10,7 @@ import {
   describeFlight,
   FLIGHT_WORDS,
   giveUpIfTaken,
+  isCrew,
   isFlying,
   launch,
   settle,
@@ -32,6 +34,8 @@ export class Flights {
   #taking: { readonly flight: number; readonly slots: Slots; numAdopted: number } | undefined;
 
   constructor(words: Int32Array, threads: Threads) {
+    if (!isCrew(threads.self))
+      throw new PoolCorruptedError(`thread ${threads.self} has no place in a flight`);
     this.#words = words;
     this.#threads = threads;
   }
@@ -65,7 +69,8 @@ export class Flights {
   }
 
   launch(flight: number, departed: readonly Departed[]): void {
-    this.#departed.set(flight, departed);
+    // What an earlier store in it left here is looked after with this one: whoever took that may have broken off.
+    this.#departed.set(flight, [...(this.#departed.get(flight) ?? []), ...departed]);
     launch(this.#words, flight, this.#threads);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { SharedIndexAllocator } from '@guardstripe/index-allocator';
 import { invalidArgType } from '@guardstripe/common';
-import { PoolClosedError, StoreNotMovableError, StoreTokenError } from '../errors.js';
+import { PoolClosedError, PoolCorruptedError, StoreNotMovableError, StoreTokenError } from '../errors.js';
 import { askNow, tellFailed, tellFreed, type Growth, type MemoryLimiter } from '../limiter.js';
 import { sayGoodbye } from '../core/farewell.js';
 import type { PendingAnswers } from '../core/pending-answers.js';
@@ -180,10 +180,13 @@ export class Mover {
   }
 
   #pack(tenancy: Tenancy, leases: readonly Lease[]): Parcel {
-    const { records, modules } = this.#parts;
+    const { records, modules, numStripes } = this.#parts;
     const handles: ModuleHandle[] = [];
     const places = new Map<number, number>();
     const memories = leases.map(({ slot }): MovingMemory => {
+      // Whoever adopts it opens the store's stripe alone: its own memory would fault, and another tenant's would not.
+      if (slot % numStripes !== tenancy.stripe)
+        throw new PoolCorruptedError(`slot ${slot} is of another stripe than its store, ${tenancy.stripe}`);
       const template = tenancy.notes?.template(slot);
       // Somebody was told of a memory whose allocation is not done.
       if (template === undefined) throw new StoreNotMovableError('allocating', slot);
@@ -236,9 +239,14 @@ export class Mover {
   /** Asks for each memory as if it were new. */
   #ask(limiter: MemoryLimiter, { memories }: Parcel, granted: Growth[]): void {
     const { records, maxMemoryBytes } = this.#parts;
-    for (const { slot, template } of memories) {
+    for (const { slot, generation, template } of memories) {
       const maximumBytes = Math.min(template.maximumBytes, maxMemoryBytes);
-      const growth = { currentBytes: 0, desiredBytes: records.byteLength(slot), maximumBytes };
+      const desiredBytes = records.byteLength(slot);
+      // Read before: it may have been adopted meanwhile, freed, and be another memory by now.
+      if (!records.isCurrent(slot, generation)) throw new StoreTokenError();
+      if (!(desiredBytes >= 0 && desiredBytes <= maximumBytes))
+        throw new PoolCorruptedError(`slot ${slot} comes with ${desiredBytes} bytes, of ${maximumBytes}`);
+      const growth = { currentBytes: 0, desiredBytes, maximumBytes };
       askNow(limiter, growth);
       granted.push(growth);
     }

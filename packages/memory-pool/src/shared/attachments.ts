@@ -36,6 +36,8 @@ export class Attachments {
   readonly #isAlive: (thread: number) => boolean;
 
   constructor({ words, seats }: Pick<SharedState, 'words' | 'seats'>, threads: Threads) {
+    // 0 is a seat that nobody has, and the open gate.
+    if (!(threads.self > 0)) throw new PoolCorruptedError(`thread ${threads.self} cannot have a seat`);
     this.#words = words;
     this.#seats = seats;
     this.#self = threads.self;

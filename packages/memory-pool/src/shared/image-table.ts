@@ -3,7 +3,7 @@
  * others map.
  */
 import type { ImageHolder, PoolImage } from '../module/image.js';
-import type { Images } from '../slots/image-table.js';
+import { assertSame, type Images } from '../slots/image-table.js';
 
 /** An image that this thread never had, or whose module is gone: a slot that has it is laid over, not reset. */
 const GONE = Object.freeze({ closed: true, extraMappings: 0, toRestore: undefined }) as PoolImage;
@@ -33,7 +33,11 @@ export class SharedImageTable implements Images {
   retain(image: PoolImage): void {
     if (image === this.#last || this.#images.get(image.id) === image) return;
     for (const [id, each] of this.#images) if (each.closed) this.#images.delete(id);
-    this.#images.get(image.id)?.removeHolder(this.#holder);
+    const known = this.#images.get(image.id);
+    if (known !== undefined) {
+      assertSame(known, image);
+      known.removeHolder(this.#holder);
+    }
     this.#images.set(image.id, image);
     image.addHolder(this.#holder);
     this.#last = image;

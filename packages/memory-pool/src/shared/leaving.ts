@@ -63,6 +63,10 @@ export class Leaving {
     const { withheld } = parts;
     // Pending operations of this thread may still write there: nobody else may have the slots.
     if (this.#isDone || withheld.cooling.size > 0) return;
+    const live = parts.counters.own('liveMemories');
+    // Unmapped under a tenant, the addresses may be somebody else's at once.
+    if (!parts.tenancies.closed || live > 0)
+      throw new PoolCorruptedError(`this thread leaves the pool while it has ${live} tenants`);
     if (this.#isLast === undefined) {
       parts.recycler.close();
       mover.close();

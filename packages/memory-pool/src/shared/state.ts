@@ -17,7 +17,7 @@ import { MAX_PROTECTION_KEYS } from '@guardstripe/layout';
 import { addressOf, type JointMapHandle } from '@guardstripe/mmap';
 import type { JointKey } from '@guardstripe/mpk';
 import { readConfig, type ResolvedConfig } from '../config.js';
-import { PoolAttachError, PoolCreationError } from '../errors.js';
+import { PoolAttachError, PoolCorruptedError, PoolCreationError } from '../errors.js';
 import { FLIGHT_WORDS } from '../moving/flight-steps.js';
 import { recordBytes } from '../slots/records.js';
 
@@ -114,6 +114,11 @@ export function makeState(
   others: OtherParts,
 ): SharedState {
   const text = new TextEncoder().encode(JSON.stringify(settings));
+  if (text.byteLength > CONFIG_BYTES)
+    throw new PoolCorruptedError(`the settings of a pool take ${text.byteLength} bytes`);
+  // More than that are not told from copies.
+  if (others.indexAllocators.length > MAX_PROTECTION_KEYS)
+    throw new PoolCorruptedError(`a pool has ${others.indexAllocators.length} allocators`);
   const buffer = newBuffer(bytesFor(numSlots));
   new Uint8Array(buffer, CONFIG_AT, CONFIG_BYTES).set(text);
   const words = new Int32Array(buffer, 0, HEAD_BYTES / Int32Array.BYTES_PER_ELEMENT);

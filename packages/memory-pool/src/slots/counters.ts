@@ -79,6 +79,7 @@ export class Counters {
   }
 
   set(counter: Counter, value: number): void {
+    if (!(value >= 0)) throw new PoolCorruptedError(`${counter} becomes ${value}`);
     this.#values[INDEX[counter]] = value;
   }
 

@@ -35,7 +35,10 @@ export class ImageTable implements Images {
       this.#entries.set(image.id, { image, slots: 1 });
       this.byteLength += image.partBytes;
       image.addHolder(this.#holder);
-    } else entry.slots++;
+    } else {
+      assertSame(entry.image, image);
+      entry.slots++;
+    }
   }
 
   /** A slot no longer maps it; 0 for a slot that had none. */
@@ -64,4 +67,17 @@ export class ImageTable implements Images {
     if (entry === undefined) throw new PoolCorruptedError(`image ${imageId} is mapped nowhere`);
     return entry.image;
   }
+}
+
+/**
+ * Two images of one number: a slot that has the one would be given out as having the other.
+ *
+ * @throws {@link PoolCorruptedError}
+ */
+export function assertSame(known: PoolImage, image: PoolImage): void {
+  const isSame =
+    known.offsetBytes === image.offsetBytes &&
+    known.byteLength === image.byteLength &&
+    known.partBytes === image.partBytes;
+  if (!isSame) throw new PoolCorruptedError(`image ${image.id} is another one than that of the same number`);
 }

@@ -45,6 +45,7 @@ export class SlotPages {
     virtualMemory: VirtualMemory,
   ) {
     assertFits(slab, layout, keys);
+    assertWholePages(slab, layout, virtualMemory.pageSize);
     this.virtualMemory = virtualMemory;
     this.#firstAddress = slab.address + layout.preSlabGuardBytes;
     this.#slotBytes = layout.slotBytes;
@@ -152,10 +153,14 @@ export class SlotPages {
 
 /** What is computed from a layout is only right for a slab of that size, and with a key for each of its stripes. */
 function assertFits(slab: SlabPages, layout: SlabLayout, keys: readonly ProtectionKey[]): void {
-  const { totalSlabBytes, slotBytes, maxMemoryBytes, numStripes } = layout;
+  const { totalSlabBytes, numSlots, preSlabGuardBytes, slotBytes, maxMemoryBytes, numStripes } = layout;
   if (slab.byteLength < totalSlabBytes) {
     throw new PoolCorruptedError(`a slab of ${slab.byteLength} bytes has no room for ${totalSlabBytes}`);
   }
+  const end = numSlots === 0 ? 0 : preSlabGuardBytes + (numSlots - 1) * slotBytes + maxMemoryBytes;
+  // Also for what is no number.
+  if (!(end <= totalSlabBytes))
+    throw new PoolCorruptedError(`the last slot ends at ${end}, behind the slab's ${totalSlabBytes} bytes`);
   if (maxMemoryBytes > slotBytes * numStripes) {
     throw new PoolCorruptedError(
       `memories of ${maxMemoryBytes} bytes overlap: the slots are ${slotBytes} apart`,
@@ -167,4 +172,13 @@ function assertFits(slab: SlabPages, layout: SlabLayout, keys: readonly Protecti
   if (new Set(keys.map(({ id }) => id)).size !== keys.length || keys.some(({ id }) => id === 0)) {
     throw new PoolCorruptedError('two stripes have one key, or one has the key of everybody');
   }
+}
+
+/** What each call then looks at is where in a slot it is: that slots begin at pages is only right for a slab that does. */
+function assertWholePages(slab: SlabPages, layout: SlabLayout, pageBytes: number): void {
+  const { preSlabGuardBytes, slotBytes, maxMemoryBytes } = layout;
+  if (!(slab.address > 0 && slab.address % pageBytes === 0))
+    throw new PoolCorruptedError(`a slab begins at ${slab.address}, where no page does`);
+  if ([preSlabGuardBytes, slotBytes, maxMemoryBytes].some((bytes) => bytes % pageBytes !== 0))
+    throw new PoolCorruptedError(`slots of ${slotBytes} bytes do not begin and end with pages`);
 }

@@ -1,6 +1,7 @@
 /** How many mappings the process has: the kernel's count, and what the pools of all its threads hold of them. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { processState, type ProcessState } from '@guardstripe/mmap';
+import { PoolCorruptedError } from '../errors.js';
 
 /** The counts that all threads share. */
 export interface MappingCounts {
@@ -55,6 +56,9 @@ export class OwnCounts implements MappingCounts {
   readonly words = new Int32Array(16);
 
   add(mappings: number): void {
+    // Fewer than none would be room for others that there is not.
+    if (!(this.held + mappings >= 0))
+      throw new PoolCorruptedError(`${-mappings} mappings go, of ${this.held} that pools hold`);
     this.held += mappings;
   }
 }

@@ -1,7 +1,12 @@
 /** Modules as the threads of one pool know them: the same bytes are one module, with one number, one image and one affinity. */
 import { MAX_MEMORY_INDEX, type MemoryKey, type Threads } from '@guardstripe/index-allocator';
 import { host, openImage, type MemoryImage } from '@guardstripe/mmap';
-import { ModuleClosedError, ModuleNotSharedError, TooManyModulesError } from '../errors.js';
+import {
+  ModuleClosedError,
+  ModuleNotSharedError,
+  PoolCorruptedError,
+  TooManyModulesError,
+} from '../errors.js';
 import { hashModule, type ModuleOrigin } from '../module/content.js';
 import { templatesOf } from '../module/describe.js';
 import { handleOf, type ModuleHandle } from '../module/handle.js';
@@ -146,7 +151,12 @@ function use({ file }: ModuleOrigin, place: FilePlace): boolean {
   if (file.isAt(place)) return true;
   const image = tryOpen(place);
   if (image === undefined) return false;
-  if (!file.use(image)) image.close();
+  const { byteLength } = image;
+  const isUsed = file.use(image);
+  if (!isUsed) image.close();
+  // The same hash, and other bytes: somebody has written over the place.
+  if (byteLength !== file.byteLength)
+    throw new PoolCorruptedError(`a module's file has ${byteLength} bytes, and not ${file.byteLength}`);
   return true;
 }
 

@@ -62,6 +62,17 @@ describe('a memory whose buffer was handed out', () => {
     }
   });
 
+  it.each(['cool', 'retire'] as const)('is not withheld (%s) as long as its tenant has it', (withhold) => {
+    using pool = smallPool();
+    const memory = pool.openStore().allocate({ module });
+    const { withheld } = poolCoreOf(pool);
+    expect(() => withheld[withhold](memory.slot)).toThrow(
+      expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' }),
+    );
+    expect(withheld.isEmpty).toBe(true);
+    expect(contents(memory).equals(imageBytes(0xa1))).toBe(true);
+  });
+
   it('reads as zeros to whoever still has its address, the image too', () => {
     using pool = smallPool();
     const memory = pool.openStore().allocate({ module });

@@ -7,6 +7,7 @@ import { encodeModule, type MemoryShape, type SegmentShape } from '@guardstripe/
 import { laps } from '@guardstripe/test-support';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { describeMemory, describeModule, InvalidModuleError, type PoolModule } from '../../src/index.js';
+import { ImageFile } from '../../src/module/image.js';
 import { faultyMemory } from '../support/fault-injection.js';
 import { checkBooks, contents, HOST_PAGE, PAGE, scribble, smallPool } from '../support/memories.js';
 
@@ -281,5 +282,21 @@ describe("the caller's bytes", () => {
     using module = describeMemory({ initial: 1, contents: bytes });
     bytes.fill(2);
     expect(contents(store.allocate({ module })).readUInt8(0)).toBe(1);
+  });
+});
+
+describe('a file of images', () => {
+  const corrupted = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
+
+  it('is closed once, and no image comes to lie in it afterwards', () => {
+    const file = new ImageFile(new Uint8Array(HOST_PAGE), undefined);
+    const child = new ImageFile(undefined, undefined, [file]);
+    file.close();
+    // The child's images lie there still.
+    const grandchild = new ImageFile(undefined, undefined, [file]);
+    child.close();
+    grandchild.close();
+    expect(() => new ImageFile(undefined, undefined, [file])).toThrow(corrupted);
+    expect(() => file.close()).toThrow(corrupted);
   });
 });

@@ -2,7 +2,7 @@
 import { runInThisContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { FLIGHT_WORDS } from '../../src/moving/flight-steps.js';
-import { Flights } from '../../src/moving/flights.js';
+import { Flights, type Departed } from '../../src/moving/flights.js';
 
 const CORRUPTED = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
 const MEMORIES = 2;
@@ -83,4 +83,59 @@ it('a flight whose taker was cut short ends with what the taker does next, and n
   cutShort(one);
   leave();
   expect(given).toEqual([6, 5, 6, 5]);
+});
+
+it('a flight is launched by who has begun it, and once', () => {
+  const { words, as } = three();
+  const [one, two] = [as(1), as(2)];
+  const flight = one.begin();
+  one.describe(flight, 1, HASH);
+  const before = Int32Array.from(words);
+  expect(() => two.launch(flight, [])).toThrow(CORRUPTED);
+  expect(Int32Array.from(words)).toEqual(before);
+  one.launch(flight, []);
+  expect(two.isFlying(flight, HASH)).toBe(true);
+  expect(() => one.launch(flight, [])).toThrow(CORRUPTED);
+});
+
+it.each([
+  [-1, 8],
+  [Number.NaN, 8],
+  [1, 7],
+  [1, 9],
+])('a flight is not described as one of %d memories, and %d words of hash', (memories, hashWords) => {
+  const { words, as } = three();
+  const one = as(1);
+  const flight = one.begin();
+  const before = Int32Array.from(words);
+  expect(() => one.describe(flight, memories, new Int32Array(hashWords))).toThrow(CORRUPTED);
+  expect(Int32Array.from(words)).toEqual(before);
+});
+
+it.each([0, -1, 2 ** 30, Number.NaN])('thread %d has no place in a flight', (self) => {
+  expect(() => three().as(self)).toThrow(CORRUPTED);
+});
+
+it('what a taker left in a flight that it broke off is not forgotten when the next store flies in it', () => {
+  const { as } = three();
+  const [one, two] = [as(1), as(2)];
+  const [a, b, c] = [5, 6, 7].map((slot) => ({ slot, generation: 1 })) as [Departed, Departed, Departed];
+  const launch = (...departed: Departed[]) => {
+    const flight = one.begin();
+    one.describe(flight, departed.length, HASH);
+    one.launch(flight, departed);
+    return flight;
+  };
+  const first = launch(a, b);
+  const adopt = (slot: number): boolean => {
+    if (slot === a.slot) return true;
+    throw new Error('broken off');
+  };
+  expect(() => two.take(first, HASH, { slots: [5, 6], adopt, giveUp: () => undefined })).toThrow(
+    'broken off',
+  );
+  expect(launch(c)).toBe(first);
+  expect(one.settle(false)).toEqual([]);
+  expect(one.settle(true)).toEqual([a, b, c]);
+  expect(one.departures).toBe(0);
 });

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { SystemError } from '@guardstripe/mmap';
 import { describe, expect, it, vi } from 'vitest';
 import { describeModule, openModule, type MemoryLimiter, type StoreToken } from '../../src/index.js';
+import { poolCoreOf } from '../../src/pool.js';
 import { SharedModules } from '../../src/threads/shared-modules.js';
 import {
   checkBooks,
@@ -291,6 +292,53 @@ describe('a store in flight', () => {
     expect(pool.openStore().tryAllocate({ module })).toBeUndefined();
     pool.adopt(token).store.dispose();
     expect(contents(await waits).every((byte) => byte === 0)).toBe(true);
+  });
+});
+
+describe('a store of which threads have noted what cannot be', () => {
+  const corrupted = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
+
+  it('is not had, nor its limiter asked for more than a memory can have, before that is mended', () => {
+    using pool = sharedPool();
+    const store = pool.openStore();
+    const { slot } = store.allocate({ module: zeroModule(2, 4) });
+    const token = moved(store.release());
+    const { records } = poolCoreOf(pool);
+    const limiter = { memoryGrowing: vi.fn(() => true) };
+    records.setByteLength(slot, 5 * PAGE);
+    expect(() => pool.adopt(token, { limiter })).toThrow(corrupted);
+    expect(limiter.memoryGrowing).not.toHaveBeenCalled();
+    records.setByteLength(slot, 2 * PAGE);
+    expect(pool.adopt(token, { limiter }).memories).toHaveLength(1);
+  });
+
+  it('is no store any more where a memory of it had another tenant since', () => {
+    using pool = sharedPool();
+    const store = pool.openStore();
+    const { slot } = store.allocate({ module: zeroModule(2, 4) });
+    const token = moved(store.release());
+    const { records } = poolCoreOf(pool);
+    records.passOn(slot);
+    const limiter = { memoryGrowing: vi.fn(() => true) };
+    expect(codeOf(() => pool.adopt(token, { limiter }))).toBe('ERR_STORE_TOKEN');
+    expect(limiter.memoryGrowing).not.toHaveBeenCalled();
+    records.abandon(slot);
+  });
+
+  it('stays where it is if a slot is of another stripe', () => {
+    using pool = sharedPool();
+    const memory = pool.openStore().allocate({ module: imageModule(0x21) });
+    const tenancy = {
+      stripe: 1,
+      head: memory.slot + 1,
+      length: 1,
+      state: 'open' as const,
+      limiter: undefined,
+      watched: false,
+      notes: undefined,
+    };
+    expect(() => poolCoreOf(pool).mover!.release(tenancy)).toThrow(corrupted);
+    expect(contents(memory).equals(imageBytes(0x21))).toBe(true);
   });
 });
 

@@ -17,6 +17,10 @@ function threads() {
 const CORRUPTED = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
 
 describe('attachments', () => {
+  it.each([0, -1, Number.NaN])('are none of thread %d, which would pass for nobody', (self) => {
+    expect(() => threads().as(self)).toThrow(CORRUPTED);
+  });
+
   it('are given up by who has them alone, and stay as they were where another one tries', () => {
     const { as } = threads();
     const [one, two] = [as(1).enter(0), as(2).enter(7)];

@@ -98,6 +98,20 @@ describe('the state of a shared pool', () => {
     pool.close();
   });
 
+  it('is not made of more than there is room for', () => {
+    using pool = smallPool();
+    const settings = { config: pool.config, guardPages: false, keys: [] };
+    const keys = Array.from({ length: 400 }, (_, id) => ({ id, generation: 1 }));
+    const corrupted = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
+    expect(() => makeState(3, PLACE, { ...settings, keys }, otherParts())).toThrow(corrupted);
+    const indexAllocators = Array.from({ length: 16 }, () => new SharedArrayBuffer(8));
+    const others = { ...otherParts(), indexAllocators };
+    expect(() => makeState(3, PLACE, settings, others)).toThrow(corrupted);
+    expect(
+      makeState(3, PLACE, settings, { ...others, indexAllocators: indexAllocators.slice(1) }).numSlots,
+    ).toBe(3);
+  });
+
   it('is refused where its settings say neither yes nor no', () => {
     using pool = smallPool();
     const others = otherParts();

@@ -35,6 +35,22 @@ describe('ImageTable', () => {
     expect(table.byteLength).toBe(4 * HOST_PAGE);
   });
 
+  it('takes no other image for one of the same number', () => {
+    const { file, images } = threeImages();
+    const table = new ImageTable(holder());
+    table.retain(images[1]!);
+    const { key, id } = images[1]!;
+    for (const [offset, pages] of [
+      [HOST_PAGE, 2],
+      [0, 3],
+    ] as const) {
+      const other = file.addImage(key, 0, offset, pages * HOST_PAGE, id);
+      expect(() => table.retain(other)).toThrow(CORRUPTED);
+    }
+    table.release(id);
+    expect(table.byteLength).toBe(0);
+  });
+
   it('has nothing for slots without an image', () => {
     const table = new ImageTable(holder());
     table.release(0);

@@ -1,5 +1,5 @@
 /** The last comparison before the system: a mistake of the pool's own must not reach the neighbours' pages. */
-import { calculate, slabConstraints } from '@guardstripe/layout';
+import { calculate, slabConstraints, type SlabLayout } from '@guardstripe/layout';
 import { Mmap } from '@guardstripe/mmap';
 import type { ProtectionKey } from '@guardstripe/mpk';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -46,6 +46,27 @@ describe('SlotPages', () => {
       [NUM_SLOTS, 0],
     ] as const)
       expect(() => pages.addressFor(slot, byteLength)).toThrow(CORRUPTED);
+  });
+
+  it('has nothing to do with a slab whose slots do not begin at pages, or end behind it', () => {
+    const slab = reserve();
+    const wrong: [slab: { address?: number }, layout: Partial<Record<keyof SlabLayout, number>>][] = [
+      [{ address: 0 }, {}],
+      [{ address: slab.address + 1 }, {}],
+      [{ address: Number.NaN }, {}],
+      [{}, { preSlabGuardBytes: 1 }],
+      [{}, { slotBytes: layout.slotBytes + 1 }],
+      [{}, { maxMemoryBytes: layout.maxMemoryBytes - 1 }],
+      [{}, { numSlots: NUM_SLOTS + 1 }],
+      [{}, { numSlots: Number.NaN }],
+    ];
+    for (const [place, change] of wrong) {
+      const { address, byteLength } = slab;
+      const pages = { address, byteLength, close: () => undefined, ...place };
+      const { totalSlabBytes } = layout;
+      const changed = { ...layout, totalSlabBytes, ...change } as unknown as SlabLayout;
+      expect(() => new SlotPages(pages, changed, [], virtualMemory)).toThrow(CORRUPTED);
+    }
   });
 
   it('calls nobody for pages that are not the slot’s', () => {

@@ -5,6 +5,8 @@ import { MAX_MEMORY_INDEX } from '@guardstripe/index-allocator';
 import { processState } from '@guardstripe/mmap';
 import { dataSection, encodeModule, memoryType, moduleOf, section, vector } from '@guardstripe/wasm-builder';
 import { describeMemory, describeModule, openModule, type PoolModule } from '../../src/index.js';
+import { hashModule } from '../../src/module/content.js';
+import { ModuleTable } from '../../src/threads/module-table.js';
 import { SharedModules } from '../../src/threads/shared-modules.js';
 import { smallPool } from '../support/memories.js';
 
@@ -121,6 +123,16 @@ describe('modules that threads share', () => {
     expect(idsOf(here, module)).toEqual(ids);
     using after = openModule(structuredClone(module.handle));
     expect(idsOf(there, after)).toEqual(ids);
+  });
+
+  it('do not have the number of another content, where the place of its file was written over', () => {
+    const [here, there] = two();
+    using module = contents(8);
+    using large = describeMemory({ initial: 2, contents: new Uint8Array(50_000).fill(9) });
+    const { origin } = module;
+    const hash = hashModule(origin!, origin!.file.contentHash);
+    ModuleTable.attach(here.buffer, threads).put(hash, 77, large.origin!.file.share());
+    expect(() => idsOf(there, module)).toThrow(expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' }));
   });
 
   it('of a handle that says wrong what its bytes are get the number of what they are', () => {
