@@ -105,13 +105,9 @@ function findStretches(scene: SnapshotScene): Stretch[] {
     eachChunk(scene, start, end, (bytes, offset) => {
       const began = startOf(scene, bytes.byteLength, offset);
       for (let page = 0; page < bytes.byteLength; page += pageBytes) {
-        const [now, before] = [bytes, began].map((each) => each.subarray(page, page + pageBytes));
-        add(
-          stretches,
-          originOf(scene, now!, before!, offset + page),
-          offset + page,
-          offset + page + pageBytes,
-        );
+        const upTo = page + pageBytes;
+        const from = originOf(scene, bytes.subarray(page, upTo), began.subarray(page, upTo), offset + page);
+        add(stretches, from, offset + page, offset + upTo);
       }
     });
     at = end;

@@ -213,8 +213,8 @@ function pagesOf(pages: MapRange, pageSize: number): Source {
 
 function bytesAt(given: unknown): Source {
   const bytes = bytesOf(given, 'bytes');
-  // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
   const { buffer, byteOffset, byteLength } = bytes;
+  // The address of a shared buffer cannot be had everywhere (koffi on Node 22).
   if (!types.isArrayBuffer(buffer))
     throw invalidArgType('bytes.buffer', 'an instance of ArrayBuffer', buffer);
   const address = ffi().addressOf(buffer) + byteOffset;
