@@ -85,6 +85,8 @@ export class SlotViews {
   revokeUnsafe(slot: number): boolean {
     const ledger = this.inUse(slot);
     if (ledger === undefined) return true;
+    // What was started with it may go on for longer than the memory is here.
+    if (ledger.isSafe) throw new PoolCorruptedError(`slot ${slot} moves while a safe view of it is out`);
     ledger.current = undefined;
     ledger.isStolen = ledger.views.endUnsafe(() => undefined) !== 'none';
     ledger.isUsed = ledger.isStolen;

@@ -73,6 +73,9 @@ export class ModuleTable {
   readonly #user: LockUser;
 
   private constructor(buffer: SharedArrayBuffer, threads: Threads) {
+    // 0 is a lock that nobody has.
+    if (!(threads.self > 0))
+      throw new PoolCorruptedError(`thread ${threads.self} cannot have the table's lock`);
     this.buffer = buffer;
     this.#words = new Int32Array(buffer);
     this.#doubles = new Float64Array(buffer);

@@ -7,7 +7,8 @@ import { PAGE, scribble, smallPool, zeroModule } from '../support/memories.js';
 const CORRUPTED = expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' });
 
 it('a slot in the decommit queue that a tenant has is not dropped, nor are those beside it', () => {
-  const { virtualMemory, calls, clearCalls } = faultyMemory();
+  const faulty = faultyMemory();
+  const { virtualMemory, calls } = faulty;
   using pool = smallPool({ virtualMemory, decommitBatchSize: 4 });
   const core = poolCoreOf(pool);
   const store = pool.openStore();
@@ -19,7 +20,7 @@ it('a slot in the decommit queue that a tenant has is not dropped, nor are those
   // As a mistake of ours would have it: freed, and somebody's.
   const list = { head: 0, length: 0 };
   core.records.startTenancy(slots[1]!, PAGE, list);
-  clearCalls();
+  faulty.clearCalls();
   expect(() => core.flush()).toThrow(CORRUPTED);
   expect(calls).toEqual([]);
   core.records.endTenancy(slots[1]!, list);
@@ -28,7 +29,8 @@ it('a slot in the decommit queue that a tenant has is not dropped, nor are those
 });
 
 it('a free slot that a tenant has keeps its pages when the pool is trimmed', () => {
-  const { virtualMemory, calls, clearCalls } = faultyMemory();
+  const faulty = faultyMemory();
+  const { virtualMemory, calls } = faulty;
   using pool = smallPool({ virtualMemory, linearMemoryKeepResident: 8 * PAGE });
   const core = poolCoreOf(pool);
   const memory = pool.openStore().allocate({ module: zeroModule() });
@@ -39,7 +41,7 @@ it('a free slot that a tenant has keeps its pages when the pool is trimmed', () 
   const list = { head: 0, length: 0 };
   core.records.takeState(slot);
   core.records.startTenancy(slot, PAGE, list);
-  clearCalls();
+  faulty.clearCalls();
   expect(() => pool.trim(1)).toThrow(CORRUPTED);
   expect(calls).toEqual([]);
   core.records.endTenancy(slot, list);

@@ -304,7 +304,7 @@ describe('a store of which threads have noted what cannot be', () => {
     const { slot } = store.allocate({ module: zeroModule(2, 4) });
     const token = moved(store.release());
     const { records } = poolCoreOf(pool);
-    const limiter = { memoryGrowing: vi.fn(() => true) };
+    const limiter = { memoryGrowing: vi.fn<() => boolean>(() => true) };
     records.setByteLength(slot, 5 * PAGE);
     expect(() => pool.adopt(token, { limiter })).toThrow(corrupted);
     expect(limiter.memoryGrowing).not.toHaveBeenCalled();
@@ -319,7 +319,7 @@ describe('a store of which threads have noted what cannot be', () => {
     const token = moved(store.release());
     const { records } = poolCoreOf(pool);
     records.passOn(slot);
-    const limiter = { memoryGrowing: vi.fn(() => true) };
+    const limiter = { memoryGrowing: vi.fn<() => boolean>(() => true) };
     expect(codeOf(() => pool.adopt(token, { limiter }))).toBe('ERR_STORE_TOKEN');
     expect(limiter.memoryGrowing).not.toHaveBeenCalled();
     records.abandon(slot);

@@ -64,7 +64,7 @@ describe('SlotPages', () => {
       const { address, byteLength } = slab;
       const pages = { address, byteLength, close: () => undefined, ...place };
       const { totalSlabBytes } = layout;
-      const changed = { ...layout, totalSlabBytes, ...change } as unknown as SlabLayout;
+      const changed = Object.assign({}, layout, { totalSlabBytes }, change) as unknown as SlabLayout;
       expect(() => new SlotPages(pages, changed, [], virtualMemory)).toThrow(CORRUPTED);
     }
   });

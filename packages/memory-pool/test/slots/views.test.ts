@@ -5,8 +5,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { Mmap } from '@guardstripe/mmap';
 import { sampled } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
+import { SlotViews } from '../../src/slots/views.js';
 import { OPERATIONS } from '../fixtures/views/operations.mjs';
 
 const RUNNER = join(import.meta.dirname, '..', 'fixtures', 'views', 'run.mjs');
@@ -45,4 +47,14 @@ describe('what was started with a buffer meets no other tenant', () => {
     const result = await run('ArrayBuffer.prototype.transfer.call', 'unsafeBuffer');
     expect(result).toMatchObject({ reusedAtOnce: false, retiredMemories: 1, end: 'withheld' });
   });
+});
+
+it('a tenancy with a safe view does not move: its views stay as they are', () => {
+  using map = Mmap.anonymous(65_536);
+  const views = new SlotViews({}, () => undefined);
+  const view = views.open(3, map.address, map.byteLength, true);
+  expect(() => views.revokeUnsafe(3)).toThrow(expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' }));
+  expect(view.byteLength).toBe(65_536);
+  expect(views.end(3)).not.toBe('stolen');
+  expect(view.detached).toBe(true);
 });

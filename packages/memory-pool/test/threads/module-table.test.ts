@@ -47,6 +47,14 @@ describe('a table of modules', () => {
     expect(b.find(hash())).toBeUndefined();
   });
 
+  it.each([0, -1, Number.NaN])(
+    'is nobody’s who says that thread %d is asking: its lock would be free',
+    (self) => {
+      const { buffer } = ModuleTable.create(threads(1), 16);
+      expect(() => ModuleTable.attach(buffer, threads(self))).toThrow(CORRUPTED);
+    },
+  );
+
   it.each([-1, 0.5, 2 ** 31, Number.NaN])('gives nobody the number %d', (id) => {
     const [a, b] = tables() as [ModuleTable, ModuleTable];
     expect(() => a.put(hash(1), id, undefined)).toThrow(CORRUPTED);

@@ -2,7 +2,6 @@
 
 import { hex } from '@guardstripe/common';
 import { SystemError } from '../errors.js';
-import type { DirtyPages } from './virtual-memory.js';
 
 /** What is said of an answer that makes no sense. asm-generic/errno.h. */
 const EPROTO = 71;
@@ -47,7 +46,7 @@ export function pageRuns(maxRuns: number): PageRuns {
  *
  * @throws {@link SystemError} `EPROTO`: whoever can do without the walk goes on as after a refusal
  */
-export function checkRuns(runs: DirtyPages, address: number, byteLength: number): void {
+export function checkRuns(runs: Omit<PageRuns, 'kinds'>, address: number, byteLength: number): void {
   const { starts, ends, count, walkEnd } = runs;
   const end = address + byteLength;
   if (!(count >= 0 && count <= starts.length))

@@ -94,6 +94,7 @@ export class Watch {
         const upTo = base + Math.min(end, range.byteLength);
         for (let at = base + start; at < upTo; at = runs.walkEnd) {
           virtualMemory.scanUnwrittenPages(at, upTo - at, runs);
+          checkRuns(runs, at, upTo - at);
           const { starts, ends: byteLengths, count } = runs;
           for (let i = 0; i < count; i++) {
             byteLengths[i]! -= starts[i]!;

@@ -20,7 +20,14 @@ const PAGES = 48;
 const BESIDE = 8 * pageSize;
 const BYTES = PAGES * pageSize;
 
-const WALKS = ['scanPages', 'scanOwnPages', 'scanWrittenPages', 'scanDirtyPages', 'scanResident'] as const;
+const WALKS = [
+  'scanPages',
+  'scanOwnPages',
+  'scanWrittenPages',
+  'scanUnwrittenPages',
+  'scanDirtyPages',
+  'scanResident',
+] as const;
 type Answer = Parameters<VirtualMemory['scanPages']>[2];
 type Lie = (answer: Answer, address: number, byteLength: number) => void;
 
@@ -57,12 +64,12 @@ const LIES: readonly (readonly [string, Lie])[] = [
 ];
 
 /** The real system, whose walks lie while `lying.now` is set. */
-function liar(lie: Lie) {
+function liar(lie: Lie, walks: readonly string[] = WALKS) {
   const lying = { now: false, lies: 0 };
   const virtualMemory = new Proxy(system, {
     get(target, name: keyof VirtualMemory) {
       const value = target[name];
-      if (!(WALKS as readonly string[]).includes(name)) return value;
+      if (!walks.includes(name)) return value;
       return (...args: never[]) => {
         Reflect.apply(value as () => void, target, args);
         if (!lying.now) return;
@@ -123,6 +130,32 @@ describe.runIf(PageRestorer.isSupported('scan'))(
         }
       }
     });
+
+    it.runIf(PageRestorer.isSupported('watch')).each(LIES)(
+      '%s is not believed where pages are dropped that were not written lately (skipped without userfaultfd)',
+      (_, lie) => {
+        const { map, bytes, range, isUntouched } = scene();
+        using _map = map;
+        const { lying, virtualMemory } = liar(lie, ['scanUnwrittenPages']);
+        const refusals: string[] = [];
+        using restorer = new PageRestorer(range, {
+          virtualMemory,
+          clean: true,
+          strategies: ['watch'],
+          maxResidentBytes: 8 * pageSize,
+          onRefusal: ({ code }) => refusals.push(code),
+        });
+        lying.now = true;
+        for (let round = 0; round < 8; round++) {
+          for (let page = 0; page < 6; page++) bytes[(round * 6 + page) * pageSize] = 9;
+          restorer.restore();
+          expect(bytes.every((byte) => byte === 0)).toBe(true);
+          expect(isUntouched()).toBe(true);
+        }
+        expect(lying.lies).toBeGreaterThan(0);
+        expect(refusals).toContain('EPROTO');
+      },
+    );
 
     it.each(LIES)('%s is not believed of a part of a range either', (_, lie) => {
       const { map, range } = scene();

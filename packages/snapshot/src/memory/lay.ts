@@ -5,7 +5,7 @@
 import type { VirtualMemory } from '@guardstripe/mmap';
 
 import { copyBack, type PageRun } from './pages.js';
-import type { SavedMemory } from './saved-memory.js';
+import { MAX_OWN, type SavedMemory } from './saved-memory.js';
 
 /** Stands for a descriptor where no run is mapped. */
 const NO_FILE = -1;
@@ -54,10 +54,11 @@ export function layOver(range: Range, saved: SavedMemory, laid: Laid, virtualMem
 }
 
 /** Room for one run more than are ever left out. */
+const ROOM = MAX_OWN.runs + 1;
 const runs = {
-  starts: new Float64Array(5),
-  ends: new Float64Array(5),
-  kinds: new Uint8Array(5),
+  starts: new Float64Array(ROOM),
+  ends: new Float64Array(ROOM),
+  kinds: new Uint8Array(ROOM),
   count: 0,
   walkEnd: 0,
 };

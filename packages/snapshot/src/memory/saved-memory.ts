@@ -23,7 +23,7 @@ export interface FileRun extends PageRun {
 const MAX_MAPPED_RUNS = 64;
 
 /** Most pages of a new instance, and runs of them, that are written and not mapped over: more of that costs more than it spares. */
-const MAX_OWN = { bytes: 16 * SMALLEST_PAGE_BYTES, runs: 4 };
+export const MAX_OWN = { bytes: 16 * SMALLEST_PAGE_BYTES, runs: 4 };
 
 /** Owns the file and its mapping until it is closed. */
 export class SavedMemory implements Contents {
