@@ -38,7 +38,8 @@ if (executable !== undefined && args.rows !== undefined) {
 
   const rows = await fresh(wasmtime, machine.pagemapScan, options);
   printFresh(rows);
-  const served = await serving(wasmtime, options);
+  using dropping = new Wasmtime(executable);
+  const served = await serving(wasmtime, dropping, options);
   printServing(served);
   const crossed = await crossing(options);
   printCrossing(crossed);
@@ -62,6 +63,7 @@ if (executable !== undefined && args.rows !== undefined) {
       wasmtime: version,
       load,
       freshClock: 'CPU time',
+      servedClock: 'CPU time',
       fresh: rows,
       served,
       crossed,

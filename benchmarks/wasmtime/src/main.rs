@@ -1,6 +1,6 @@
 //! Wasmtime's pooling allocator, driven line by line from the outside, so that it can take turns with Guardstripe's pool in
 //! one run. Every line read is a command, every command is answered with one line: a number (nanoseconds, counts), `ok`, or
-//! `error` and what Wasmtime says. Nanoseconds are the wall clock's, but for `cycle`, which counts CPU time.
+//! `error` and what Wasmtime says. Nanoseconds are the wall clock's, but for `cycle` and `serve`, which count CPU time.
 //!
 //! ```text
 //! settings total_memories=16 max_memory_size=1048576 ...   a fresh engine with these settings; nanoseconds it took
