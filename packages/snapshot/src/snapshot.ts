@@ -24,7 +24,6 @@ import { writeGlobals } from './target/globals.js';
 import { areTables, translateTables, writeTables } from './target/tables.js';
 import { resolveTarget, type SnapshotTarget, type Target } from './target/target.js';
 import type { MemoryLike } from './target/webassembly.js';
-import { WeakList } from './weak-list.js';
 
 /** Pages of a memory whose bytes are not those of the snapshot. */
 export interface ChangedPages {
@@ -52,8 +51,8 @@ function inspectSnapshot({ closed, savedBytes, byteLength, method }: Snapshot): 
  * The state of an instance at one moment: the bytes of its memories, its exported mutable globals and its exported tables. Made by
  * {@link snapshot}; given back by {@link Snapshot.close} or `using`. It keeps no instance alive.
  *
- * What is no part of it: globals, tables and memories that are not exported (the stack pointer is at rest between calls), and
- * everything that JavaScript keeps, such as handles and open files of a library around the instance.
+ * What is no part of it: globals, tables and memories that are not exported (the stack pointer is at rest between calls), objects of
+ * WebAssembly's garbage collector, and everything that JavaScript keeps, such as handles and open files of a library around the instance.
  */
 export class Snapshot implements Disposable {
   readonly #state: SavedState;
@@ -68,8 +67,6 @@ export class Snapshot implements Disposable {
   readonly #forks = new WeakMap<object, Home>();
   /** Whether the saved tables are those of an instance that was just made; not known before there was one. */
   #tablesAreAsMade: boolean | undefined;
-  /** Memories whose watching ends when the bytes go. */
-  readonly #watched = new WeakList<MemoryLike>();
   #closed = false;
 
   static {
@@ -89,10 +86,7 @@ export class Snapshot implements Disposable {
     this.#memories = target.memories.map((memory) => new WeakRef(memory));
     for (const memory of target.memories) this.#homes.set(memory, { target, values });
     try {
-      target.memories.forEach((memory, i) => {
-        this.#watched.add(memory);
-        keeperOf(memory).watch(memories[i]!, this.#keeping);
-      });
+      target.memories.forEach((memory, i) => keeperOf(memory).watch(memories[i]!, this.#keeping));
     } catch (error) {
       try {
         this.close();
@@ -166,7 +160,6 @@ export class Snapshot implements Disposable {
     let values = known?.values;
     if (values === undefined) {
       values = this.#fit(target, tablesAsMade);
-      for (const memory of target.memories) this.#watched.add(memory);
     } else if (values.tables === undefined) {
       values = { ...values, tables: translateTables(this.#state.tables, target) };
     }
@@ -197,9 +190,6 @@ export class Snapshot implements Disposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const memory of this.#watched.living()) {
-      for (const saved of this.#state.memories) keeperOf(memory).forget(saved);
-    }
     const errors: unknown[] = [];
     for (const saved of this.#state.memories) {
       try {

@@ -35,6 +35,12 @@ describe.each(sampled(WAYS))('lifetimes, %s', (method) => {
 });
 
 describe('forks', () => {
+  it('take no memory more, however often they are taken back and by whatever array they are named', () => {
+    // 46 bytes a time once.
+    const { grown } = fixtureJson('new-arrays.mjs', ['80000']) as { grown: number };
+    expect(grown).toBeLessThan(2 * 2 ** 20);
+  });
+
   it('stop being mapped before the process has too many mappings, and are copied then', () => {
     const { wrong, most, dropped, again } = fixtureJson('many-forks.mjs') as Record<string, number>;
     expect(wrong).toBe(0);

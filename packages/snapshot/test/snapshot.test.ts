@@ -1,4 +1,12 @@
 import { inspect } from 'node:util';
+import {
+  codeSection,
+  exportSection,
+  memorySection,
+  moduleOf,
+  section,
+  vector,
+} from '@guardstripe/wasm-builder';
 import { describe, expect, it } from 'vitest';
 
 import { snapshot, type SnapshotMethod } from '../src/index.js';
@@ -18,6 +26,34 @@ describe('a snapshot', () => {
     expect(inspect(state)).toBe('Snapshot { 0x1000 (4 KiB) of 0x40000 (256 KiB), copy }');
     state.close();
     expect(inspect(state)).toBe('Snapshot { closed }');
+  });
+});
+
+describe('what is no part of a snapshot', () => {
+  it("is what lies in objects of WebAssembly's garbage collector, exported or not", () => {
+    // (type $box (struct (field (mut i32)))) (global $g (export "box") (ref $box) (struct.new $box (i32.const 5)))
+    const I32 = 0x7f;
+    const bytes = moduleOf(
+      section(
+        1,
+        vector([
+          [0x5f, 1, I32, 1],
+          [0x60, 0, 1, I32],
+          [0x60, 1, I32, 0],
+        ]),
+      ),
+      section(3, vector([[1], [2]])),
+      memorySection({ minimum: 1 }),
+      section(6, vector([[0x64, 0, 0, 0x41, 5, 0xfb, 0, 0, 0x0b]])),
+      exportSection(['memory', 2, 0], ['get', 0, 0], ['set', 0, 1], ['box', 3, 0]),
+      codeSection([0x23, 0, 0xfb, 2, 0, 0], [0x23, 0, 0x20, 0, 0xfb, 5, 0, 0]),
+    );
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+    const { get, set } = instance.exports as { get: () => number; set: (value: number) => void };
+    using state = snapshot(instance);
+    set(9);
+    state.restore();
+    expect(get()).toBe(9);
   });
 });
 

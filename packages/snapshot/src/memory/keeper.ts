@@ -246,6 +246,7 @@ export class MemoryKeeper {
   }
 
   #start(saved: SavedMemory, method: SnapshotMethod, restorer?: PageRestorer): void {
+    if (method !== 'laid' || restorer !== undefined) saved.addUser(this);
     this.#saved = saved;
     this.#isClosed = false;
     this.#method = method;
@@ -341,8 +342,7 @@ export class MemoryKeeper {
     method: 'written' | 'laid',
     virtualMemory: VirtualMemory,
   ): boolean {
-    const isLaid = this.#laid === saved;
-    const restorer = startRestorer(range, saved, { method, isLaid, virtualMemory });
+    const restorer = startRestorer(range, saved, { method, isLaid: this.#laid === saved, virtualMemory });
     if (restorer === undefined) return false;
     this.#start(saved, method, restorer);
     return true;

@@ -9,6 +9,7 @@
  */
 import { memoryImage, Mmap, type MemoryImage, type VirtualMemory } from '@guardstripe/mmap';
 
+import { WeakList } from '../weak-list.js';
 import { compact, findContents, SMALLEST_PAGE_BYTES, type Contents, type PageRun } from './pages.js';
 
 /** A run of {@link SavedMemory}, and where it is in the file. */
@@ -25,6 +26,12 @@ const MAX_MAPPED_RUNS = 64;
 /** Most pages of a new instance, and runs of them, that are written and not mapped over: more of that costs more than it spares. */
 export const MAX_OWN = { bytes: 16 * SMALLEST_PAGE_BYTES, runs: 4 };
 
+/** Whoever compares a memory with the bytes. */
+export interface SavedMemoryUser {
+  /** The bytes go. */
+  forget(saved: SavedMemory): void;
+}
+
 /** Owns the file and its mapping until it is closed. */
 export class SavedMemory implements Contents {
   readonly byteLength: number;
@@ -32,6 +39,7 @@ export class SavedMemory implements Contents {
   readonly bytes: Uint8Array;
   #runs: readonly FileRun[];
   #isLaidOut = false;
+  readonly #users = new WeakList<SavedMemoryUser>();
   readonly #image: MemoryImage | undefined;
   readonly #map: Mmap | undefined;
 
@@ -96,12 +104,24 @@ export class SavedMemory implements Contents {
     return this.#image !== undefined || this.runs.length === 0;
   }
 
+  /**
+   * Has somebody told when the bytes go; as long as it lives, and once. Not needed by a fork that nobody has taken back yet: it has nothing
+   * of the bytes but its mappings, which stay.
+   */
+  addUser(user: SavedMemoryUser): void {
+    this.#users.add(user);
+  }
+
   /** Gives file and mapping back. Pages of forks that are mapped to the file keep it for as long as they live. */
   close(): void {
     try {
-      this.#image?.close();
+      for (const user of this.#users.living()) user.forget(this);
     } finally {
-      this.#map?.close();
+      try {
+        this.#image?.close();
+      } finally {
+        this.#map?.close();
+      }
     }
   }
 }

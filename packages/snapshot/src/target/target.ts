@@ -48,6 +48,8 @@ export interface ExportShape {
 }
 
 interface Parts {
+  /** What errors call the target. */
+  readonly name: string;
   readonly memories: MemoryLike[];
   /** The only ones that there may be thousands of. */
   readonly globals: Set<object>;
@@ -74,6 +76,7 @@ export function resolveTarget(
   const obstacle = processObstacle();
   if (obstacle !== undefined) throw new SnapshotUnsupportedError(obstacle);
   const parts: Parts = {
+    name,
     memories: [],
     globals: new Set(),
     tables: [],
@@ -83,7 +86,7 @@ export function resolveTarget(
     model,
   };
   const given: readonly unknown[] = Array.isArray(value) ? value : [value];
-  for (const each of given) addPart(parts, each, name);
+  for (const each of given) addPart(parts, each);
   const { memories, tables, exported, roots, shape } = parts;
   if (memories.length === 0) {
     throw invalidArgValue(
@@ -104,14 +107,15 @@ export function isShared(memory: MemoryLike): boolean {
   return Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]';
 }
 
-function addPart(parts: Parts, part: unknown, name: string): void {
+function addPart(parts: Parts, part: unknown): void {
+  const { name } = parts;
   switch (kindOf(part)) {
     case 'memory':
       addExport(parts, '', part);
       return;
     case 'instance':
       addOnce(parts.roots, part as object);
-      addExports(parts, webAssembly().exportsOf(part as object));
+      addExports(parts, read(parts, part, webAssembly().exportsOf));
       return;
     case 'global':
     case 'table':
@@ -119,6 +123,15 @@ function addPart(parts: Parts, part: unknown, name: string): void {
     case undefined:
       if (!isExports(part)) throw wrongKind(name, part);
       addExports(parts, part);
+  }
+}
+
+/** What V8 reads of an object of its own. Others look like one: proxies, and what was made of a prototype. */
+function read<T>({ name }: Parts, part: unknown, by: (object: object) => T): T {
+  try {
+    return by(part as object);
+  } catch {
+    throw wrongKind(name, part);
   }
 }
 
@@ -152,8 +165,13 @@ function addOnce<T>(list: T[], value: T): void {
 function addExport(parts: Parts, exportName: string, value: unknown): void {
   const shape = shapeOf(parts, exportName, value);
   if (shape === undefined) return;
-  if (shape.kind === 'memory') addOnce(parts.memories, value as MemoryLike);
-  if (shape.kind === 'table') addOnce(parts.tables, value as object);
+  if (shape.kind === 'memory') {
+    read(parts, value, webAssembly().bufferOf);
+    addOnce(parts.memories, value as MemoryLike);
+  } else if (shape.kind === 'table') {
+    read(parts, value, webAssembly().lengthOf);
+    addOnce(parts.tables, value as object);
+  }
   // A constant has no state; what it holds may be unreadable, too.
   if (shape.isMutable) parts.globals.add(value as object);
   parts.exported.push(value);

@@ -92,7 +92,7 @@ const KIND_OF_TAG: Readonly<Record<string, Kind>> = {
 
 let kindOfPrototype: ReadonlyMap<unknown, Kind> | undefined;
 
-/** Of this realm, for speed: to make a tag takes ten times as long. */
+/** Of this realm, for speed: a tag takes longer to make. */
 function kindsOfPrototypes(): ReadonlyMap<unknown, Kind> {
   const { Memory, Global, Table, Instance } = WebAssembly;
   return new Map<unknown, Kind>([
@@ -112,8 +112,7 @@ export function kindOf(value: unknown): Kind | undefined {
   kindOfPrototype ??= kindsOfPrototypes();
   try {
     return (
-      kindOfPrototype.get(Object.getPrototypeOf(value)) ??
-      KIND_OF_TAG[Object.prototype.toString.call(value)]
+      kindOfPrototype.get(Object.getPrototypeOf(value)) ?? KIND_OF_TAG[Object.prototype.toString.call(value)]
     );
   } catch {
     return undefined; // a revoked proxy

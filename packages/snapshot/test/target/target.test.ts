@@ -102,6 +102,22 @@ describe('what a snapshot is taken of', () => {
     expect(reference.value).toBe(object);
   });
 
+  it('refuses what only looks like an object of V8, also among exports', () => {
+    const { instance, exports } = instantiate();
+    using state = snapshot(instance);
+    const { Memory, Instance, Table } = WebAssembly;
+    const lookalikes = [
+      ...[instance, exports.memory].map((real) => new Proxy(real, {})),
+      ...[Memory, Instance].flatMap(({ prototype }) => [prototype, Object.create(prototype) as object]),
+      { memory: new Proxy(exports.memory, {}) },
+      { memory: exports.memory, table: Object.create(Table.prototype) as object },
+    ];
+    for (const each of lookalikes) {
+      expect(() => snapshot(each)).toThrow(code('ERR_INVALID_ARG_TYPE'));
+      expect(() => state.restoreInto(each)).toThrow(code('ERR_INVALID_ARG_TYPE'));
+    }
+  });
+
   it('refuses options that it does not know or that cannot be', () => {
     const { instance } = instantiate();
     expect(() => snapshot(instance, { methods: 'copy' } as never)).toThrow(/did you mean 'method'/);
