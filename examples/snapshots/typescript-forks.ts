@@ -40,7 +40,8 @@ function evaluate({ vm }: Sandbox, code: string): unknown {
   const result = vm.evalCode(code);
   const handle = result.error ?? result.value;
   const value: unknown = vm.dump(handle);
-  handle.dispose();
+  // That of a promise has been already.
+  if (handle.alive) handle.dispose();
   if (result.error !== undefined) throw new Error(JSON.stringify(value));
   return value;
 }

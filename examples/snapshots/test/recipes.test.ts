@@ -18,9 +18,9 @@ const RECIPES: Readonly<Record<string, readonly RegExp[]>> = {
     /^a large file: .* 0 bytes differ after the restore$/m,
     /^a small file, its tree deleted/m,
   ],
-  'python-scripts.ts': [/^nothing left of 5 hostile scripts/m, /^a fresh interpreter with the library/m],
+  'python-scripts.ts': [/^nothing left of 11 hostile scripts/m, /^a fresh interpreter with the library/m],
   'quickjs-scripts.ts': [
-    /^nothing left of 6 hostile scripts; memory \d+ MiB$/m,
+    /^nothing left of 7 hostile scripts; memory \d+ MiB$/m,
     /^a fresh runtime with the library/m,
   ],
   'sqlite-fixtures.ts': [/^5 tests undone, the database is sound$/m, /^loading a copy of the file/m],
