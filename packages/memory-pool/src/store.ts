@@ -134,7 +134,7 @@ export class Store implements Disposable {
     signal?.throwIfAborted();
     const wanted = readWanted(options);
     const growth = this.#growth(wanted);
-    const turn = { owner: this, signal, isServed: false };
+    const turn = { signal, isServed: false };
     this.#allocating++;
     try {
       if (growth !== undefined && this.limiter !== undefined) {
@@ -214,13 +214,12 @@ export class Store implements Disposable {
     // Disposed already, unless it was cut short.
     const { state, length } = this.#tenancy;
     if (state === 'released' || (state === 'disposed' && length === 0)) return;
-    this.#tenancy.state = 'disposed';
     const { pending, tenancies } = this.#host.core;
+    // Before anything changes: cut short, those who wait hear of it all the same.
+    if (this.#allocating > 0) tenancies.recheckWaiting(this.stripe);
+    this.#tenancy.state = 'disposed';
     if (tenancies.closed) return;
-    if (this.#allocating > 0) {
-      tenancies.rejectWaiting(this.stripe, this, () => this.#gone());
-      pending.end(this.#tenancy, () => this.#gone());
-    }
+    if (this.#allocating > 0) pending.end(this.#tenancy, () => this.#gone());
     tenancies.releaseAll(this.#tenancy);
   }
 

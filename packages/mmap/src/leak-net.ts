@@ -4,8 +4,8 @@
  */
 
 interface Leak {
-  /** What was lost, for the warning: "Mmap of 0x1000 (4 KiB) at 0x7f0000000000". Asked first. */
-  readonly what: () => string;
+  /** What was lost, for the warning: "Mmap of 0x1000 (4 KiB) at 0x7f0000000000"; nothing if that was given back. Asked first. */
+  readonly what: () => string | undefined;
   readonly release: () => void;
 }
 
@@ -19,7 +19,7 @@ const registry = new FinalizationRegistry<Leak>(({ what, release }) => {
   } catch (error) {
     outcome = `giving it back failed: ${String(error)}`;
   }
-  if (warned) return;
+  if (warned || lost === undefined) return;
   warned = true;
   process.emitWarning(`${lost} was garbage collected without close(); ${outcome}`, {
     code: 'GUARDSTRIPE_MMAP_LEAK',
@@ -30,7 +30,7 @@ const registry = new FinalizationRegistry<Leak>(({ what, release }) => {
 /**
  * Watches `owner`. `release` and `what` must not refer to it, or it is never collected.
  */
-export function watchForLeak(owner: object, what: () => string, release: () => void): void {
+export function watchForLeak(owner: object, what: Leak['what'], release: () => void): void {
   registry.register(owner, { what, release }, owner);
 }
 

@@ -21,8 +21,9 @@ export interface Resources {
 }
 
 /** Gives the pages back; of those that several threads hold, only this thread's attachment. @throws `SystemError` */
-export function giveBackPages({ virtualMemory, mapAddress, mapBytes, reach, hold }: Resources): void {
-  // An empty file.
+export function giveBackPages(resources: Resources): void {
+  const { virtualMemory, mapAddress, mapBytes, reach, hold } = resources;
+  // An empty file, or given back before.
   if (mapBytes === 0) return;
   if (hold === undefined) giveBack(virtualMemory, mapAddress, mapBytes, reach);
   else if (reach.isFree) hold.leave();
@@ -31,6 +32,8 @@ export function giveBackPages({ virtualMemory, mapAddress, mapBytes, reach, hold
     if (reach.isStolen) hold.keepForGood();
     withhold(leaving(hold), mapAddress, mapBytes, reach);
   }
+  // By the very next statement: whoever is cut short behind it, by `vm`'s timeout, must not unmap what may be somebody else's by then.
+  resources.mapBytes = 0;
 }
 
 const leaving = (hold: JointHold) => ({ unmap: () => hold.leave() });
@@ -67,7 +70,10 @@ export class Lifetime {
 
   watch(): void {
     const { resources } = this;
-    const what = () => `Mmap of ${size(resources.mapBytes)} at ${hex(resources.mapAddress)}`;
+    const what = () => {
+      const { mapAddress, mapBytes } = resources;
+      return mapBytes === 0 ? undefined : `Mmap of ${size(mapBytes)} at ${hex(mapAddress)}`;
+    };
     watchForLeak(this, what, () => {
       giveBackLeaked(resources);
       closeFile(resources);

@@ -36,6 +36,11 @@ export interface AttachOptions {
 export interface WaitOptions {
   /** Ends the wait: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignalLike;
+  /**
+   * Told of the slot in the moment in which it is taken, some turns before the promise tells: for who has to know at any time which
+   * slots the thread holds. If it throws, the slot is given back, and the promise rejects with what it threw.
+   */
+  readonly onTaken?: (slot: number) => void;
 }
 
 /** Reads what is said of the threads. */
@@ -49,14 +54,21 @@ export function readThreads(threads: unknown): Me {
 }
 
 /** Reads how a call waits. */
-export function readSignal(options: WaitOptions | undefined): AbortSignalLike | undefined {
-  const { signal } = readOptions(options, ['signal']);
-  if (signal === undefined) return undefined;
+export function readWait(options: WaitOptions | undefined): {
+  readonly signal: WaitOptions['signal'] | undefined;
+  readonly onTaken: WaitOptions['onTaken'] | undefined;
+} {
+  const { signal, onTaken } = readOptions(options, ['signal', 'onTaken']);
+  if (onTaken !== undefined) checkFunction(onTaken, 'options.onTaken');
+  if (signal !== undefined) checkSignal(signal);
+  return { signal, onTaken };
+}
+
+function checkSignal(signal: AbortSignalLike): void {
   checkObject(signal, 'options.signal');
   for (const method of ['throwIfAborted', 'addEventListener', 'removeEventListener'] as const) {
     checkFunction(signal[method], `options.signal.${method}`);
   }
-  return signal;
 }
 
 /** Node has a navigator since 21; without one, as many as a small server has. */

@@ -11,7 +11,7 @@ import { announce, handOver } from './hand-over.js';
 import { isHeld, isHeldBy, THREAD_MASK, UNKNOWN } from './holders.js';
 import { callFirst, firstInLine, isLine, isLineNow } from './line.js';
 import { makeShared, openShared, type SharedState } from './open-buffer.js';
-import { numCores, readSignal, readThreads } from './options.js';
+import { numCores, readThreads, readWait } from './options.js';
 import type { AttachOptions, SharedAllocatorHandle, SharedAllocatorOptions, WaitOptions } from './options.js';
 import { isOvertaking, leaveSeat, sitDown } from './seats.js';
 import { adoptIn, checkShard, freeTo, purgeFrom, takeFrom, takeOldestFrom } from './sections.js';
@@ -40,6 +40,7 @@ export class SharedIndexAllocator {
   readonly #home: Shard;
   readonly #waiters: Waiters;
   #isClosed = false;
+  #hasLeft = false;
 
   private constructor(state: SharedState, threads: Threads) {
     this.#state = state;
@@ -154,16 +155,17 @@ export class SharedIndexAllocator {
    * loop stays alive meanwhile.
    *
    * @param forMemory what it is for
-   * @param options a signal that ends the wait
+   * @param options a signal that ends the wait, and who is told at once
    * @throws what `alloc` throws, as a rejection; the signal's reason if it is aborted
    */
   async allocAsync(forMemory?: MemoryKey, options?: WaitOptions): Promise<number> {
     const { tag, memoryIndex } = readKey(forMemory);
-    const signal = readSignal(options);
+    const { signal, onTaken } = readWait(options);
     this.#checkOpen();
     signal?.throwIfAborted();
-    const attempt = (): number => this.#shards.take(tag, memoryIndex);
-    return this.#alloc(tag, memoryIndex) ?? this.#waiters.wait(attempt, signal);
+    const attempt = (): number => this.#tell(this.#shards.take(tag, memoryIndex), onTaken);
+    const slot = this.#alloc(tag, memoryIndex);
+    return slot === undefined ? this.#waiters.wait(attempt, signal) : this.#tell(slot, onTaken);
   }
 
   /**
@@ -297,10 +299,11 @@ export class SharedIndexAllocator {
    * waits here is rejected. Other threads are not concerned. A second call does nothing.
    */
   close(): void {
-    if (this.#isClosed) return;
+    if (this.#hasLeft) return;
     this.#isClosed = true;
     this.#waiters.rejectAll(new AllocatorClosedError());
     leaveSeat(this.#head, this.#seat, this.#shards.inOrder, this.#me);
+    this.#hasLeft = true;
   }
 
   /** The same as `close`. */
@@ -323,6 +326,17 @@ export class SharedIndexAllocator {
     const home = this.#home;
     const slot = takeFrom(home, this.#me, tag, memoryIndex);
     return slot === -1 ? orUndefined(this.#shards.take(tag, memoryIndex)) : slot + home.firstSlot;
+  }
+
+  #tell(slot: number, onTaken: WaitOptions['onTaken'] | undefined): number {
+    if (onTaken === undefined || slot === -1) return slot;
+    try {
+      onTaken(slot);
+    } catch (error) {
+      this.free(slot, 0);
+      throw error;
+    }
+    return slot;
   }
 
   /** Whether a call that does not wait would overtake nobody. */

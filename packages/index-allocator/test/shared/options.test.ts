@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { numCores, readSignal, readThreads } from '../../src/shared/options.js';
+import { numCores, readThreads, readWait } from '../../src/shared/options.js';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -52,12 +52,12 @@ describe('a signal', () => {
       '"options.signal.removeEventListener" property must be of type function',
     ],
   ])('%j is refused', (signal, words) => {
-    expect(() => readSignal({ signal } as never)).toThrow(words);
+    expect(() => readWait({ signal } as never)).toThrow(words);
   });
 
   it('may be left out', () => {
-    expect([readSignal(undefined), readSignal({})]).toEqual([undefined, undefined]);
-    expect(readSignal({ signal: whole as never })).toBe(whole);
+    expect([readWait(undefined), readWait({})]).toEqual([{}, {}]);
+    expect(readWait({ signal: whole as never }).signal).toBe(whole);
   });
 });
 

@@ -79,6 +79,15 @@ describe('a seat', () => {
     expect([threads(), firstInLine(head), calls()]).toEqual([[0, 2, 3], 2, [0, 0, 1]]);
     expect(head[seatAt(0) + SEAT_TICKET]).toBe(0);
   });
+
+  it('that a call has left which was cut short is left alone by the next, whoever sits there', () => {
+    seat(3);
+    leaveSeat(head, 1, [], me(2));
+    sitDown(head, [], me(9));
+    wait(1);
+    leaveSeat(head, 1, [], me(2));
+    expect([threads(), firstInLine(head)]).toEqual([[1, 9, 3], 1]);
+  });
 });
 
 describe('who has ended', () => {

@@ -28,6 +28,34 @@ describe('allocAsync', () => {
     expect(await one!.allocAsync(A)).toBe(0);
   });
 
+  it('tells at once of a slot that it takes, in line or not', async () => {
+    const [one, two] = new PlayedThreads().share(1, 1, 2, 1);
+    const taken: number[] = [];
+    const onTaken = (slot: number) => void taken.push(slot);
+    const first = one!.allocAsync(A, { onTaken });
+    expect(taken).toEqual([0]);
+    const second = two!.allocAsync(A, { onTaken });
+    expect(taken).toEqual([0]);
+    one!.free(await first, 0);
+    expect(await second).toBe(0);
+    expect(taken).toEqual([0, 0]);
+  });
+
+  it('gives a slot back of which nobody would hear', async () => {
+    const [one, two] = new PlayedThreads().share(1, 1, 2, 1);
+    const error = new Error('not now');
+    const onTaken = () => {
+      throw error;
+    };
+    await expect(one!.allocAsync(A, { onTaken })).rejects.toBe(error);
+    const slot = one!.alloc()!;
+    const waits = two!.allocAsync(A, { onTaken });
+    one!.free(slot, 0);
+    await expect(waits).rejects.toBe(error);
+    expect(one!.length).toBe(0);
+    one!.checkConsistency();
+  });
+
   it('serves the first that came, whatever thread it waits in', async () => {
     const [one, two, three] = new PlayedThreads().share(2, 2, 3, 2);
     const held = [one!.alloc()!, one!.alloc()!];

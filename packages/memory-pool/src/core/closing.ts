@@ -2,7 +2,7 @@
  * The end of a pool:
  *
  *     open ──end──▶ closing ──giveBack──▶ closed     the slab is gone, or, where views are out, laid over until they are
- *                      └── refused: giveBack again
+ *                      └── refused, or cut short: again, from where it was
  *
  * From the end on nothing can be had any more; only the slab may still be there.
  */
@@ -11,6 +11,7 @@ import { onFree, reportFailure } from '../diagnostics.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { Images } from '../slots/image-table.js';
 import type { SlabPages, SlotPages } from '../slots/pages.js';
+import type { EndingViews } from './ending-views.js';
 import type { Ended } from './farewell.js';
 import type { Tenancies, TenanciesParts } from './tenancies.js';
 import type { Tenancy } from './tenancy.js';
@@ -22,6 +23,7 @@ export interface ClosingParts extends TenanciesParts {
   readonly pages: SlotPages;
   readonly images: Images;
   readonly tenancies: Tenancies;
+  readonly endingViews: EndingViews;
 }
 
 /**
@@ -53,15 +55,14 @@ export function endingNow(
 /** Ends every tenancy and all waiting without resetting anything. From here on every call of the pool says that it is closed. */
 export function endAll(parts: ClosingParts, reason: () => unknown): void {
   const { layout, records, counters, views, withheld } = parts;
-  if (parts.tenancies.closed) throw new PoolCorruptedError('the pool ends twice');
+  if (parts.tenancies.ended) throw new PoolCorruptedError('the pool ends twice');
+  parts.free.recheckAll();
   parts.tenancies.closed = true;
   parts.pages.close();
-  parts.free.rejectAll(reason);
   parts.pending.endAll(reason);
-  for (const slot of views.slotsInUse()) {
-    const left = views.end(slot);
+  parts.endingViews.end(views.slotsInUse(), parts, (slot, left) => {
     if (left !== 'none') withheld.keep(slot, left);
-  }
+  });
   parts.recycler.close();
   parts.bytes.close();
   // Records that were never written are pages that were never touched: with nobody left, none is looked at.
@@ -70,6 +71,7 @@ export function endAll(parts: ClosingParts, reason: () => unknown): void {
     if (records.isLive(slot)) records.abandon(slot);
   }
   counters.set('liveMemories', 0);
+  parts.tenancies.ended = true;
 }
 
 /**

@@ -6,23 +6,22 @@ import {
 } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Lease } from './tenancy.js';
-import { WaitQueue, type WaitRequest } from './wait-queue.js';
+import { WaitQueue } from './wait-queue.js';
+import { NEXT_TURN, type WaitRequest } from './waiters.js';
 
 /** A line of waiters. */
 export interface Line {
   /** How many wait. */
   readonly length: number;
   wait(request: WaitRequest<Lease>): Promise<Lease>;
-  rejectOwner(owner: object, reason: () => unknown): void;
-  rejectAll(reason: () => unknown): void;
+  /** What some wait for is about to come to an end: those are rejected on the next turn. */
+  recheck(): void;
 }
 
 /** The free slots of a pool: one thread's, or of all threads that share it. Speaks of slots of the slab. */
 export interface FreeSlots {
   /** Parts that are gone through one by one: stripes, or where threads share the pool, shards. */
   readonly numParts: number;
-  /** Stripes in which something came free for somebody who waits. */
-  readonly due: ReadonlySet<number>;
   readonly unusedWarmMemories: number;
   readonly unusedBytesResident: number;
   /** How many wait in this thread, for any stripe. */
@@ -34,25 +33,30 @@ export interface FreeSlots {
   capacity(stripe: number): number;
   /** Mends what calls left that were cut short. `isHeld` says of a slot whether somebody has it. */
   mend(isHeld: (slot: number) => boolean): void;
-  /** Whether slots are on their way to waiters: taken, and nobody was told of them. */
-  readonly isHandingOut: boolean;
+  /** Whether the slot was taken for somebody who waits, and who was not told yet. */
+  isOnItsWay(slot: number): boolean;
   /** Whether this thread has taken the slot, and not given it back. */
   isTaken(slot: number): boolean;
-  /** Takes a free slot of the stripe, if there is one: by preference one that has the key's image. */
-  take(stripe: number, key: MemoryKey | undefined): number | undefined;
+  /**
+   * Takes a free slot of the stripe, if there is one: by preference one that has the key's image.
+   *
+   * @param isTurn - whether for whoever waits and has its turn; others take nothing while somebody waits
+   */
+  take(stripe: number, key: MemoryKey | undefined, isTurn: boolean): number | undefined;
   /** Takes a free slot that has the key's image, and makes it anybody's. */
   takeAffine(stripe: number, key: MemoryKey): number | undefined;
   /** Takes the free slot of the part that was used before and has been free for the longest time; it is for nobody then. */
   takeOldest(part: number): number | undefined;
-  /** Gives a slot back that was used. Those who wait for it have their turn, at the latest when {@link FreeSlots.serve} is called. */
+  /** Gives a slot back that was used. Those who wait for it have a turn of their own. */
   giveBack(slot: number, bytesResident: number): void;
-  /** Serves those who wait where something came free. Last in every operation that gives something back. */
-  serve(): void;
+  /** Has those who wait answered on a turn of its own. First in what may give something back, where {@link FreeSlots.waiting} says so. */
+  answerSoon(): void;
   /** Has free slots give back what they keep in RAM until they keep at most `maxBytes`; `release` says how much still is. */
   trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void;
   /** Who waits for the stripe. */
   queue(stripe: number): Line;
-  rejectAll(reason: () => unknown): void;
+  /** The pool is about to end: everybody is rejected on the next turn. */
+  recheckAll(): void;
 }
 
 /**
@@ -63,13 +67,10 @@ export class OwnFreeSlots implements FreeSlots {
   /** One a stripe. */
   readonly allocators: ModuleAffinityIndexAllocator[];
   readonly numParts: number;
-  /** An attempt takes its slot itself. */
-  readonly isHandingOut = false;
+  /** How many wait, for any stripe. */
+  waiting = 0;
   readonly #numStripes: number;
-  /** Stripes in which something came free for somebody who waits. */
-  readonly due = new Set<number>();
-  readonly #waiting: readonly WaitQueue<Lease>[];
-  #serving = false;
+  readonly #queues: readonly WaitQueue<Lease>[];
 
   constructor(layout: SlabLayout, maxUnusedWarmSlots: number) {
     this.numParts = layout.numStripes;
@@ -78,7 +79,11 @@ export class OwnFreeSlots implements FreeSlots {
       { length: layout.numStripes },
       (_, stripe) => new ModuleAffinityIndexAllocator(layout.slotsInStripe(stripe), maxUnusedWarmSlots),
     );
-    this.#waiting = this.allocators.map(() => new WaitQueue<Lease>());
+    const onLength = () => {
+      this.waiting = this.#queues.reduce((sum, queue) => sum + queue.length, 0);
+    };
+    const user = { onLength, answerSoon: () => this.answerSoon() };
+    this.#queues = this.allocators.map(() => new WaitQueue<Lease>(user));
   }
 
   get unusedWarmMemories(): number {
@@ -87,11 +92,6 @@ export class OwnFreeSlots implements FreeSlots {
 
   get unusedBytesResident(): number {
     return this.allocators.reduce((sum, allocator) => sum + allocator.unusedBytesResident, 0);
-  }
-
-  /** How many wait, for any stripe. */
-  get waiting(): number {
-    return this.#waiting.reduce((sum, queue) => sum + queue.length, 0);
   }
 
   get isWaitedFor(): boolean {
@@ -109,7 +109,6 @@ export class OwnFreeSlots implements FreeSlots {
 
   /** Allocators whose lists were cut are made anew: what they knew of modules and of bytes in RAM is lost, and no slot is. */
   mend(isHeld: (slot: number) => boolean): void {
-    this.#serving = false;
     for (const [stripe, allocator] of this.allocators.entries()) {
       try {
         allocator.checkConsistency();
@@ -131,8 +130,14 @@ export class OwnFreeSlots implements FreeSlots {
     return this.allocators[stripe]!.isUsed((slot - stripe) / this.#numStripes);
   }
 
-  /** Takes a free slot of the stripe, if there is one: by preference one that has the key's image. */
-  take(stripe: number, key: MemoryKey | undefined): number | undefined {
+  /** An attempt takes its slot itself. */
+  isOnItsWay(): boolean {
+    return false;
+  }
+
+  take(stripe: number, key: MemoryKey | undefined, isTurn: boolean): number | undefined {
+    // What is free is for whoever waits.
+    if (this.waiting > 0 && !isTurn && this.#queues[stripe]!.length > 0) return undefined;
     const index = this.allocators[stripe]!.alloc(key);
     return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
@@ -150,31 +155,16 @@ export class OwnFreeSlots implements FreeSlots {
     return index === undefined ? undefined : index * this.#numStripes + stripe;
   }
 
-  /** Gives a slot back that was used. Those who wait for it have their turn when {@link FreeSlots.serve} is called. */
   giveBack(slot: number, bytesResident: number): void {
+    if (this.waiting > 0) this.answerSoon();
     const numStripes = this.#numStripes;
     // Without the two divisions where there is one.
     const stripe = numStripes === 1 ? 0 : slot % numStripes;
     this.allocators[stripe]!.free(numStripes === 1 ? slot : (slot - stripe) / numStripes, bytesResident);
-    if (this.#waiting[stripe]!.length > 0) this.due.add(stripe);
   }
 
-  /**
-   * Serves those who wait where something came free. Last in every operation that gives something back: attempts run code of others,
-   * which may do anything, and what they give back meanwhile is seen to by the outermost call.
-   */
-  serve(): void {
-    if (this.#serving) return;
-    this.#serving = true;
-    try {
-      for (const stripe of this.due) {
-        // Taken out first, so that it comes again if an attempt gives something back.
-        this.due.delete(stripe);
-        this.#waiting[stripe]!.serve();
-      }
-    } finally {
-      this.#serving = false;
-    }
+  answerSoon(): void {
+    void NEXT_TURN.then(() => this.#queues.forEach((queue) => queue.answer()));
   }
 
   /**
@@ -194,10 +184,10 @@ export class OwnFreeSlots implements FreeSlots {
 
   /** Who waits for the stripe. */
   queue(stripe: number): WaitQueue<Lease> {
-    return this.#waiting[stripe]!;
+    return this.#queues[stripe]!;
   }
 
-  rejectAll(reason: () => unknown): void {
-    for (const queue of this.#waiting) queue.rejectAll(reason);
+  recheckAll(): void {
+    for (const queue of this.#queues) queue.recheck();
   }
 }

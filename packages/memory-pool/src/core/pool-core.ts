@@ -28,6 +28,7 @@ import type { SlotRecords } from '../slots/records.js';
 import { SlotViews } from '../slots/views.js';
 import { endAll, endingNow, giveSlabBack, giveSlabBackLate, type ClosingParts } from './closing.js';
 import { checkBooks } from './consistency.js';
+import { EndingViews } from './ending-views.js';
 import { sayGoodbye, type Ended } from './farewell.js';
 import { OwnFreeSlots, type FreeSlots } from './free-slots.js';
 import { Housekeeping } from './housekeeping.js';
@@ -68,6 +69,8 @@ export class PoolCore implements MappingHolder, ImageHolder {
   readonly #pageBytes: number;
   readonly #budget: MappingBudget;
   #storesOpened = 0;
+  /** What ends with the pool, as far as it was not told of yet. */
+  #farewells: Ended[] | undefined;
   readonly #shared:
     | {
         readonly side: SharedSide;
@@ -113,7 +116,8 @@ export class PoolCore implements MappingHolder, ImageHolder {
     this.#memory = memory;
     this.#recycler = recycler;
     this.#housekeeping = new Housekeeping({ free, memory, records, counters, numStripes });
-    this.#closing = { ...shared, shortage, slab, keys, images, tenancies: this.tenancies };
+    const endingViews = new EndingViews();
+    this.#closing = { ...shared, shortage, slab, keys, images, endingViews, tenancies: this.tenancies };
     this.#images = images;
     this.#budget = budget;
     this.#shared = made.shared && {
@@ -221,7 +225,7 @@ export class PoolCore implements MappingHolder, ImageHolder {
 
   /**
    * Ends every tenancy without resetting anything, and gives the slab back. If the system refuses to take it, the pool is closed
-   * all the same, and calling this again tries again.
+   * all the same, and calling this again tries again; likewise if it is cut short.
    */
   close(reason: () => unknown): void {
     if (!this.closed) this.tenancies.change.finish();
@@ -229,13 +233,13 @@ export class PoolCore implements MappingHolder, ImageHolder {
       this.#leave(reason);
       return;
     }
-    const ended = this.closed ? [] : endingNow(this.#closing);
-    if (!this.closed) endAll(this.#closing, reason);
+    if (!this.closed) this.#farewells = endingNow(this.#closing);
+    if (!this.tenancies.ended) endAll(this.#closing, reason);
     try {
       giveSlabBack(this.#closing);
       mappingBudget().unregister(this);
     } finally {
-      ended.forEach(sayGoodbye);
+      this.#sayGoodbyes();
     }
   }
 
@@ -289,19 +293,23 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** Ends this thread's part in a shared pool. */
   #leave(reason: () => unknown): void {
     const { side, free, mover, leaving } = this.#shared!;
-    let ended: Ended[] = [];
-    if (!this.closed) {
+    if (!this.tenancies.ended) {
       mover.settle(true);
       const own = ownSlots(this.#closing, free, side);
-      ended = endingNow(this.#closing, own);
+      if (!this.closed) this.#farewells = endingNow(this.#closing, own);
       endOwn(this.#closing, own, reason);
     }
     try {
       leaving.goOn(this.#closing, this.#shared!);
       this.#budget.unregister(this);
     } finally {
-      ended.forEach(sayGoodbye);
+      this.#sayGoodbyes();
     }
+  }
+
+  #sayGoodbyes(): void {
+    for (let ended = this.#farewells?.shift(); ended !== undefined; ended = this.#farewells?.shift())
+      sayGoodbye(ended);
   }
 
   /** The last view of a slot was collected: nobody reaches its bytes any more. */

@@ -9,7 +9,7 @@
  * come last.
  */
 import type { AbortSignalLike } from '@guardstripe/common';
-import { onAllocate, onFree, type AllocateEvent } from '../diagnostics.js';
+import { onAllocate, onFree, reportFailure, type AllocateEvent } from '../diagnostics.js';
 import {
   forEachDespiteErrors,
   PoolClosedError,
@@ -31,11 +31,10 @@ import { ChangeOfHands, Step, type HandParts } from './hand/change-of-hands.js';
 import type { SlotRecycler } from './recycler.js';
 import type { Shortage } from './nets/shortage.js';
 import type { Lease, Tenancy } from './tenancy.js';
+import { NEXT_TURN } from './waiters.js';
 
 /** An allocation that waits its turn. */
 export interface Turn {
-  /** Whom {@link Tenancies.rejectWaiting} finds it by. */
-  readonly owner: object;
   readonly signal: AbortSignalLike | undefined;
   /** Set when it has got a memory, whatever becomes of that. */
   isServed: boolean;
@@ -52,6 +51,8 @@ export interface TenanciesParts extends HandParts {
 export class Tenancies {
   /** Whether the pool's closing began: nothing can be had any more, even if the system would not take the slab back. */
   closed = false;
+  /** Whether all have ended since. */
+  ended = false;
   /** Those whose limiters want to hear of the end, and that hold something. */
   readonly limited = new Set<Tenancy>();
   /** What is in hand now. */
@@ -108,16 +109,21 @@ export class Tenancies {
   allocateInTurn(tenancy: Tenancy, template: MemoryTemplate, turn: Turn): Promise<Lease> {
     const { stripe } = tenancy;
     const attempt = () => {
-      const lease = this.#take(tenancy, template);
+      const lease = this.#take(tenancy, template, true);
       if (lease !== undefined) turn.isServed = true;
       return lease;
     };
     const giveUp = (lease: Lease) => this.release(lease);
-    const { owner, signal } = turn;
-    const lease = this.#free.queue(stripe).wait({ attempt, giveUp, owner, signal, key: template.key });
+    const refusal = () => {
+      if (tenancy.state !== 'open' || this.closed) return overError(tenancy, 'allocate a memory');
+      return this.#isHopeless(stripe) ? this.exhausted(stripe) : undefined;
+    };
+    const { signal } = turn;
+    const queue = this.#free.queue(stripe);
+    const lease = queue.wait({ attempt, giveUp, refusal, signal, key: template.key });
     // In line first: who hears of it may give a slot back, abort, dispose and close, and all of that is heard in the line.
     this.#reportFull(stripe);
-    this.#rejectIfHopeless(stripe);
+    if (this.#isHopeless(stripe)) queue.recheck();
     return lease;
   }
 
@@ -126,9 +132,9 @@ export class Tenancies {
     return this.#shortage.error(stripe, this.#free.capacity(stripe));
   }
 
-  /** Rejects the waiters of a store. */
-  rejectWaiting(stripe: number, owner: object, reason: () => unknown): void {
-    this.#free.queue(stripe).rejectOwner(owner, reason);
+  /** A store of the stripe is about to end: its waiters are rejected on the next turn. */
+  recheckWaiting(stripe: number): void {
+    this.#free.queue(stripe).recheck();
   }
 
   /**
@@ -136,6 +142,8 @@ export class Tenancies {
    * Returns whether it did.
    */
   release(lease: Lease): boolean {
+    // First: cut short, it is finished for those who wait.
+    if (this.#free.waiting > 0) this.#finishSoon();
     this.change.finish();
     const { tenancy, slot } = lease;
     if (!this.#records.isCurrent(slot, lease.generation)) return false;
@@ -148,7 +156,7 @@ export class Tenancies {
       if (onFree.hasSubscribers || tenancy.limiter !== undefined) {
         sayGoodbye({ tenancy, slot, stripe, byteLength });
       }
-      if (left === 'stolen') this.#rejectIfHopeless(stripe);
+      if (left === 'stolen' && this.#isHopeless(stripe)) this.#free.queue(stripe).recheck();
       this.settle();
     }
     return true;
@@ -193,17 +201,17 @@ export class Tenancies {
   settle(): boolean {
     const isTold = this.#recycler.failures.length > 0;
     if (isTold) this.#recycler.reportFailures();
-    if (this.#free.due.size > 0) this.#free.serve();
     return isTold;
   }
 
   /** Takes a slot if there is one; those in the decommit queue count. */
-  #take(tenancy: Tenancy, template: MemoryTemplate): Lease | undefined {
+  #take(tenancy: Tenancy, template: MemoryTemplate, isTurn = false): Lease | undefined {
     // Who was told of something may have ended everything since.
     if (tenancy.state !== 'open' || this.closed) throw overError(tenancy, 'allocate a memory');
     this.change.finish();
     this.change.step = Step.TAKING;
-    const slot = this.#free.take(tenancy.stripe, template.key) ?? this.#takeFlushed(tenancy, template);
+    const slot =
+      this.#free.take(tenancy.stripe, template.key, isTurn) ?? this.#takeFlushed(tenancy, template, isTurn);
     if (slot === undefined) {
       this.change.step = Step.NOTHING;
       return undefined;
@@ -235,10 +243,10 @@ export class Tenancies {
   }
 
   /** Takes one of those that wait for their pages to be dropped. */
-  #takeFlushed(tenancy: Tenancy, { key }: MemoryTemplate): number | undefined {
+  #takeFlushed(tenancy: Tenancy, { key }: MemoryTemplate, isTurn: boolean): number | undefined {
     if (this.#recycler.queue.length === 0) return undefined;
     this.#recycler.flush();
-    return this.#free.take(tenancy.stripe, key);
+    return this.#free.take(tenancy.stripe, key, isTurn);
   }
 
   #reportFull(stripe: number): void {
@@ -246,9 +254,21 @@ export class Tenancies {
   }
 
   /** Nobody waits for what cannot come. */
-  #rejectIfHopeless(stripe: number): void {
-    if (!this.#shortage.isForGood(stripe, this.#free.capacity(stripe))) return;
-    this.#free.queue(stripe).rejectAll(() => this.exhausted(stripe));
+  #isHopeless(stripe: number): boolean {
+    return this.#shortage.isForGood(stripe, this.#free.capacity(stripe));
+  }
+
+  /** On a turn of its own: whatever is cut short meanwhile. */
+  #finishSoon(): void {
+    const finish = (): void => {
+      try {
+        if (!this.closed) this.change.finish();
+      } catch (error) {
+        reportFailure(this.change.slot, error);
+      }
+    };
+    void NEXT_TURN.then(finish);
+    this.#free.answerSoon();
   }
 }
 

@@ -89,6 +89,12 @@ export class WithheldSlots {
     return this.cooling.delete(slot);
   }
 
+  /** The slot is about to be withheld once more, by a call that is made again. */
+  forget(slot: number): void {
+    this.cooling.delete(slot);
+    this.retired.delete(slot);
+  }
+
   /** Withholds a slot of a pool that is closing: {@link WithheldSlots.layOver} drops its pages with all others. */
   keep(slot: number, left: 'held' | 'stolen'): void {
     this.#assertAbsent(slot);

@@ -34,6 +34,7 @@ export class Attachments {
   readonly #seats: Int32Array;
   readonly #self: number;
   readonly #isAlive: (thread: number) => boolean;
+  #isLeaving = false;
 
   constructor({ words, seats }: Pick<SharedState, 'words' | 'seats'>, threads: Threads) {
     // 0 is a seat that nobody has, and the open gate.
@@ -71,14 +72,20 @@ export class Attachments {
     }
   }
 
-  /** Gives up a seat. Returns whether it was the last one: then nobody else will ever have the pool. */
+  /**
+   * Gives up a seat. Returns whether it was the last one: then nobody else will ever have the pool. If it is cut short and called again,
+   * another thread may have been the last meanwhile; then both are told so.
+   */
   leave(seat: number): boolean {
-    if (!this.#takeGate()) return false;
+    if (!this.#takeGate()) return this.#isLeaving;
     try {
-      // Another thread may sit there by now: without its seat, its memories would be lost with the slab.
-      if (this.#thread(seat) !== this.#self)
+      if (this.#thread(seat) === this.#self) {
+        this.#isLeaving = true;
+        Atomics.store(this.#seats, seat * SEAT_WORDS + THREAD, 0);
+      } else if (!this.#isLeaving) {
+        // Another thread may sit there by now: without its seat, its memories would be lost with the slab.
         throw new PoolCorruptedError(`thread ${this.#self} leaves seat ${seat}, which it has not`);
-      Atomics.store(this.#seats, seat * SEAT_WORDS + THREAD, 0);
+      }
       if (this.living().length > 0) return false;
       Atomics.store(this.#words, GATE_WORD, CLOSED);
       return true;

@@ -3,6 +3,7 @@ import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { FreeSlots } from '../core/free-slots.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { Lease } from '../core/tenancy.js';
+import { NEXT_TURN } from '../core/waiters.js';
 import type { Counters } from '../slots/counters.js';
 import type { SlotRecords } from '../slots/records.js';
 import { SharedLine, type SlotGate } from './line.js';
@@ -28,9 +29,9 @@ export interface SharedFreeSlotsParts {
  */
 export class SharedFreeSlots implements FreeSlots, SlotGate {
   readonly numParts: number;
-  /** Nobody is served from here: the allocator calls who waits. */
-  readonly due: ReadonlySet<number> = new Set();
   isClosed = false;
+  /** How many wait in this thread. */
+  waiting = 0;
   readonly #parts: SharedFreeSlotsParts;
   readonly #allocators: readonly SlotAllocator[];
   /** Of each part, whose shard it is, and which. */
@@ -48,8 +49,12 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
       Array.from({ length: allocator.numShards }, (_, shard) => ({ allocator, shard })),
     );
     this.numParts = this.#shards.length;
-    const onLength = () => parts.counters.set('waitingAllocations', this.waiting);
-    this.#lines = allocators.map((allocator) => new SharedLine(allocator, this, onLength));
+    const onLength = () => {
+      this.waiting = this.#lines.reduce((sum, { length }) => sum + length, 0);
+      parts.counters.set('waitingAllocations', this.waiting);
+    };
+    const user = { onLength, answerSoon: () => this.answerSoon() };
+    this.#lines = allocators.map((allocator) => new SharedLine(allocator, this, user));
   }
 
   get unusedWarmMemories(): number {
@@ -61,11 +66,6 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
   get unusedBytesResident(): number {
     if (this.isClosed) return 0;
     return this.#allocators.reduce((sum, { unusedBytesResident }) => sum + unusedBytesResident, 0);
-  }
-
-  /** How many wait in this thread. */
-  get waiting(): number {
-    return this.#lines.reduce((sum, { length }) => sum + length, 0);
   }
 
   get isWaitedFor(): boolean {
@@ -83,8 +83,8 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
     for (const { unusedWarmSlots } of this.#allocators) void unusedWarmSlots;
   }
 
-  get isHandingOut(): boolean {
-    return this.#lines.some((line) => line.isBusy);
+  isOnItsWay(slot: number): boolean {
+    return this.#lines[slot % this.#lines.length]!.isOnItsWay(slot);
   }
 
   isTaken(slot: number): boolean {
@@ -102,6 +102,7 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
       throw new PoolCorruptedError(`slot ${granted} is granted to stripe ${stripe}`);
     this.#granted = undefined;
     if (granted !== undefined) return granted;
+    if (this.waiting > 0 && this.#lines[stripe]!.isAwaitingArrivals) return undefined;
     const allocator = this.#allocators[stripe]!;
     for (;;) {
       const slot = allocator.alloc(key);
@@ -123,7 +124,10 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
     this.#of(slot).free(slot, bytesResident);
   }
 
-  serve(): void {}
+  /** The allocator calls who is to have a slot. */
+  answerSoon(): void {
+    void NEXT_TURN.then(() => this.#lines.forEach((line) => line.answer()));
+  }
 
   /** As of any pool; but slots that were asked are for nobody then, and the most recently freed. */
   trim(maxBytes: number, release: (slot: number, bytesResident: number) => number): void {
@@ -150,8 +154,8 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
     return this.#lines[stripe]!;
   }
 
-  rejectAll(reason: () => unknown): void {
-    for (const line of this.#lines) line.rejectAll(reason);
+  recheckAll(): void {
+    for (const line of this.#lines) line.recheck();
   }
 
   admit(slot: number): boolean {
@@ -204,7 +208,6 @@ export class SharedFreeSlots implements FreeSlots, SlotGate {
 
   /** Leaves. What this thread still holds comes back, and is laid over before its next use. */
   close(): void {
-    if (this.isClosed) return;
     this.isClosed = true;
     for (const allocator of this.#allocators) allocator.close();
   }

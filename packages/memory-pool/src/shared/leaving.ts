@@ -28,22 +28,22 @@ export function ownSlots(
 
 /** Ends every tenancy of this thread, and all its waiting. Their slots are laid over before their next use. */
 export function endOwn(parts: ClosingParts, own: readonly number[], reason: () => unknown): void {
-  const { records, counters, views, withheld, recycler } = parts;
-  if (parts.tenancies.closed) throw new PoolCorruptedError('the pool ends twice');
+  const { records, counters, withheld, recycler } = parts;
+  if (parts.tenancies.ended) throw new PoolCorruptedError('the pool ends twice');
+  parts.free.recheckAll();
   parts.tenancies.closed = true;
-  parts.free.rejectAll(reason);
   parts.pending.endAll(reason);
   recycler.flush();
-  for (const slot of own) {
-    const left = views.end(slot);
+  parts.endingViews.end(own, parts, (slot, left) => {
     if (left === 'stolen') records.setRetired(slot);
-    records.abandon(slot);
+    if (records.isLive(slot)) records.abandon(slot);
     if (left === 'held') withheld.cool(slot);
     else if (left === 'stolen') withheld.retire(slot);
-  }
+  });
   counters.set('liveMemories', 0);
   parts.bytes.close();
   recycler.reportFailures();
+  parts.tenancies.ended = true;
 }
 
 /** What threads share. */

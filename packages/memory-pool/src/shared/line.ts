@@ -2,17 +2,8 @@
  * Who waits in this thread for a slot of a stripe that threads share. Its index allocator decides whose turn it is, over all threads;
  * here is what a waiter brings.
  */
-import type { WaitRequest } from '../core/wait-queue.js';
+import { NEXT_TURN, Waiters, type Waiter, type WaitersUser, type WaitRequest } from '../core/waiters.js';
 import type { SlotAllocator } from './stripe-allocator.js';
-
-interface Waiter {
-  readonly owner: object;
-  /** Ends the wait in the allocator's line. */
-  readonly abort: AbortController;
-  readonly reject: (reason: unknown) => void;
-  /** Undoes the abort listener. */
-  readonly forget: () => void;
-}
 
 /** What a slot goes through on its way from the allocator to a waiter. */
 export interface SlotGate {
@@ -25,86 +16,86 @@ export interface SlotGate {
 
 /** A thread's part of the line. */
 export class SharedLine<T> {
-  /** How many wait in this thread. */
-  length = 0;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: Waiters<T>;
   readonly #allocator: SlotAllocator;
   readonly #gate: SlotGate;
-  readonly #onLength: () => void;
-  #standing = 0;
+  /** Those who have not come to the allocator yet. */
+  readonly #coming = new Set<Waiter<T>>();
+  /** What ends the wait of the others there. */
+  readonly #standing = new Map<Waiter<T>, AbortController>();
+  /** Slots that the allocator has taken for waiters that were not told yet. */
+  readonly #onTheirWay = new Set<number>();
 
-  /** @param onLength - told of each change of the length */
-  constructor(allocator: SlotAllocator, gate: SlotGate, onLength: () => void) {
+  constructor(allocator: SlotAllocator, gate: SlotGate, user: WaitersUser<T>) {
     this.#allocator = allocator;
     this.#gate = gate;
-    this.#onLength = onLength;
+    this.#waiters = new Waiters({
+      onLength: () => user.onLength(),
+      answerSoon: () => user.answerSoon(),
+      onRefused: (waiter, reason) => this.#standing.get(waiter)?.abort(reason),
+    });
+  }
+
+  /** How many wait in this thread. */
+  get length(): number {
+    return this.#waiters.length;
+  }
+
+  /** Whether somebody is about to stand in line, whom the allocator does not know of yet. */
+  get isAwaitingArrivals(): boolean {
+    return this.#coming.size > 0;
+  }
+
+  /** Whether a slot was taken for somebody who was not told yet. */
+  isOnItsWay(slot: number): boolean {
+    return this.#onTheirWay.has(slot);
   }
 
   /** Waits behind everybody else, of all threads. Rejects with `signal.reason` when it is aborted. */
   wait(request: WaitRequest<T>): Promise<T> {
-    const { owner, signal } = request;
-    return new Promise<T>((resolve, reject) => {
-      const onAbort = () => this.#reject(waiter, signal?.reason);
-      const forget = () => signal?.removeEventListener('abort', onAbort);
-      const waiter: Waiter = { owner, abort: new AbortController(), reject, forget };
-      this.#waiters.add(waiter);
-      this.#count();
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#standing++;
-      void this.#stand(waiter, request, resolve)
-        .catch((error: unknown) => this.#reject(waiter, error))
-        .finally(() => this.#standing--);
+    return this.#waiters.enter(request, (waiter) => {
+      // Cut short in the allocator, it would stand in line for ever, or have a slot that nobody knows of.
+      void NEXT_TURN.then(() => this.#stand(waiter));
+      this.#coming.add(waiter);
     });
   }
 
-  /** Rejects those that belong to `owner`. */
-  rejectOwner(owner: object, reason: () => unknown): void {
-    for (const waiter of this.#waiters) if (waiter.owner === owner) this.#reject(waiter, reason());
+  /** What some wait for is about to come to an end. */
+  recheck(): void {
+    this.#waiters.recheck();
   }
 
-  /** Rejects everybody. */
-  rejectAll(reason: () => unknown): void {
-    for (const waiter of this.#waiters) this.#reject(waiter, reason());
+  /** On a turn of its own: tells those who wait in vain. Slots come from the allocator. */
+  answer(): void {
+    this.#waiters.refuse();
   }
 
-  /** Whether somebody waits here, or has been given a slot that nobody has been told of. */
-  get isBusy(): boolean {
-    return this.#standing > 0;
-  }
-
-  async #stand(waiter: Waiter, request: WaitRequest<T>, resolve: (value: T) => void): Promise<void> {
-    const { attempt, giveUp, key } = request;
-    const gate = this.#gate;
-    while (this.#waiters.has(waiter)) {
-      const slot = await this.#allocator.allocAsync(key, { signal: waiter.abort.signal });
-      // The thread has left meanwhile, and the slot went back with all others.
-      if (gate.isClosed) return;
-      if (!gate.admit(slot)) continue;
-      // Whoever left meanwhile wants it no more.
-      const value = gate.grant(slot, this.#waiters.has(waiter) ? attempt : undefined);
-      if (value === undefined) continue;
-      if (this.#leave(waiter)) resolve(value);
-      else giveUp(value);
-      return;
+  async #stand(waiter: Waiter<T>): Promise<void> {
+    this.#coming.delete(waiter);
+    const abort = new AbortController();
+    this.#standing.set(waiter, abort);
+    const options = { signal: abort.signal, onTaken: (slot: number) => void this.#onTheirWay.add(slot) };
+    try {
+      while (this.#waiters.has(waiter)) {
+        const slot = await this.#allocator.allocAsync(waiter.key, options);
+        // Else the thread has left meanwhile, and the slot went back with all others.
+        if (!this.#gate.isClosed) this.#hand(slot, waiter);
+      }
+    } catch (error) {
+      if (!this.#waiters.refuseIfOver(waiter)) this.#waiters.reject(waiter, error);
+    } finally {
+      this.#standing.delete(waiter);
     }
   }
 
-  #reject(waiter: Waiter, reason: unknown): void {
-    if (!this.#leave(waiter)) return;
-    waiter.reject(reason);
-    waiter.abort.abort(reason);
-  }
-
-  /** Returns whether it was still there. */
-  #leave(waiter: Waiter): boolean {
-    if (!this.#waiters.delete(waiter)) return false;
-    this.#count();
-    waiter.forget();
-    return true;
-  }
-
-  #count(): void {
-    this.length = this.#waiters.size;
-    this.#onLength();
+  #hand(slot: number, waiter: Waiter<T>): void {
+    try {
+      if (!this.#gate.admit(slot)) return;
+      // Whoever left meanwhile wants it no more.
+      const value = this.#gate.grant(slot, this.#waiters.has(waiter) ? waiter.attempt : undefined);
+      if (value !== undefined) this.#waiters.resolve(waiter, value);
+    } finally {
+      this.#onTheirWay.delete(slot);
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** The free slots of one stripe that threads share, spoken of by their numbers in the slab. */
-import type { MemoryKey, SharedIndexAllocator } from '@guardstripe/index-allocator';
+import type { MemoryKey, SharedIndexAllocator, WaitOptions } from '@guardstripe/index-allocator';
 
 /** What a shared pool asks of an allocator. Of a slab without stripes, the allocator itself. */
 export type SlotAllocator = Pick<
@@ -54,8 +54,10 @@ export class StripeAllocator implements SlotAllocator {
     return this.#slotOf(this.#allocator.alloc(forMemory));
   }
 
-  async allocAsync(...args: Parameters<SharedIndexAllocator['allocAsync']>): Promise<number> {
-    return (await this.#allocator.allocAsync(...args)) * this.#numStripes + this.#stripe;
+  async allocAsync(forMemory?: MemoryKey, { signal, onTaken }: WaitOptions = {}): Promise<number> {
+    const told = onTaken && ((index: number) => onTaken(this.#slotAt(index)));
+    const options = { ...(signal && { signal }), ...(told && { onTaken: told }) };
+    return this.#slotAt(await this.#allocator.allocAsync(forMemory, options));
   }
 
   allocAffineAndClearAffinity(key: MemoryKey): number | undefined {
@@ -95,7 +97,11 @@ export class StripeAllocator implements SlotAllocator {
   }
 
   #slotOf(index: number | undefined): number | undefined {
-    return index === undefined ? undefined : index * this.#numStripes + this.#stripe;
+    return index === undefined ? undefined : this.#slotAt(index);
+  }
+
+  #slotAt(index: number): number {
+    return index * this.#numStripes + this.#stripe;
   }
 
   /** Of a slot of another stripe a fraction, which the allocator refuses. */

@@ -128,10 +128,9 @@ export class ChangeOfHands {
     }
     this.#lease = undefined;
     this.step = Step.BUSY;
-    // What is on its way to a waiter looks lost: later, then.
-    if (this.#free.isHandingOut) return;
     for (let each = 0; each < this.#numSlots; each++) this.#giveBackLost(each);
     this.step = Step.NOTHING;
+    if (this.#free.waiting > 0) this.#free.answerSoon();
   }
 
   #finishEnd(lease: Lease): void {
@@ -193,7 +192,10 @@ export class ChangeOfHands {
 
   #isSomewhere(slot: number): boolean {
     return (
-      this.#withheld.cooling.has(slot) || this.#withheld.retired.has(slot) || this.#recycler.queue.has(slot)
+      this.#withheld.cooling.has(slot) ||
+      this.#withheld.retired.has(slot) ||
+      this.#recycler.queue.has(slot) ||
+      this.#free.isOnItsWay(slot)
     );
   }
 }

@@ -55,7 +55,8 @@ export class Shortage implements CollectorUser {
 
   /** Whether no slot of the stripe will ever be free: it has none, or all are retired. */
   isForGood(stripe: number, capacity: number): boolean {
-    return this.#pool.withheld.countIn(stripe).retired === capacity;
+    const { withheld } = this.#pool;
+    return withheld.retired.size >= capacity && withheld.countIn(stripe).retired === capacity;
   }
 
   /** The error for an allocation that does not wait. */
