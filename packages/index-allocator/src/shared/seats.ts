@@ -36,7 +36,7 @@ export function sitDown(head: Int32Array, shards: readonly Shard[], me: Me): num
 
 /** Gives up a seat, and with the thread's last seat what the thread still holds. */
 export function leaveSeat(head: Int32Array, seat: number, shards: readonly Shard[], me: Me): void {
-  // Cut short before: another thread may sit there by now.
+  // A call that was cut short has left it: another thread may sit there by now.
   if (Atomics.load(head, seatAt(seat) + SEAT_THREAD) !== me.self) return callFirst(head);
   Atomics.store(head, seatAt(seat) + SEAT_TICKET, 0);
   if (!sitsElsewhere(head, seat, me.self)) {

@@ -280,11 +280,12 @@ export class Mover {
       notes,
     };
     if (limiter !== undefined && slots.length > 0) tenancies.limited.add(tenancy);
+    // Also where this thread has released it: nobody is to take what was in flight for what is in flight.
+    const generationsHere = slots.map((slot) => records.passOn(slot));
+    counters.addLive(slots.length);
     const arrived = memories.map(({ slot }, index): Arrived => {
       const { template, use } = prepared[index]!;
-      counters.addLive(1);
-      // Also where this thread has released it: nobody is to take what was in flight for what is in flight.
-      const generation = records.passOn(slot);
+      const generation = generationsHere[index]!;
       if (template.image !== undefined) images.retain(template.image);
       notes?.add(slot, template, use);
       return { lease: { tenancy, slot, generation }, template };

@@ -51,7 +51,7 @@ export class Counters {
   }
 
   /** A memory came, or went. */
-  addLive(amount: 1 | -1): void {
+  addLive(amount: number): void {
     this.#add(LIVE_MEMORIES, amount);
   }
 
