@@ -8,7 +8,7 @@ import {
   readOptions,
   type AbortSignalLike,
 } from '@guardstripe/common';
-import type { PendingAnswers, PendingFor } from './core/pending-answers.js';
+import type { PendingAnswers, PendingFor } from './core/waiting/pending-answers.js';
 import { MemoryLimitError } from './errors.js';
 
 const NAME = 'limiter.memoryGrowing';

@@ -12,11 +12,11 @@ import {
 import type { SlabLayout } from '@guardstripe/layout';
 import { platform } from '@guardstripe/mmap';
 import { readConfig, type MemoryPoolConfig, type ResolvedConfig, type Size } from './config.js';
-import { onTrim, reportFailure, type TrimEvent } from './diagnostics.js';
+import { onTrim, type TrimEvent } from './diagnostics.js';
 import { PoolBusyError, PoolClosedError, PoolNotSharedError } from './errors.js';
 import { Admission } from './core/admission.js';
+import { ClosingCall } from './core/closing.js';
 import { LeakNet } from './core/nets/leak-net.js';
-import { NEXT_TURN } from './core/waiters.js';
 import { limiterOf, type MemoryLimiter } from './limiter.js';
 import type { PoolMetrics } from './metrics.js';
 import { PoolModule } from './module/module.js';
@@ -53,7 +53,7 @@ export class MemoryPool implements Disposable {
   readonly #storeHost: StoreHost;
   readonly #notes: SlotNotes | undefined;
   readonly #handle: SharedPoolHandle | undefined;
-  #isClosing = false;
+  readonly #closing = new ClosingCall();
 
   static {
     poolCoreOf = (pool) => pool.#core;
@@ -319,29 +319,15 @@ export class MemoryPool implements Disposable {
     const liveMemories = core.closed ? 0 : core.counters.get('liveMemories');
     if (liveMemories > 0 && !force)
       throw new PoolBusyError(liveMemories, core.liveByThread(), core.mover?.inFlightMemories);
-    // First: where `vm`'s timeout cuts it short, it is finished on the next turn.
-    void NEXT_TURN.then(() => this.#finishClosing());
-    this.#isClosing = true;
-    try {
+    this.#closing.run(core, () => {
       core.close(() => new PoolClosedError('allocate a memory'));
       if (this.#handle !== undefined) forget(core);
-    } finally {
-      this.#isClosing = false;
-    }
+    });
   }
 
   /** Closes the pool, live memories included: `using` has no other chance. */
   [Symbol.dispose](): void {
     this.close({ force: true });
-  }
-
-  #finishClosing(): void {
-    if (!this.#isClosing || !this.closed) return;
-    try {
-      this.close();
-    } catch (error) {
-      reportFailure(0, error);
-    }
   }
 
   #assertOpen(action: string): void {

@@ -64,6 +64,22 @@ export function readWait(options: WaitOptions | undefined): {
   return { signal, onTaken };
 }
 
+/** Tells of a slot that was taken, if any was; gives it back if that throws. */
+export function tellTaken<T extends number | undefined>(
+  allocator: { free(slot: number, bytesResident: number): void },
+  slot: T,
+  onTaken: WaitOptions['onTaken'] | undefined,
+): T {
+  if (onTaken === undefined || slot === undefined || slot === -1) return slot;
+  try {
+    onTaken(slot);
+  } catch (error) {
+    allocator.free(slot, 0);
+    throw error;
+  }
+  return slot;
+}
+
 function checkSignal(signal: AbortSignalLike): void {
   checkObject(signal, 'options.signal');
   for (const method of ['throwIfAborted', 'addEventListener', 'removeEventListener'] as const) {

@@ -34,16 +34,19 @@ export function sitDown(head: Int32Array, shards: readonly Shard[], me: Me): num
   return seat;
 }
 
-/** Gives up a seat, and with the thread's last seat what the thread still holds. */
-export function leaveSeat(head: Int32Array, seat: number, shards: readonly Shard[], me: Me): void {
+/** Gives up a seat, and with the thread's last seat what the thread still holds. Returns -1, which is no seat, and is left at once. */
+export function leaveSeat(head: Int32Array, seat: number, shards: readonly Shard[], me: Me): number {
+  if (seat === -1) return -1;
   // A call that was cut short has left it: another thread may sit there by now.
-  if (Atomics.load(head, seatAt(seat) + SEAT_THREAD) !== me.self) return callFirst(head);
-  Atomics.store(head, seatAt(seat) + SEAT_TICKET, 0);
-  if (!sitsElsewhere(head, seat, me.self)) {
-    for (const shard of shards) reclaimFrom(shard, me, me.self);
+  if (Atomics.load(head, seatAt(seat) + SEAT_THREAD) === me.self) {
+    Atomics.store(head, seatAt(seat) + SEAT_TICKET, 0);
+    if (!sitsElsewhere(head, seat, me.self)) {
+      for (const shard of shards) reclaimFrom(shard, me, me.self);
+    }
+    Atomics.store(head, seatAt(seat) + SEAT_THREAD, 0);
   }
-  Atomics.store(head, seatAt(seat) + SEAT_THREAD, 0);
   callFirst(head);
+  return -1;
 }
 
 /** Takes away what threads held that have ended; returns the number of slots that came back. */

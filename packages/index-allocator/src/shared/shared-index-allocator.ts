@@ -11,7 +11,7 @@ import { announce, handOver } from './hand-over.js';
 import { isHeld, isHeldBy, THREAD_MASK, UNKNOWN } from './holders.js';
 import { callFirst, firstInLine, isLine, isLineNow } from './line.js';
 import { makeShared, openShared, type SharedState } from './open-buffer.js';
-import { numCores, readThreads, readWait } from './options.js';
+import { numCores, readThreads, readWait, tellTaken } from './options.js';
 import type { AttachOptions, SharedAllocatorHandle, SharedAllocatorOptions, WaitOptions } from './options.js';
 import { isOvertaking, leaveSeat, sitDown } from './seats.js';
 import { adoptIn, checkShard, freeTo, purgeFrom, takeFrom, takeOldestFrom } from './sections.js';
@@ -35,12 +35,12 @@ export class SharedIndexAllocator {
   readonly #state: SharedState;
   readonly #head: Int32Array;
   readonly #me: Me;
-  readonly #seat: number;
+  /** -1 when it was left. */
+  #seat: number;
   readonly #shards: ShardSet;
   readonly #home: Shard;
   readonly #waiters: Waiters;
   #isClosed = false;
-  #hasLeft = false;
 
   private constructor(state: SharedState, threads: Threads) {
     this.#state = state;
@@ -163,9 +163,8 @@ export class SharedIndexAllocator {
     const { signal, onTaken } = readWait(options);
     this.#checkOpen();
     signal?.throwIfAborted();
-    const attempt = (): number => this.#tell(this.#shards.take(tag, memoryIndex), onTaken);
-    const slot = this.#alloc(tag, memoryIndex);
-    return slot === undefined ? this.#waiters.wait(attempt, signal) : this.#tell(slot, onTaken);
+    const attempt = (): number => tellTaken(this, this.#shards.take(tag, memoryIndex), onTaken);
+    return tellTaken(this, this.#alloc(tag, memoryIndex), onTaken) ?? this.#waiters.wait(attempt, signal);
   }
 
   /**
@@ -299,11 +298,9 @@ export class SharedIndexAllocator {
    * waits here is rejected. Other threads are not concerned. A second call does nothing.
    */
   close(): void {
-    if (this.#hasLeft) return;
     this.#isClosed = true;
     this.#waiters.rejectAll(new AllocatorClosedError());
-    leaveSeat(this.#head, this.#seat, this.#shards.inOrder, this.#me);
-    this.#hasLeft = true;
+    this.#seat = leaveSeat(this.#head, this.#seat, this.#shards.inOrder, this.#me);
   }
 
   /** The same as `close`. */
@@ -326,17 +323,6 @@ export class SharedIndexAllocator {
     const home = this.#home;
     const slot = takeFrom(home, this.#me, tag, memoryIndex);
     return slot === -1 ? orUndefined(this.#shards.take(tag, memoryIndex)) : slot + home.firstSlot;
-  }
-
-  #tell(slot: number, onTaken: WaitOptions['onTaken'] | undefined): number {
-    if (onTaken === undefined || slot === -1) return slot;
-    try {
-      onTaken(slot);
-    } catch (error) {
-      this.free(slot, 0);
-      throw error;
-    }
-    return slot;
   }
 
   /** Whether a call that does not wait would overtake nobody. */

@@ -15,6 +15,7 @@ import type { EndingViews } from './ending-views.js';
 import type { Ended } from './farewell.js';
 import type { Tenancies, TenanciesParts } from './tenancies.js';
 import type { Tenancy } from './tenancy.js';
+import { NEXT_TURN } from './waiting/waiters.js';
 
 /** All that ends: what the tenancies are made of, and what they lie in. */
 export interface ClosingParts extends TenanciesParts {
@@ -108,5 +109,30 @@ export function giveSlabBackLate({ slab, withheld, tenancies }: ClosingParts): v
   } catch (error) {
     // Nobody is there to be told but who listens. Closing the pool again tries again.
     reportFailure(0, error);
+  }
+}
+
+/** The call that closes a pool. Where `vm`'s timeout cuts it short behind its beginning, it is finished on the next turn. */
+export class ClosingCall {
+  #isUnderWay = false;
+
+  /** @param close - may be called again */
+  run(pool: { readonly closed: boolean }, close: () => void): void {
+    const finish = (): void => {
+      if (!this.#isUnderWay || !pool.closed) return;
+      try {
+        close();
+      } catch (error) {
+        reportFailure(0, error);
+      }
+    };
+    // First, for what is cut short does nothing more.
+    void NEXT_TURN.then(finish);
+    this.#isUnderWay = true;
+    try {
+      close();
+    } finally {
+      this.#isUnderWay = false;
+    }
   }
 }

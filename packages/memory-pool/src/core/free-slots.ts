@@ -6,8 +6,8 @@ import {
 } from '@guardstripe/index-allocator';
 import type { SlabLayout } from '@guardstripe/layout';
 import type { Lease } from './tenancy.js';
-import { WaitQueue } from './wait-queue.js';
-import { NEXT_TURN, type WaitRequest } from './waiters.js';
+import { WaitQueue } from './waiting/wait-queue.js';
+import { NEXT_TURN, type WaitRequest } from './waiting/waiters.js';
 
 /** A line of waiters. */
 export interface Line {

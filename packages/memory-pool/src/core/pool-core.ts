@@ -36,7 +36,7 @@ import type { Mover } from '../moving/mover.js';
 import { LiveMemories } from './live-memories.js';
 import { Orphans } from './nets/orphans.js';
 import { makeParts, type PoolCoreOptions } from './parts.js';
-import { PendingAnswers } from './pending-answers.js';
+import { PendingAnswers } from './waiting/pending-answers.js';
 import type { SlotRecycler } from './recycler.js';
 import { Shortage } from './nets/shortage.js';
 import { Tenancies } from './tenancies.js';

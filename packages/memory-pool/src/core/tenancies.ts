@@ -31,7 +31,7 @@ import { ChangeOfHands, Step, type HandParts } from './hand/change-of-hands.js';
 import type { SlotRecycler } from './recycler.js';
 import type { Shortage } from './nets/shortage.js';
 import type { Lease, Tenancy } from './tenancy.js';
-import { NEXT_TURN } from './waiters.js';
+import { NEXT_TURN } from './waiting/waiters.js';
 
 /** An allocation that waits its turn. */
 export interface Turn {

@@ -7,7 +7,7 @@ import { invalidArgType } from '@guardstripe/common';
 import { PoolClosedError, PoolCorruptedError, StoreNotMovableError, StoreTokenError } from '../errors.js';
 import { askNow, tellFailed, tellFreed, type Growth, type MemoryLimiter } from '../limiter.js';
 import { sayGoodbye } from '../core/farewell.js';
-import type { PendingAnswers } from '../core/pending-answers.js';
+import type { PendingAnswers } from '../core/waiting/pending-answers.js';
 import type { Tenancies } from '../core/tenancies.js';
 import type { Lease, Tenancy } from '../core/tenancy.js';
 import type { ModuleHandle } from '../module/handle.js';

@@ -3,7 +3,7 @@ import type { MemoryKey } from '@guardstripe/index-allocator';
 import type { FreeSlots } from '../core/free-slots.js';
 import { PoolCorruptedError } from '../errors.js';
 import type { Lease } from '../core/tenancy.js';
-import { NEXT_TURN } from '../core/waiters.js';
+import { NEXT_TURN } from '../core/waiting/waiters.js';
 import type { Counters } from '../slots/counters.js';
 import type { SlotRecords } from '../slots/records.js';
 import { SharedLine, type SlotGate } from './line.js';

@@ -2,7 +2,13 @@
  * Who waits in this thread for a slot of a stripe that threads share. Its index allocator decides whose turn it is, over all threads;
  * here is what a waiter brings.
  */
-import { NEXT_TURN, Waiters, type Waiter, type WaitersUser, type WaitRequest } from '../core/waiters.js';
+import {
+  NEXT_TURN,
+  Waiters,
+  type Waiter,
+  type WaitersUser,
+  type WaitRequest,
+} from '../core/waiting/waiters.js';
 import type { SlotAllocator } from './stripe-allocator.js';
 
 /** What a slot goes through on its way from the allocator to a waiter. */

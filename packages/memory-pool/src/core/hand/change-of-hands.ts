@@ -17,7 +17,7 @@ import type { Counters } from '../../slots/counters.js';
 import type { SlotRecords } from '../../slots/records.js';
 import type { SlotViews } from '../../slots/views.js';
 import type { FreeSlots } from '../free-slots.js';
-import type { PendingAnswers } from '../pending-answers.js';
+import type { PendingAnswers } from '../waiting/pending-answers.js';
 import type { SlotRecycler } from '../recycler.js';
 import type { Lease, Tenancy } from '../tenancy.js';
 import type { WithheldSlots } from '../withheld-slots.js';

@@ -11,8 +11,8 @@ import {
   type MemoryPool,
   type PooledMemory,
   type Store,
-} from '../../src/index.js';
-import { faultyMemory, type FaultyMemory } from '../support/fault-injection.js';
+} from '../../../src/index.js';
+import { faultyMemory, type FaultyMemory } from '../../support/fault-injection.js';
 import {
   checkBooks,
   contents,
@@ -21,7 +21,7 @@ import {
   scribble,
   smallPool,
   zeroModule,
-} from '../support/memories.js';
+} from '../../support/memories.js';
 
 let faulty: FaultyMemory;
 let pool: MemoryPool;

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { laps } from '@guardstripe/test-support';
 import { describe, expect, it } from 'vitest';
 
-const FIXTURE = join(import.meta.dirname, '..', 'fixtures', 'cut-waiters.mjs');
+const FIXTURE = join(import.meta.dirname, '..', '..', 'fixtures', 'cut-waiters.mjs');
 
 interface Report {
   readonly cuts: number;
