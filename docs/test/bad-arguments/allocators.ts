@@ -148,7 +148,7 @@ export const ALLOCATORS: Readonly<Record<string, Entry>> = {
         },
         [key, {}],
         1,
-        { signal: optional(NOTHING), onTaken: optional(NOTHING), noSuchOption: NOTHING },
+        { signal: optional(NOTHING), onTaken: optional(FUNCTION), noSuchOption: NOTHING },
       ),
     ],
   },
