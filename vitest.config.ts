@@ -12,8 +12,8 @@ import { LongestFirst } from './tools/longest-first.ts';
 import { PlainLineReporter } from './tools/plain-line-reporter.ts';
 
 const WORKSPACE = import.meta.dirname;
-/** Packages without state of the process: their test files share one, which saves its start and the imports for each. */
-const STATELESS: ReadonlySet<string> = new Set(['common', 'index-allocator', 'layout']);
+/** Those without state of the process: their test files share one, which saves its start and the imports for each. */
+const STATELESS: ReadonlySet<string> = new Set(['common', 'docs', 'index-allocator', 'layout']);
 /** Runs once before a project's tests, where there is one. */
 const setupOf = (folder: string): string => join(WORKSPACE, folder, 'test', 'support', 'setup.ts');
 

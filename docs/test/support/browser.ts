@@ -1,7 +1,7 @@
 /** A real Chromium for the tests of the pages, or the reason why there is none. */
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 
 /** Debian's; another one by this environment variable. */
@@ -61,21 +61,24 @@ export function describeSite(name: string, tests: (open: OpenInSite) => void): v
   describe.skipIf(obstacle !== undefined)(name, { meta: { obstacle } }, () => {
     const site = pathToFileURL(inject('site')).href;
     let browser: Browser | undefined;
+    let context: BrowserContext | undefined;
     beforeAll(async () => {
       browser = await chromium.launch({ executablePath, args: ARGUMENTS });
+      // Offline: what the site's pages need they have.
+      context = await browser.newContext({ offline: true });
     });
     afterAll(() => browser?.close());
     tests((path, viewport) => {
-      if (browser === undefined) throw new Error('Pages are opened in tests only');
-      return openPage(browser, `${site}/${path}`, viewport);
+      if (context === undefined) throw new Error('Pages are opened in tests only');
+      return openPage(context, `${site}/${path}`, viewport);
     });
   });
 }
 
-/** A page without cookies, cache or history of others. Offline: what the site's pages need they have. */
-async function openPage(browser: Browser, url: string, viewport = DESKTOP): Promise<OpenPage> {
-  const context = await browser.newContext({ viewport, offline: true });
+/** Pages of one file share cookies and cache, of which the site has none; a profile for each would cost more than most tests. */
+async function openPage(context: BrowserContext, url: string, viewport = DESKTOP): Promise<OpenPage> {
   const page = await context.newPage();
+  await page.setViewportSize(viewport);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
@@ -83,5 +86,5 @@ async function openPage(browser: Browser, url: string, viewport = DESKTOP): Prom
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
   await page.goto(url);
-  return { page, complaints, [Symbol.asyncDispose]: () => context.close() };
+  return { page, complaints, [Symbol.asyncDispose]: () => page.close() };
 }

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { sampled } from '@guardstripe/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   data,
@@ -158,7 +159,7 @@ describe('main.ts on files', () => {
     expect(status).toBe(1);
   });
 
-  it.each([
+  const sabotages: [what: string, how: string, failure: RegExp][] = [
     [
       'reset',
       'PageRestorer.prototype.writeBack = () => ({ strategy: "write", bytesWritten: 0, bytesDropped: 0, bytesResident: 0, leftOffset: 0, leftBytes: 0 });',
@@ -169,7 +170,9 @@ describe('main.ts on files', () => {
       'const system = platform(); const { mapFile } = system; system.mapFile = (...all) => all[2] || mapFile(...all);',
       /^data\.wasm: byte 0x101d0 is 0x0, V8 has 0x1$/,
     ],
-  ])('ends with 1 if the library does not %s', (what, sabotage, failure) => {
+  ];
+
+  it.each(sampled(sabotages))('ends with 1 if the library does not %s', (what, sabotage, failure) => {
     const preload = join(folder, `without-${what}.mjs`);
     const library = pathToFileURL(createRequire(import.meta.url).resolve('@guardstripe/mmap')).href;
     writeFileSync(preload, `import { PageRestorer, platform } from '${library}'; ${sabotage}`);
@@ -232,12 +235,14 @@ describe('the command line', () => {
     expect(status).toBe(0);
   });
 
-  it.each([
+  const refused: [args: string[], message: RegExp][] = [
     [['--slots', '2'], /--slots must be a whole number from 3 .* received '2'/],
     [['--slots', '1e3'], /received '1e3'/],
     [['--slots', '1000000'], /--slots 1000000 is too many\. .* slots fit/],
     [['--frobnicate'], /--frobnicate/],
-  ])('refuses %j with 2', (args, message) => {
+  ];
+
+  it.each(sampled(refused))('refuses %j with 2', (args, message) => {
     const { status, stdout, stderr } = runMain('--json', ...args);
     expect(stderr).toMatch(message);
     expect(stdout).toBe('');

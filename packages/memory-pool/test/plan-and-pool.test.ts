@@ -122,6 +122,25 @@ function fill(pool: MemoryPool, hasImage: boolean): { held: number; code: unknow
   return { held, code };
 }
 
+type Drawn<Lots> = Lots extends fc.Arbitrary<infer Value> ? Value : never;
+type Case = [Drawn<typeof settings>, Drawn<typeof hosts>, hasImage: boolean, isShared: boolean];
+
+/** More stripes than lots come to in one run of fifty. */
+const MANY_STRIPES: Case = [
+  {
+    totalMemories: 24,
+    maxMemorySize: 2 * PAGE,
+    memoryReservation: 2 ** 20,
+    memoryGuardSize: 3 * PAGE,
+    guardBeforeLinearMemory: false,
+    memoryProtectionKeys: 'auto',
+    maxMemoryProtectionKeys: 16,
+  },
+  { maxMapCount: MAPPINGS_LEFT_TO_NODE + 100, largestReservationBytes: 2 ** 26, protectionKeys: 15 },
+  true,
+  false,
+];
+
 const CODES: Readonly<Record<string, string>> = {
   totalMemories: 'ERR_POOL_CONCURRENCY_LIMIT',
   // The pool was made of as many slots as fit.
@@ -156,7 +175,7 @@ it('what can be live by the plan is what the pool holds, and the limit that it a
       using short = poolOn({ ...host, maxMapCount: planned.mapCountForAll - 1 }, fitting);
       expect(fill(short, hasImage).held).toBe(Math.max(numSlots - 1, 0));
     }),
-    { numRuns: 200 },
+    { numRuns: 200, examples: [MANY_STRIPES] },
   );
   expect([...bounds].toSorted()).toEqual(Object.keys(CODES).toSorted());
   expect([...stripes].toSorted((a, b) => a - b)).toEqual(expect.arrayContaining([1, 2, 3]));

@@ -64,7 +64,7 @@ describe('an image that threads hold jointly', () => {
   });
 
   it('is closed once, wherever the threads that hold it are killed', () => {
-    expect(fixtureJson('joint-image.mjs', [String(laps(40, 12))])).toEqual({
+    expect(fixtureJson('joint-image.mjs', [String(laps(40, 4))])).toEqual({
       byte: 7,
       files: 0,
       code: 'ERR_MMAP_SHARED_GONE',

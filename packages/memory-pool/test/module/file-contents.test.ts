@@ -128,7 +128,7 @@ describe('a file', () => {
           Buffer.concat([expected, Buffer.alloc((8 - initial) * PAGE)]),
         );
       }),
-      { numRuns: laps(60, 20) },
+      { numRuns: laps(60, 8) },
     );
   });
 

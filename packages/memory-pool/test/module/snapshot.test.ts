@@ -125,7 +125,7 @@ describe.each(Object.keys(WAYS))('a snapshot in a pool %s', (way) => {
         }
         for (const { module } of known) module.close();
       }),
-      { numRuns: laps(60, 20) },
+      { numRuns: laps(60, 8) },
     );
     expect(pool.metrics().failedResets).toBe(0);
   });

@@ -98,7 +98,7 @@ describe('PageRestorer', () => {
             expect(sum).toBeGreaterThanOrEqual(0);
           },
         ),
-        { numRuns: laps(150, 50) },
+        { numRuns: laps(150, 20) },
       );
     },
   );

@@ -84,7 +84,7 @@ describe('snapshots of one memory', () => {
       fc.property(fc.array(step, { minLength: 4, maxLength: 40 }), (steps) =>
         live(steps, new FaultyMemory()),
       ),
-      { numRuns: laps(150, 50) },
+      { numRuns: laps(150, 20) },
     );
   });
 
@@ -102,7 +102,7 @@ describe('snapshots of one memory', () => {
           live(steps, system);
         },
       ),
-      { numRuns: laps(100, 30) },
+      { numRuns: laps(100, 12) },
     );
   });
 
