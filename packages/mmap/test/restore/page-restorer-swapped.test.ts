@@ -12,6 +12,7 @@ import { memoryImage, Mmap, PageRestorer, PageScanner, platform } from '../../sr
 const { pageSize } = platform();
 const NUM_PAGES = 256;
 const BYTES = NUM_PAGES * pageSize;
+const MAX_TRIES = 20;
 const IMAGE_OFFSET = 32 * pageSize;
 const imageBytes = new Uint8Array(64 * pageSize).map((_, i) => (i * 31 + 7) & 255);
 const startBytes = Buffer.alloc(BYTES);
@@ -55,8 +56,10 @@ function fresh(isMapped: boolean): Mmap {
 function writeAndSwapOut(map: Mmap): void {
   const bytes = new Uint8Array(map.view());
   for (let page = 0; page < NUM_PAGES; page += 2) bytes[page * pageSize + page] = 0xee;
-  map.advise(0, BYTES, 'pageout');
-  // Some may stay, for reasons of the system; where none went, nothing is tried.
+  // Some stay, for reasons of the system, and another test's swap file takes its pages back when it goes: then they are asked again.
+  for (let tries = 0; tries < MAX_TRIES && swappedBytes(map) <= BYTES / 4; tries++)
+    map.advise(0, BYTES, 'pageout');
+  // Where none went, nothing is tried.
   expect(swappedBytes(map)).toBeGreaterThan(BYTES / 4);
 }
 
