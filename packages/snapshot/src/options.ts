@@ -18,7 +18,7 @@ export interface SnapshotOptions {
   readonly threadsAtRest?: boolean;
   /**
    * Says that no call into the target is under way whenever this snapshot is taken or restored, so that nobody has to look at the
-   * stack: that takes 2 to 8 µs, and more the deeper it is. If it is not so, the call goes on with memory that is not its own. Default
+   * stack: that takes 2 to 13 µs, and more the deeper it is. If it is not so, the call goes on with memory that is not its own. Default
    * `false`.
    */
   readonly callsAtRest?: boolean;
