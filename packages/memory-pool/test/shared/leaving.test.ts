@@ -7,8 +7,8 @@ it('a thread that has tenants keeps the slab, whoever says that the pool is clos
   using pool = smallPool({ shared: true });
   const memory = pool.openStore().allocate({ module: imageModule(0x31) });
   const { tenancies } = poolCoreOf(pool);
-  tenancies.closed = true;
+  tenancies.closed = tenancies.ended = true;
   expect(() => pool.close()).toThrow(expect.objectContaining({ code: 'ERR_POOL_CORRUPTED' }));
-  tenancies.closed = false;
+  tenancies.closed = tenancies.ended = false;
   expect(contents(memory).equals(imageBytes(0x31))).toBe(true);
 });
