@@ -332,8 +332,11 @@ export class Engine {
 
   #watchesOn(base: number): boolean {
     const { watch, maxResidentBytes } = this;
-    if (watch.bytes > maxResidentBytes && !watch.trim(base, manyRuns)) return false;
-    if (!this.#allowed.scan) return true;
+    const { scan } = this.#allowed;
+    const mayTrim = !scan || this.#policy.watchesForMore(this.#copyCost);
+    if (watch.bytes > maxResidentBytes && mayTrim && !watch.trim(base, manyRuns)) return false;
+    if (!scan) return true;
+    // Without a watch the next scan finds what was written once, and drops what is too much of it.
     if (watch.bytes > maxResidentBytes) return false;
     const writtenPages = this.target.result.bytesWritten / this.#pageBytes;
     const heldPages = watch.bytes / this.#pageBytes;

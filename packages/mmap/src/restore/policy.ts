@@ -90,9 +90,10 @@ export class RestorePolicy {
   #lookFor = 0;
   /** Pages that came on top since. */
   #freshSince = 0;
-  /** The load that watching began with, its own pages, and its price. */
+  /** The load that watching began with, its parts, and its price. */
   #watchedLoad = 0;
   #watchedOwn = 0;
+  #watchedPassed = 0;
   #watchedPrice = 0;
   /** Whether the next scan prunes in any case. */
   #wasWatched = false;
@@ -222,10 +223,19 @@ export class RestorePolicy {
   watchBegan(): void {
     this.#watchedLoad = this.#load;
     this.#watchedOwn = this.#staleOwn;
+    this.#watchedPassed = this.#passed;
     this.#watchedPrice = this.#price;
     this.#paidOwn = 0;
     this.#paidPassed = 0;
     this.#kept = undefined;
+  }
+
+  /**
+   * Whether a range is watched for more than pages that were written once, of which nothing is left when they are dropped: for entries
+   * that were read, or for what is `copied` without watching.
+   */
+  watchesForMore(copied: number): boolean {
+    return this.#watchedPassed + copied > this.#watchedOwn * WRITE_BACK;
   }
 
   /**
