@@ -12,6 +12,8 @@ const { values } = parseArgs({
   options: { seconds: { type: 'string', default: '3' }, clients: { type: 'string', default: '4' } },
 });
 const [seconds, clients] = [Number(values.seconds), Number(values.clients)];
+if (!(seconds > 0 && clients >= 1))
+  throw new RangeError(`--seconds and --clients must be numbers above 0, received ${JSON.stringify(values)}`);
 
 console.log(
   'Untrusted JavaScript over HTTP, each request in a QuickJS that has a library of 4,000 functions loaded.',

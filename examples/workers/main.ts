@@ -38,14 +38,24 @@ interface Row {
   readonly wrong: number;
 }
 
+/** An option's number, from `least` on. */
+function numberOf(name: 'seconds' | 'clients' | 'workers' | 'slots' | 'kills', least: number): number {
+  const value = Number(values[name]);
+  if (!(value >= least))
+    throw new RangeError(`--${name} must be a number from ${least} on, received "${values[name]}"`);
+  return value;
+}
+
+const workers = numberOf('workers', 1);
+const totalSlots = numberOf('slots', 1);
+const { kills, ...load } = {
+  seconds: numberOf('seconds', 0.1),
+  clients: numberOf('clients', 1),
+  kills: numberOf('kills', 0),
+};
+
 async function measure(mode: Mode): Promise<Row> {
-  const [workers, totalSlots] = [Number(values.workers), Number(values.slots)];
   const server = await WorkerServer.start({ mode, workers, totalSlots, timeLimitMs: 1000 });
-  const { kills, ...load } = {
-    seconds: Number(values.seconds),
-    clients: Number(values.clients),
-    kills: Number(values.kills),
-  };
   // What is measured has no deaths in it; then come some, and are told.
   const calm = await runLoad(server, { ...load, kills: 0 });
   const residentMiB = process.memoryUsage.rss() / 2 ** 20;

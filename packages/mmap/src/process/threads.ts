@@ -40,7 +40,7 @@ export type ThreadId = number;
 
 /** What is asked of the kernel. */
 export interface ThreadSystem {
-  /** The calling thread's id. */
+  /** The calling thread's id; -1 where the kernel refuses to say. */
   ownId(): number;
   /** Whether this process has a thread of the id. */
   exists(tid: number): boolean;
@@ -88,9 +88,14 @@ export class ThreadRecords {
     this.#used = new Int32Array(area, THREADS_USED_WORD * Int32Array.BYTES_PER_ELEMENT, 1);
   }
 
-  /** The number of the calling thread's record: the one it has, through another copy of the package, or a fresh one. */
+  /**
+   * The number of the calling thread's record: the one it has, through another copy of the package, or a fresh one; `undefined`
+   * where all are taken.
+   */
   enter(): number | undefined {
     const tid = this.#system.ownId();
+    // All threads would have one record.
+    if (!(tid > 0)) throw new Error('the kernel does not say which thread this is');
     const started = this.#system.startedAt(tid);
     for (let index = 0; index < this.numUsed; index++) {
       if (this.#word(index, TID) === tid && this.#started(index) === started) return index;

@@ -54,6 +54,17 @@ describe('thread records', () => {
     expect(copies.map((records) => records.numUsed)).toEqual([3, 3, 3]);
   });
 
+  it('take none for threads that the kernel gives no ids', () => {
+    const kernel = new Kernel();
+    const records = new ThreadRecords(new ArrayBuffer(AREA_BYTES), kernel);
+    for (const tid of [10, 11, 12]) {
+      kernel.start(tid);
+      kernel.running = -1;
+      expect(() => records.enter()).toThrow('the kernel does not say which thread this is');
+    }
+    expect(records.numUsed).toBe(0);
+  });
+
   it('tell a thread from an earlier one with the same id', () => {
     const kernel = new Kernel();
     const records = new ThreadRecords(new ArrayBuffer(AREA_BYTES), kernel);
@@ -126,7 +137,7 @@ describe('thread records', () => {
       expect(records.enter()).toBe(tid - 1);
     }
     kernel.start(MAX_THREADS + 1);
-    expect(records.enter()).toBeUndefined();
+    expect(() => records.enter()).toThrow('the kernel does not say which thread this is');
     kernel.end(7);
     expect(clear(records)).toBe(1);
     expect(records.enter()).toBe(6);
