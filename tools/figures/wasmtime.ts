@@ -70,7 +70,7 @@ function freshTable({ fresh }: Results): string {
       const row = fresh.find((one) => one.pattern === pattern && wayOf(one) === way);
       return row === undefined
         ? ''
-        : `${time(row.poolNs)}, Wasmtime ${time(row.wasmtimeNs)}: ${digits(row.ratio)}`;
+        : `${time(row.poolNs)}, Wasmtime ${time(row.wasmtimeNs)}: ${row.ratio.toFixed(2)}`;
     }),
   ]);
   return table(['pages written', ...WAYS], rows);
@@ -130,8 +130,8 @@ export function wasmtimeSummary(): string {
   const ahead = ratios.filter((ratio) => ratio <= 1).length;
   const worst = fresh.reduce((one, other) => (other.ratio > one.ratio ? other : one));
   return (
-    `Beside Wasmtime itself, with the same settings, a fresh memory given back takes ${digits(median)} times as long as there in the median of ` +
-    `${ratios.length} patterns and ways, no longer in ${ahead} of them, and ${digits(worst.ratio)} times at worst ` +
+    `Beside Wasmtime itself, with the same settings, a fresh memory given back takes ${median.toFixed(2)} times as long as there in the median of ` +
+    `${ratios.length} patterns and ways, no longer in ${ahead} of them, and ${worst.ratio.toFixed(2)} times at worst ` +
     `(${worst.pattern}, ${wayOf(worst)}). ${where(results)} [All of them, and what bounds us](docs/guides/performance.md).`
   );
 }
