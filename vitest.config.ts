@@ -17,6 +17,15 @@ const STATELESS: ReadonlySet<string> = new Set(['common', 'docs', 'index-allocat
 /** Runs once before a project's tests, where there is one. */
 const setupOf = (folder: string): string => join(WORKSPACE, folder, 'test', 'support', 'setup.ts');
 
+/** Warnings of ours that tests bring about, and hear as events: printed, they would only look as if something were wrong. */
+const UNPRINTED_WARNINGS = [
+  'GUARDSTRIPE_MEMORY_RETIRED',
+  'GUARDSTRIPE_MMAP_GUARD_LOST',
+  'GUARDSTRIPE_MMAP_LEAK',
+  'GUARDSTRIPE_MMAP_VIEW_STOLEN',
+  'GUARDSTRIPE_POOL_COOLING',
+];
+
 const foldersIn = (parent: string): string[] =>
   readdirSync(join(WORKSPACE, parent)).map((name) => join(parent, name));
 
@@ -35,6 +44,7 @@ export default defineConfig({
     maxConcurrency: 2 * availableParallelism(),
     // Hundreds of child processes load the same programs: V8 compiles them, and Node takes their types away, once.
     env: { NODE_COMPILE_CACHE: join(WORKSPACE, 'node_modules', '.cache', 'node-compile') },
+    execArgv: UNPRINTED_WARNINGS.map((code) => `--disable-warning=${code}`),
     // Far more than any test takes: machines under load are ten times slower than at rest.
     testTimeout: 300_000,
     hookTimeout: 300_000,
