@@ -170,17 +170,19 @@ export class SlotMemory {
             image.offsetBytes / this.#pageBytes,
             image.byteLength / this.#pageBytes,
           ) + image.extraMappings;
+    // Until it is done the larger number: cut short, the pool must not count fewer than its slots hold, for those go again.
+    const counted = Math.max(wanted, before);
     if (wanted > before) this.#take(wanted - before);
-    else if (wanted < before) this.#account(wanted - before);
     this.#reset.unwatch(slot);
     try {
       if (isOther) this.#uncover(slot, image);
       this.#setAccessible(slot, pages);
       if (isOther && image !== undefined) this.#mapImage(slot, image);
     } catch (error) {
-      this.#account(this.mappingsOf(slot) - wanted);
+      this.#account(this.mappingsOf(slot) - counted);
       throw error;
     }
+    if (wanted < counted) this.#account(wanted - counted);
   }
 
   /** Mappings that the slot takes now. */

@@ -3,7 +3,7 @@ import { runInThisContext } from 'node:vm';
 import { createView, platform, SystemError, type VirtualMemory } from '@guardstripe/mmap';
 import { describe, expect, it } from 'vitest';
 import type { Store } from '../../src/index.js';
-import { checkBooks, HOST_PAGE, PAGE, smallPool, zeroModule } from '../support/memories.js';
+import { checkBooks, HOST_PAGE, imageModule, PAGE, smallPool, zeroModule } from '../support/memories.js';
 
 /** Primitives of which each change of protection is made for `doneBytes` of its range, and then refused, when it is told to. */
 function halfDone(): { virtualMemory: VirtualMemory; refuse: (times: number, doneBytes: number) => void } {
@@ -74,17 +74,26 @@ function startsAsZeros(store: Store): boolean {
 }
 
 describe('a memory whose size changes, and the thread is cut short behind the system call', () => {
-  /** Primitives that do not come back from a change of protection, once told so: the script is ended in there, and no clock decides where. */
-  function noWayBack(): { virtualMemory: VirtualMemory; hangAt: (access: 'none' | 'read-write') => void } {
+  /** Primitives that do not come back from a change of protection or of pages, once told so: the script is ended in there, and no clock decides where. */
+  function noWayBack(): {
+    virtualMemory: VirtualMemory;
+    hangAt: (access: 'none' | 'read-write' | 'zeros') => void;
+  } {
     const real = platform();
     let hangs: string | undefined;
+    const hang = (): never => {
+      hangs = undefined;
+      process.kill(process.pid, 'SIGINT');
+      for (;;);
+    };
     const virtualMemory = Object.assign(Object.create(real) as VirtualMemory, {
       protect: (...[address, byteLength, access]: Parameters<VirtualMemory['protect']>) => {
         real.protect(address, byteLength, access);
-        if (access !== hangs) return;
-        hangs = undefined;
-        process.kill(process.pid, 'SIGINT');
-        for (;;);
+        if (access === hangs) hang();
+      },
+      mapZeros: (...pages: Parameters<VirtualMemory['mapZeros']>) => {
+        real.mapZeros(...pages);
+        if (hangs === 'zeros') hang();
       },
     });
     return { virtualMemory, hangAt: (access) => (hangs = access) };
@@ -140,5 +149,21 @@ describe('a memory whose size changes, and the thread is cut short behind the sy
     memory.free();
     expect(startsAsZeros(store)).toBe(true);
     checkBooks(pool);
+  });
+
+  it('holds no more mappings than its pool counts, when it gets another image: those go again', () => {
+    const { virtualMemory, hangAt } = noWayBack();
+    using pool = smallPool({ virtualMemory, totalMemories: 1, guardPages: 'disable' });
+    const store = pool.openStore();
+    store.allocate({ module: imageModule(1, { offset: HOST_PAGE, virtualMemory }) }).free();
+    hangAt('zeros');
+    cutShort(() => store.allocate({ module: zeroModule() }));
+
+    expect(
+      store
+        .allocate({ module: zeroModule(4) })
+        .read(0, PAGE)
+        .every((byte) => byte === 0),
+    ).toBe(true);
   });
 });

@@ -3,7 +3,7 @@
  * its own, as those who wait for slots are; see `waiters.ts`.
  */
 import type { AbortSignalLike } from '@guardstripe/common';
-import { NEXT_TURN } from './waiters.js';
+import { heardAnyway, NEXT_TURN } from './waiters.js';
 
 /** What the answer is waited for: a tenancy whose memory is to be made, or the slot of one that is to grow. */
 export type PendingFor = object | number;
@@ -21,7 +21,7 @@ export class PendingAnswers {
    * the answer would have been is then nobody's.
    */
   wait<T>(answer: PromiseLike<T>, key: PendingFor, signal: AbortSignalLike | undefined): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    const heard = new Promise<T>((resolve, reject) => {
       const onAbort = () => endSoon([end], () => signal?.reason);
       const those = this.#pending.get(key) ?? new Set();
       const leave = (): void => {
@@ -38,12 +38,14 @@ export class PendingAnswers {
       this.size = this.#pending.size;
       if (signal?.aborted === true) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
-      const heard = (value: T): void => {
+      const tell = (value: T): void => {
         leave();
         resolve(value);
       };
-      answer.then(heard, end);
+      answer.then(tell, end);
     });
+    heardAnyway(heard);
+    return heard;
   }
 
   /** Whether an answer is waited for for the sake of `key`. */

@@ -9,6 +9,14 @@ import type { MemoryKey } from '@guardstripe/index-allocator';
 /** Resolved: what is added to it runs when the script or the callback that runs now has ended. */
 export const NEXT_TURN = Promise.resolve();
 
+/**
+ * For an answer that somebody is about to wait for. Where `vm`'s timeout ends the call before it does, nobody is left to hear of a
+ * rejection, and one that nobody hears ends the process.
+ */
+export function heardAnyway(answer: Promise<unknown>): void {
+  answer.catch(() => undefined);
+}
+
 /** What a waiter brings. */
 export interface WaitRequest<T> {
   /** Tries to take what is waited for; `undefined` means not yet, a throw rejects this waiter alone. */
@@ -71,7 +79,7 @@ export class Waiters<T> {
    */
   enter(request: WaitRequest<T>, onArrival?: (waiter: Waiter<T>) => void): Promise<T> {
     const { signal } = request;
-    return new Promise<T>((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       const onAbort = (): void => {
         this.#user.answerSoon();
         this.#aborted.add(waiter);
@@ -85,6 +93,8 @@ export class Waiters<T> {
       if (signal?.aborted === true) onAbort();
       else signal?.addEventListener('abort', onAbort, { once: true });
     });
+    heardAnyway(answer);
+    return answer;
   }
 
   /** What some wait for is about to come to an end: has all looked at on the next turn. */
