@@ -324,10 +324,19 @@ export class Engine {
     target.result.strategy = 'watch';
     const over = watch.writeBack(base, manyRuns);
     if (over === 'refused') return false;
-    if (over !== 'all') this.#dropFrom(base, over);
+    if (over !== 'all') this.#cutWatched(base, over);
     else if (this.#watchesOn(base)) watch.protectAgain(base);
     else watch.end();
     return true;
+  }
+
+  /** What was kept from earlier restores in front of `from` counts as well. */
+  #cutWatched(base: number, from: number): void {
+    const { watch, target } = this;
+    if (watch.bytes > this.maxResidentBytes) watch.trim(base, manyRuns);
+    this.#dropFrom(base, from);
+    // Images that only copying brings back were among it.
+    target.result.bytesResident = watch.bytes;
   }
 
   #watchesOn(base: number): boolean {

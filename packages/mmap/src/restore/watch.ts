@@ -69,17 +69,25 @@ export class Watch {
         target.virtualMemory.scanWrittenPages(at, base + byteLength - at, runs);
         checkRuns(runs, at, base + byteLength - at);
         const over = target.writeRuns(base, runs);
-        if (over !== undefined) return over;
+        if (over !== undefined) {
+          this.#add(over + target.contents.unmappedBytes);
+          return over;
+        }
       }
     } catch (error) {
       target.refused(error);
       this.end();
       return 'refused';
     }
-    const { result } = target;
-    this.bytes = Math.min(this.bytes + result.bytesWritten, byteLength);
-    result.bytesResident = this.bytes;
+    this.#add(byteLength);
     return 'all';
+  }
+
+  /** What was written came on top of what was there, of which no more than `most` is kept. */
+  #add(most: number): void {
+    const { result } = this.#target;
+    this.bytes = Math.min(this.bytes + result.bytesWritten, most);
+    result.bytesResident = this.bytes;
   }
 
   /**

@@ -56,6 +56,46 @@ describe.runIf(PageRestorer.isSupported('watch'))(
       }
     });
 
+    it('counts what was kept before where one user writes more than it may, and drops that as well', () => {
+      for (const { imagePages, mapped } of [
+        { imagePages: 0, mapped: true },
+        { imagePages: 4, mapped: true },
+        { imagePages: 4, mapped: false },
+      ]) {
+        const parts = imagePages === 0 ? [] : [{ page: 2, pages: imagePages, mapped }];
+        for (const mostWritten of [8, 4]) {
+          using world = scene(NUM_PAGES, parts);
+          const { map, bytes, start, images } = world;
+          using restorer = new PageRestorer(
+            { map },
+            {
+              images,
+              strategies: ['watch', 'drop'],
+              maxResidentBytes: 8 * pageSize,
+              maxWriteBackBytes: mostWritten * pageSize,
+            },
+          );
+          restorer.restore();
+          expect(restorer.watching).toBe(true);
+          for (const pages of [
+            [10, 11, 12, 13],
+            [20, 22, 24, 26, 28, 30, 32, 34, 36, 38],
+          ]) {
+            for (const page of pages) bytes[page * pageSize] = 255;
+            const { strategy, bytesResident } = restorer.restore();
+            expect(strategy).toBe('watch');
+            expect(bytesResident).toBeLessThanOrEqual(8 * pageSize + (mapped ? 0 : imagePages * pageSize));
+            // Of a watched range, nobody else can say.
+            if (!restorer.watching) {
+              expect(new PageScanner(map).dirtyBytes()).toBeLessThanOrEqual(bytesResident);
+            }
+            expectSame(bytes, start);
+          }
+          expect(restorer.watching).toBe(false);
+        }
+      }
+    });
+
     it('keeps its map where it is', () => {
       using map = Mmap.anonymous(4 * pageSize);
       using restorer = new PageRestorer({ map }, { strategies: ['watch'], clean: true });
