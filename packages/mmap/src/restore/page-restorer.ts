@@ -30,7 +30,11 @@ export interface PageRestorerOptions {
   readonly images?: readonly RestorerImage[];
   /** Most bytes that one restore writes; what was written beyond them is dropped. Default no limit. */
   readonly maxWriteBackBytes?: number;
-  /** Most bytes of its own that the range may have in RAM after a restore; what is beyond is dropped. Default no limit. */
+  /**
+   * Most bytes of its own that the range may have in RAM after a restore; what is beyond is dropped. Where reads brought pages in while
+   * the range was watched, by the restore after that; and of pages in swap nothing is known before they are in RAM again.
+   * Default no limit.
+   */
   readonly maxResidentBytes?: number;
   /** The ways that may be chosen; those that this system has not are left out. Default all. */
   readonly strategies?: readonly RestoreStrategy[];
