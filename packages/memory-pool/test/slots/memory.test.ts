@@ -74,7 +74,7 @@ function startsAsZeros(store: Store): boolean {
 }
 
 describe('a memory whose size changes, and the thread is cut short behind the system call', () => {
-  /** Primitives that do not come back from a change of protection or of pages, once told so: the script is ended in there, and no clock decides where. */
+  /** Primitives that, once told so, do not come back from a change of protection or of pages: the script is ended in there, by no clock. */
   function noWayBack(): {
     virtualMemory: VirtualMemory;
     hangAt: (access: 'none' | 'read-write' | 'zeros') => void;

@@ -275,20 +275,19 @@ export class Engine {
     const allowed = this.#allowed;
     if (!allowed.drop && !allowed.watch) return 'keep';
     if (!allowed.scan) return 'watch';
-    const policy = this.#policy;
     const { byteLength } = this.target.range;
     const rangePages = byteLength / this.#pageBytes;
     const isWhole = runs.walkEnd === base + byteLength;
-    if (!isApart && runs.count === 0 && isWhole && policy.foundNothing(rangePages, this.#unseen))
+    if (!isApart && runs.count === 0 && isWhole && this.#policy.foundNothing(rangePages, this.#unseen))
       return 'keep';
     if (runs.count < FEW_RUNS / 2) this.#runs = fewRuns;
     count(runs, this.#pageBytes, found);
     if (isApart) found.zero = this.#apart.zeroPages;
-    const probes = policy.probesFor(found.own);
+    const probes = this.#policy.probesFor(found.own);
     let stale = probes === 0 ? undefined : this.#staleness(base, runs, probes);
     if (stale !== undefined && stale > 0 && probes < MAX_PROBES)
       stale = this.#staleness(base, runs, MAX_PROBES);
-    const decision = policy.decide(found, stale, rangePages, this.#unseen);
+    const decision = this.#policy.decide(found, stale, rangePages, this.#unseen);
     if (decision !== 'keep') this.#apart.forget();
     else if (!isApart && isWhole) this.#apart.counted(found.zero, this.target.contents, byteLength);
     if (decision === 'watch') return this.watch.isPossible ? 'watch' : 'keep';
@@ -296,8 +295,8 @@ export class Engine {
   }
 
   #staleness(base: number, runs: PageRuns, probes: number): number {
-    const { own } = found;
-    return staleness(runs, own, Math.min(probes, own), this.target.contents, base, this.#pageBytes);
+    const most = Math.min(probes, found.own);
+    return staleness(runs, found.own, most, this.target.contents, base, this.#pageBytes);
   }
 
   #dropGaps(): boolean {
@@ -330,21 +329,18 @@ export class Engine {
     return true;
   }
 
-  /** What was kept from earlier restores in front of `from` counts as well. */
+  /** What was kept from earlier restores in front of `from` counts as well, and images that only copying brings back. */
   #cutWatched(base: number, from: number): void {
-    const { watch, target } = this;
-    if (watch.bytes > this.maxResidentBytes) watch.trim(base, manyRuns);
+    if (this.watch.bytes > this.maxResidentBytes) this.watch.trim(base, manyRuns);
     this.#dropFrom(base, from);
-    // Images that only copying brings back were among it.
-    target.result.bytesResident = watch.bytes;
+    this.target.result.bytesResident = this.watch.bytes;
   }
 
   #watchesOn(base: number): boolean {
     const { watch, maxResidentBytes } = this;
-    const { scan } = this.#allowed;
-    const mayTrim = !scan || this.#policy.watchesForMore(this.#copyCost);
+    const mayTrim = !this.#allowed.scan || this.#policy.watchesForMore(this.#copyCost);
     if (watch.bytes > maxResidentBytes && mayTrim && !watch.trim(base, manyRuns)) return false;
-    if (!scan) return true;
+    if (!this.#allowed.scan) return true;
     // Without a watch the next scan finds what was written once, and drops what is too much of it.
     if (watch.bytes > maxResidentBytes) return false;
     const writtenPages = this.target.result.bytesWritten / this.#pageBytes;
