@@ -21,31 +21,30 @@ export class PendingAnswers {
    * the answer would have been is then nobody's.
    */
   wait<T>(answer: PromiseLike<T>, key: PendingFor, signal: AbortSignalLike | undefined): Promise<T> {
-    const heard = new Promise<T>((resolve, reject) => {
-      const onAbort = () => endSoon([end], () => signal?.reason);
-      const those = this.#pending.get(key) ?? new Set();
-      const leave = (): void => {
-        signal?.removeEventListener('abort', onAbort);
-        those.delete(end);
-        if (those.size === 0) this.#forget(key, those);
-      };
-      const end = (reason: unknown): void => {
-        leave();
-        reject(reason);
-      };
-      those.add(end);
-      this.#pending.set(key, those);
-      this.size = this.#pending.size;
-      if (signal?.aborted === true) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
-      const tell = (value: T): void => {
-        leave();
-        resolve(value);
-      };
-      answer.then(tell, end);
-    });
-    heardAnyway(heard);
-    return heard;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    heardAnyway(promise);
+    const onAbort = () => endSoon([end], () => signal?.reason);
+    const those = this.#pending.get(key) ?? new Set();
+    const leave = (): void => {
+      signal?.removeEventListener('abort', onAbort);
+      those.delete(end);
+      if (those.size === 0) this.#forget(key, those);
+    };
+    const end = (reason: unknown): void => {
+      leave();
+      reject(reason);
+    };
+    those.add(end);
+    this.#pending.set(key, those);
+    this.size = this.#pending.size;
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    const heard = (value: T): void => {
+      leave();
+      resolve(value);
+    };
+    answer.then(heard, end);
+    return promise;
   }
 
   /** Whether an answer is waited for for the sake of `key`. */

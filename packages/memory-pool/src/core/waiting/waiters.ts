@@ -10,7 +10,7 @@ import type { MemoryKey } from '@guardstripe/index-allocator';
 export const NEXT_TURN = Promise.resolve();
 
 /**
- * For an answer that somebody is about to wait for. Where `vm`'s timeout ends the call before it does, nobody is left to hear of a
+ * For an answer that somebody is about to wait for, before anybody can give it. Where `vm`'s timeout ends the call before it does, nobody is left to hear of a
  * rejection, and one that nobody hears ends the process.
  */
 export function heardAnyway(answer: Promise<unknown>): void {
@@ -79,22 +79,21 @@ export class Waiters<T> {
    */
   enter(request: WaitRequest<T>, onArrival?: (waiter: Waiter<T>) => void): Promise<T> {
     const { signal } = request;
-    const answer = new Promise<T>((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#user.answerSoon();
-        this.#aborted.add(waiter);
-      };
-      const forget = () => signal?.removeEventListener('abort', onAbort);
-      const waiter: Waiter<T> = { ...request, resolve, reject, forget };
-      onArrival?.(waiter);
-      this.#all.add(waiter);
-      this.#user.onLength();
-      // An aborted signal tells nobody any more.
-      if (signal?.aborted === true) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
-    });
-    heardAnyway(answer);
-    return answer;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    heardAnyway(promise);
+    const onAbort = (): void => {
+      this.#user.answerSoon();
+      this.#aborted.add(waiter);
+    };
+    const forget = () => signal?.removeEventListener('abort', onAbort);
+    const waiter: Waiter<T> = { ...request, resolve, reject, forget };
+    onArrival?.(waiter);
+    this.#all.add(waiter);
+    this.#user.onLength();
+    // An aborted signal tells nobody any more.
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+    return promise;
   }
 
   /** What some wait for is about to come to an end: has all looked at on the next turn. */

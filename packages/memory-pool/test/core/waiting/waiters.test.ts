@@ -44,7 +44,7 @@ describe('whoever was cut short when it asked', () => {
         JSON.stringify(what),
       ]);
       expect(JSON.parse(stdout)).toEqual({
-        cut: 'ERR_SCRIPT_EXECUTION_TIMEOUT',
+        cut: 'ERR_SCRIPT_EXECUTION_INTERRUPTED',
         waitingAllocations: 2,
         answer: what.how === 'close' ? 'ERR_POOL_CLOSED' : 'served',
       });
