@@ -10,8 +10,8 @@ import type { MemoryKey } from '@guardstripe/index-allocator';
 export const NEXT_TURN = Promise.resolve();
 
 /**
- * For an answer that somebody is about to wait for, before anybody can give it. Where `vm`'s timeout ends the call before it does, nobody is left to hear of a
- * rejection, and one that nobody hears ends the process.
+ * For an answer that somebody is about to wait for, before anybody can give it. Where `vm`'s timeout ends the call before it is returned,
+ * nobody is left to hear of a rejection, and one that nobody hears ends the process.
  */
 export function heardAnyway(answer: Promise<unknown>): void {
   answer.catch(() => undefined);
