@@ -293,8 +293,9 @@ export class PoolCore implements MappingHolder, ImageHolder {
   /** Ends this thread's part in a shared pool. */
   #leave(reason: () => unknown): void {
     const { side, free, mover, leaving } = this.#shared!;
+    if (!this.tenancies.ended) mover.settle(true);
+    // Whoever was told of that may have closed the pool.
     if (!this.tenancies.ended) {
-      mover.settle(true);
       const own = ownSlots(this.#closing, free, side);
       if (!this.closed) this.#farewells = endingNow(this.#closing, own);
       endOwn(this.#closing, own, reason);
